@@ -1,0 +1,1 @@
+"""The kernel: transactions, facts, jobs, web edge, outgoing HTTP. It knows no business words."""
