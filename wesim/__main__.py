@@ -1,0 +1,3 @@
+from wesim.cli import main
+
+main()

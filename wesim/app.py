@@ -1,0 +1,172 @@
+"""The ASGI application: real hosts by prefix or by Host header, the control plane, the phone page."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Router
+
+from wesim import browser, mini, oa
+from wesim.control import control_routes
+from wesim.gate import answer_call
+from wesim.journal import record_call
+from wesim.pages import page_routes
+from wesim.routing import Call, Dropped, Refusal, Route, refuse_wechat
+from wesim.world import World
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+API, OPEN, MP = "api.weixin.qq.com", "open.weixin.qq.com", "mp.weixin.qq.com"
+# Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, fault) -> Response.
+EXTENSIONS = {"dysmsapi.aliyuncs.com": "wesim.sms.aliyun", "sms.tencentcloudapi.com": "wesim.sms.tencent"}
+
+
+class Hosts:
+    """The registry of simulated hosts."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.hosts: dict[str, list[Route]] = {
+            API: [*oa.routes(world), *mini.routes(world)],
+            OPEN: browser.open_routes(world),
+            MP: browser.mp_routes(world),
+        }
+        self.refusals: dict[str, Refusal] = {}
+        self._index: dict[tuple[str, str], dict[str, Route]] = {}
+
+    def extend(self, host: str, routes: list[Route], *, refuse: Refusal | None = None) -> None:
+        self.hosts[host] = routes
+        if refuse is not None:
+            self.refusals[host] = refuse
+
+    def index(self) -> None:
+        self._index = {}
+        for host, routes in self.hosts.items():
+            for route in routes:
+                self._index.setdefault((host, route.path), {})[route.method] = route
+
+    def find(self, host: str, path: str) -> dict[str, Route] | None:
+        return self._index.get((host, path))
+
+    def refusal(self, host: str) -> Refusal:
+        return self.refusals.get(host, refuse_wechat)
+
+
+def create_app(world: World) -> Asgi:
+    """One ASGI app for the whole world. In process: call it directly and give the World a `poster`."""
+    hosts = Hosts(world)
+    for host, module in EXTENSIONS.items():
+        if _exists(module):
+            found = importlib.import_module(module)
+            hosts.extend(host, found.routes(world), refuse=getattr(found, "refuse", None))
+    hosts.index()
+    own = Router(routes=[*control_routes(world), *page_routes(world)])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        host, path = _target(scope, hosts)
+        if not host:
+            await own(scope, receive, send)
+            return
+        await _serve(world, hosts, host, path, scope, receive, send)
+
+    return app
+
+
+async def _serve(world: World, hosts: Hosts, host: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    call = _call(host, path, scope, await _body(receive))
+    found = hosts.find(host, path)
+    route = None if found is None else found.get(call.method) or found.get("*")
+    try:
+        if found is None:
+            response: Response = PlainTextResponse("", status_code=404)
+        else:
+            response = await answer_call(world, call, route, hosts.refusal(host))
+    except Dropped:
+        record_call(world, call, None)
+        await _cut(send)
+        return
+    record_call(world, call, response)
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": bytes(response.body)})
+
+
+async def _cut(send: Send) -> None:
+    """Cut the TCP connection under a server; an in-process caller sees Dropped."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise Dropped("connection cut by an ordered fault")
+    transport.abort()
+    await asyncio.sleep(0.01)  # the server must notice before this returns, or it writes a 500
+
+
+def _target(scope: Scope, hosts: Hosts) -> tuple[str, str]:
+    """The simulated host and the path on it; ('', path) for wesim's own pages."""
+    path: str = scope["path"]
+    head, slash, rest = path[1:].partition("/")
+    if head in hosts.hosts:
+        return head, slash + rest or "/"
+    if path.startswith("/_sim"):
+        return "", path
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value.decode("latin-1").partition(":")[0].lower()
+            return (host, path) if host in hosts.hosts else ("", path)
+    return "", path
+
+
+def _call(host: str, path: str, scope: Scope, body: bytes) -> Call:
+    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    raw = scope["query_string"].decode("latin-1")
+    own = f"{scope.get('scheme', 'http')}://{headers.get('host', host)}"
+    under_prefix = scope["path"] != path
+    client = scope.get("client")
+    return Call(
+        method=scope["method"],
+        host=host,
+        path=path,
+        query=dict(parse_qsl(raw, keep_blank_values=True)),
+        headers=headers,
+        body=body,
+        client_ip=client[0] if client else "127.0.0.1",
+        raw_query=raw,
+        base_url=own if under_prefix else "",
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    chunks = [body]
+    while message.get("more_body"):
+        message = await receive()
+        chunks.append(message.get("body", b""))
+    return b"".join(chunks)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _exists(module: str) -> bool:
+    parent = module.rpartition(".")[0]
+    return importlib.util.find_spec(parent) is not None and importlib.util.find_spec(module) is not None
