@@ -1,0 +1,230 @@
+"""Outgoing HTTP: one client, three bad outcomes, no repeats.
+
+Every call to a provider ends as a result or as exactly one `ProviderOutcome`. The difference that matters is between
+"certainly not processed" and "may have been processed": a repeat after the second may send or pay twice.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple, TypeVar
+
+from prometheus_client import Counter, Histogram
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import PoolTimeoutError, RequestError
+
+from huida.kernel.txstate import forbid_open_tx
+
+T = TypeVar("T")
+
+CONNECT_S: Final = 3.0
+TOTAL_S: Final = 10.0
+# Providers close idle connections after about a minute; leaving first avoids writing into a closing one,
+# which would have to be called Unknown.
+IDLE_S: Final = 20.0
+IDLE_PER_HOST: Final = 512
+
+CALLS = Counter("huida_provider_calls_total", "Calls to providers by outcome.", ["provider", "outcome"])
+SECONDS = Histogram(
+    "huida_provider_seconds",
+    "Time of one call to a provider.",
+    ["provider"],
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+_SECRETS = re.compile(
+    r"(?i)([\"']?(?:[a-z_]*access_?token|[a-z_]*secret|refresh_token|session_key|js_code|code|[a-z_]*ticket"
+    r"|signature|accesskeyid|phonenumbers?|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',)}]+"
+)
+
+
+class ProviderOutcome(Exception):
+    """A call to a provider that did not end in a result; always one of the three below."""
+
+
+class Refused(ProviderOutcome):
+    """The provider said no. Record it and do not repeat; `later_s` says when the same call may be allowed again."""
+
+    def __init__(self, code: str, message: str, *, later_s: float | None = None) -> None:
+        self.code = code
+        self.message = redact(message)
+        self.later_s = later_s
+        super().__init__(code, self.message)
+
+
+class Unavailable(ProviderOutcome):
+    """Certainly not processed: the call may be repeated on the ladder."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = redact(reason)
+        super().__init__(self.reason)
+
+
+class Unknown(ProviderOutcome):
+    """May have been processed: ask by our own number, never simply repeat."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = redact(reason)
+        super().__init__(self.reason)
+
+
+class Answer(NamedTuple):
+    """What came back, whole."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+Headers = Mapping[str, str]
+Send = Callable[[str, str, bytes | None, Headers | None], Awaitable[Answer]]
+"""The seam: method, URL, body, headers → Answer, or Unavailable or Unknown. Replace the client here."""
+
+
+def redact(text: str) -> str:
+    """The text with the values of tokens, secrets, codes, signatures and phones hidden."""
+    return _SECRETS.sub(r"\1***", text)
+
+
+def plain_answer(answer: Answer) -> Answer:
+    """The answer when its status is 2xx. Raises what the status alone means otherwise."""
+    status = answer.status
+    if 200 <= status < 300:
+        return answer
+    if status == 429:
+        raise Unavailable("http 429")
+    if 400 <= status < 500 and status != 408:
+        raise Refused(f"http.{status}", "")
+    raise Unknown(f"http {status}")
+
+
+class Lane:
+    """The way to one provider: checks, counts and judges every call. Made by `Outgoing.lane`."""
+
+    __slots__ = ("_counts", "_seconds", "_send", "provider")
+
+    def __init__(self, provider: str, send: Send) -> None:
+        self.provider = provider
+        self._send = send
+        self._seconds = SECONDS.labels(provider)
+        self._counts = {outcome: CALLS.labels(provider, outcome) for outcome in ("ok", *_OUTCOMES.values())}
+
+    async def post(self, url: str, body: bytes, judge: Callable[[Answer], T], headers: Headers | None = None) -> T:
+        """What `judge` makes of the answer to a POST, sent at most once. Raises a ProviderOutcome."""
+        return await self._call("POST", url, body, judge, headers)
+
+    async def get(self, url: str, judge: Callable[[Answer], T], headers: Headers | None = None) -> T:
+        """What `judge` makes of the answer to a GET. Raises a ProviderOutcome."""
+        return await self._call("GET", url, None, judge, headers)
+
+    async def _call(
+        self, method: str, url: str, body: bytes | None, judge: Callable[[Answer], T], headers: Headers | None
+    ) -> T:
+        forbid_open_tx(self.provider)
+        outcome = "ok"
+        began = time.perf_counter()
+        try:
+            return judge(await self._send(method, url, body, headers))
+        except ProviderOutcome as bad:
+            outcome = outcome_of(bad)
+            raise
+        finally:
+            self._seconds.observe(time.perf_counter() - began)
+            self._counts[outcome].inc()
+
+
+class Outgoing:
+    """The process's outgoing HTTP client: made once in `main`, closed at shutdown.
+
+    JSON is the default content type. Nothing is repeated, no redirect is followed, no proxy is taken from the
+    environment: an egress address that a provider has on its list must not depend on it.
+    """
+
+    def __init__(self, *, connect_s: float = CONNECT_S, total_s: float = TOTAL_S, send: Send | None = None) -> None:
+        assert connect_s < total_s, "a connect time-out that the total cuts off would have to be called Unknown"
+        self._client: Client | None = None
+        self._connect_s = connect_s
+        self._total_s = total_s
+        self._sender: Send = send or self._send
+        self._plain = Lane("other", self._sender)
+
+    def lane(self, provider: str) -> Lane:
+        """The way to one provider; its calls are counted under this name."""
+        return Lane(provider, self._sender)
+
+    async def post(self, url: str, body: bytes, headers: Headers | None = None) -> Answer:
+        """POST once and return the answer of any status. Raises Unavailable or Unknown."""
+        return await self._plain.post(url, body, _as_it_is, headers)
+
+    async def get(self, url: str, headers: Headers | None = None) -> Answer:
+        """GET once and return the answer of any status. Raises Unavailable or Unknown."""
+        return await self._plain.get(url, _as_it_is, headers)
+
+    async def aclose(self) -> None:
+        """Close the connections; calls under way end as Unknown."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _send(self, method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
+        client = self._client or self._open()
+        request = client.request(method, url)
+        if body is not None:
+            request = request.body_bytes(body)
+        if headers is not None:
+            request = request.headers(headers)
+        try:
+            response = await request.build().send()
+            content = bytes(await response.bytes())
+            return Answer(response.status, content, response.get_header("content-type") or "")
+        except RequestError as failed:
+            outcome = _outcome_of_failure(failed)
+        # Raised outside the except block: the client's error carries the whole URL, and must not travel as context.
+        raise outcome
+
+    def _open(self) -> Client:
+        self._client = (
+            ClientBuilder()
+            .connect_timeout(timedelta(seconds=self._connect_s))
+            .timeout(timedelta(seconds=self._total_s))
+            .pool_idle_timeout(timedelta(seconds=IDLE_S))
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .default_headers({"content-type": "application/json; charset=utf-8"})
+            .user_agent("huida")
+            .follow_redirects(False)
+            .referer(False)
+            .no_proxy()
+            .tcp_nodelay(True)
+            .build()
+        )
+        return self._client
+
+
+def outcome_of(bad: ProviderOutcome) -> str:
+    """`refused`, `unavailable` or `unknown`."""
+    return next(name for kind, name in _OUTCOMES.items() if isinstance(bad, kind))
+
+
+_OUTCOMES: Final = {Refused: "refused", Unavailable: "unavailable", Unknown: "unknown"}
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+def _outcome_of_failure(failed: RequestError) -> ProviderOutcome:
+    """Certain only when the connector itself failed: name, TCP and TLS come before the first byte of a request.
+
+    The client's classes do not tell: it says ConnectError for a connection dropped after the request was read, and
+    ConnectTimeoutError for an answer that never came. Its chain of causes does.
+    """
+    causes = [cause["message"] for cause in (failed.details.get("causes") or ())]
+    if isinstance(failed, PoolTimeoutError):
+        return Unavailable("no free connection")
+    if "client error (Connect)" in causes:
+        last = causes[-1]
+        return Unavailable("connect: " + (last if "://" not in last else "failed"))
+    if isinstance(failed, TimeoutError) or "operation timed out" in causes:
+        return Unknown("timed out after sending")
+    return Unknown(f"connection lost after sending ({type(failed).__name__})")
