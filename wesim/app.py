@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Router
+from starlette.routing import BaseRoute, Router
 
 from wesim import browser, mini, oa
 from wesim.control import control_routes
@@ -28,6 +28,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 API, OPEN, MP = "api.weixin.qq.com", "open.weixin.qq.com", "mp.weixin.qq.com"
 # Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, fault) -> Response.
 EXTENSIONS = {"dysmsapi.aliyuncs.com": "wesim.sms.aliyun", "sms.tencentcloudapi.com": "wesim.sms.tencent"}
+EXTRA_CONTROL = "wesim.sms.control"  # routes(world) -> list[BaseRoute], paths below /_sim/sms
 
 
 class Hosts:
@@ -69,7 +70,7 @@ def create_app(world: World) -> Asgi:
             found = importlib.import_module(module)
             hosts.extend(host, found.routes(world), refuse=getattr(found, "refuse", None))
     hosts.index()
-    own = Router(routes=[*control_routes(world), *page_routes(world)])
+    own = Router(routes=[*control_routes(world), *_extra_control(world), *page_routes(world)])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -165,6 +166,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def _extra_control(world: World) -> list[BaseRoute]:
+    if not _exists(EXTRA_CONTROL):
+        return []
+    found: list[BaseRoute] = importlib.import_module(EXTRA_CONTROL).routes(world)
+    return found
 
 
 def _exists(module: str) -> bool:

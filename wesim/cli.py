@@ -24,7 +24,15 @@ def serve(
     port: Annotated[int, typer.Option(help="port to listen on")] = 8900,
 ) -> None:
     """Serve the simulated hosts, the control plane (/_sim) and the phone page (/)."""
-    uvicorn.run(create_app(seeded_world()), host=host, port=port, access_log=False, log_level="warning")
+    typer.echo(f"wesim on http://{host}:{port}/ (control plane: /_sim, see wesim/README.md)")
+    uvicorn.run(
+        create_app(seeded_world()),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=1,  # pages that watch /_sim/events never hang up by themselves
+    )
 
 
 def main() -> None:

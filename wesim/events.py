@@ -38,9 +38,13 @@ class Bus:
                 queue.get_nowait()
             queue.put_nowait(change)
 
-    async def watch(self) -> AsyncIterator[Change]:
+    def watch(self) -> AsyncIterator[Change]:
+        """Every change from now on."""
         queue: asyncio.Queue[Change] = asyncio.Queue(BACKLOG)
         self._watchers.add(queue)
+        return self._drain(queue)
+
+    async def _drain(self, queue: asyncio.Queue[Change]) -> AsyncIterator[Change]:
         try:
             while True:
                 yield await queue.get()

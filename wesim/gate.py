@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from wesim.quotas import DAILY
 from wesim.routing import Answer, Call, Dropped, Refusal, Route, WxError, wx_json
 from wesim.state import App
 from wesim.world import World
@@ -44,7 +45,8 @@ async def _handle(world: World, call: Call, route: Route | None) -> Answer:
         require_token(world, call)
     if route.kind and call.app is not None and call.app.kind != route.kind:
         raise WxError(48001, "api unauthorized")
-    if route.daily and call.app is not None and not world.count_daily(call.app, call.path, route.daily):
+    limit = DAILY.get(call.path) if route.token else None
+    if limit and call.app is not None and not world.count_daily(call.app, call.path, limit):
         raise WxError(45009, "reach max api daily quota limit")
     if not route.paces_itself:
         await call.pause()

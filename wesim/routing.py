@@ -72,7 +72,6 @@ class Route:
     handler: Handler
     token: bool = False
     kind: str = ""
-    daily: int = 0  # daily quota; 0: not counted
     paces_itself: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wesim.library import CATEGORIES, mini_library, oa_library
 from wesim.push import Poster
 from wesim.state import App, Callback
 from wesim.world import World
@@ -39,6 +40,8 @@ def plant(world: World) -> None:
         OPEN_PLATFORM,
         callback=Callback(token=OA_TOKEN, aes_key=OA_AES_KEY),
         linked=[MINI_APPID],
+        categories=list(CATEGORIES),
+        industry=["10", "31"],
     )
     mini = App(
         MINI_APPID,
@@ -48,7 +51,10 @@ def plant(world: World) -> None:
         MINI_ORIGINAL_ID,
         OPEN_PLATFORM,
         callback=Callback(token=MINI_TOKEN, aes_key=MINI_AES_KEY),
+        categories=list(CATEGORIES),
     )
+    world.categories = dict(CATEGORIES)
+    world.library_mini, world.library_oa = mini_library(), oa_library()
     for app in (oa, mini):
         world.apps[app.id] = app
     for person_id, name, phone in PERSONS:

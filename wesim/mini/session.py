@@ -1,0 +1,59 @@
+"""Login and phone number (reference §4.1, §4.3)."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+
+from wesim.crypto import session_signature
+from wesim.oa.token import credentials
+from wesim.oa.user import known
+from wesim.oa.web import take_code
+from wesim.routing import Answer, Call, Route, WxError
+from wesim.world import World
+
+
+async def code_to_session(world: World, call: Call) -> Answer:
+    app = credentials(world, call.query.get("appid", ""), call.query.get("secret", ""))
+    if call.query.get("grant_type") != "authorization_code":
+        raise WxError(40002, "invalid grant_type")
+    code = take_code(world, call.query.get("js_code", ""), kind="js", app=app.id, used=40163, expired=40029)
+    user = world.user(app, code.person)
+    user.session_key = base64.b64encode(secrets.token_bytes(16)).decode()
+    unionid = world.unionid(app, code.person)
+    answer = {"session_key": user.session_key, "openid": user.openid}
+    return {**answer, "unionid": unionid} if unionid else answer
+
+
+async def check_session(world: World, call: Call) -> Answer:
+    user = known(call.account, call.query.get("openid", ""))
+    if call.query.get("sig_method") != "hmac_sha256" or not user.session_key:
+        raise WxError(87009, "invalid signature")
+    if not hmac.compare_digest(call.query.get("signature", ""), session_signature(user.session_key)):
+        raise WxError(87009, "invalid signature")
+    return {"errcode": 0, "errmsg": "ok"}
+
+
+async def phone_number(world: World, call: Call) -> Answer:
+    """The code of the getPhoneNumber button, not of wx.login: mixing them up is the usual 40029."""
+    wanted = str(call.json().get("code") or "")
+    code = take_code(world, wanted, kind="phone", app=call.account.id, used=40029, expired=40029)
+    phone = world.persons[code.person].phone
+    return {
+        "errcode": 0,
+        "errmsg": "ok",
+        "phone_info": {
+            "phoneNumber": phone,
+            "purePhoneNumber": phone,
+            "countryCode": "86",
+            "watermark": {"timestamp": world.clock.now_s(), "appid": call.account.id},
+        },
+    }
+
+
+ROUTES = [
+    Route("GET", "/sns/jscode2session", code_to_session),
+    Route("GET", "/wxa/checksession", check_session, token=True, kind="mini"),
+    Route("POST", "/wxa/business/getuserphonenumber", phone_number, token=True, kind="mini"),
+]
