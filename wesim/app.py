@@ -27,7 +27,8 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API, OPEN, MP = "api.weixin.qq.com", "open.weixin.qq.com", "mp.weixin.qq.com"
 # Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, fault) -> Response.
-EXTENSIONS = {"dysmsapi.aliyuncs.com": "wesim.sms.aliyun", "sms.tencentcloudapi.com": "wesim.sms.tencent"}
+ALIYUN_SMS, TENCENT_SMS = "dysmsapi.aliyuncs.com", "sms.tencentcloudapi.com"
+EXTENSIONS = {ALIYUN_SMS: "wesim.sms.aliyun", TENCENT_SMS: "wesim.sms.tencent"}
 EXTRA_CONTROL = "wesim.sms.control"  # routes(world) -> list[BaseRoute], paths below /_sim/sms
 
 
@@ -122,11 +123,21 @@ def _target(scope: Scope, hosts: Hosts) -> tuple[str, str]:
         return head, slash + rest or "/"
     if path.startswith("/_sim"):
         return "", path
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value.decode("latin-1").partition(":")[0].lower()
-            return (host, path) if host in hosts.hosts else ("", path)
-    return "", path
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1").partition(":")[0].lower()
+    if host in hosts.hosts:
+        return host, path
+    return _sdk_host(scope, headers) if path == "/" else "", path
+
+
+def _sdk_host(scope: Scope, headers: dict[bytes, bytes]) -> str:
+    """Official SMS SDKs take host and port but no path, so their calls are known by how they name the action."""
+    if b"x-tc-action" in headers:
+        return TENCENT_SMS
+    if b"x-acs-action" in headers:
+        return ALIYUN_SMS
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    return ALIYUN_SMS if "Action" in query and query.get("Version") == "2017-05-25" else ""
 
 
 def _call(host: str, path: str, scope: Scope, body: bytes) -> Call:
