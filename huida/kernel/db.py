@@ -1,0 +1,236 @@
+"""The database and the unit of work.
+
+A `Tx` is opened at an edge only (request, reaction batch, job, command, test). Functions below take it as first
+argument, never commit and never open one. Two dialects share its one connection: `tx.session` (SQLAlchemy, screens
+and ordinary changes) and `tx.fetch/row/value/execute` (asyncpg, the hot path).
+
+Three nets keep tenants apart: every key starts with `tenant_id`, every statement names it, and forced row-level
+security compares it with `app.tenant_id`, which is set for each transaction (design/architecture §11).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import BigInteger, MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from huida.kernel import facts as fact_log
+from huida.kernel.clock import Clock, business_day
+from huida.kernel.facts import Fact, Subscriptions
+from huida.kernel.txstate import tx_is_open
+
+Row = Any  # asyncpg.Record: columns by name, `row["balance"]`
+
+
+class Base(DeclarativeBase):
+    """All tables; names of constraints are fixed so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class TenantOwned:
+    """A table whose rows belong to one merchant: `tenant_id` leads every key."""
+
+    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, sort_order=-100)
+
+
+class DatabaseAway(Exception):
+    """PostgreSQL cannot be reached or went away; nothing was committed by this transaction as far as we know."""
+
+
+AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Tx:
+    """One transaction of one tenant (`tenant_id` 0: the platform itself)."""
+
+    read_only: ClassVar[bool] = False
+
+    def __init__(self, db: "Database", connection: AsyncConnection, sql: Any, tenant_id: int, actor: str) -> None:
+        self.db = db
+        self.sql: Any = sql
+        self.tenant_id = tenant_id
+        self.actor = actor
+        self.now: datetime = db.clock.now()
+        self.today: date = business_day(self.now)
+        self._connection = connection
+        self._session: AsyncSession | None = None
+        self._facts: list[fact_log.Pending] = []
+        self._jobs: list[fact_log.PendingJob] = []
+
+    @property
+    def session(self) -> AsyncSession:
+        """SQLAlchemy on this transaction's connection; it is flushed, never committed, by us."""
+        if self._session is None:
+            self._session = AsyncSession(bind=self._connection, expire_on_commit=False, autoflush=True)
+        return self._session
+
+    async def fetch(self, query: str, *args: Any) -> list[Row]:
+        rows: list[Row] = await self.sql.fetch(query, *args)
+        return rows
+
+    async def row(self, query: str, *args: Any) -> Row | None:
+        return await self.sql.fetchrow(query, *args)
+
+    async def value(self, query: str, *args: Any) -> Any:
+        return await self.sql.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> int:
+        """Run a statement; returns the number of rows it touched."""
+        status = await self.sql.execute(query, *args)
+        tail = status.rsplit(" ", 1)[-1]
+        return int(tail) if tail.isdigit() else 0
+
+    def emit(self, fact: Fact) -> UUID:
+        """Record a fact with this transaction; its subscribers' jobs are rows of the same commit."""
+        pending = fact_log.Pending.of(fact)
+        self._facts.append(pending)
+        return pending.id
+
+    def enqueue(self, kind: str, payload: Any, *, lane: UUID | None = None, due: datetime | None = None) -> UUID:
+        """Add a job with this transaction. `lane` keeps the order; `due` in the future makes it wait."""
+        pending = fact_log.PendingJob.of(kind, payload, lane=lane, due=due)
+        self._jobs.append(pending)
+        return pending.id
+
+    async def flush(self) -> None:
+        """Write what was emitted and enqueued so far (the commit does it anyway)."""
+        if self._session is not None:
+            await self._session.flush()
+        if self._facts or self._jobs:
+            facts, self._facts = self._facts, []
+            jobs, self._jobs = self._jobs, []
+            await fact_log.write(self.sql, self.db.subscriptions, self.tenant_id, self.actor, self.now, facts, jobs)
+
+
+class ReadTx(Tx):
+    """A transaction that PostgreSQL itself refuses to write in: for GET doors and screens."""
+
+    read_only = True
+
+
+AnyTx = TypeVar("AnyTx", bound=Tx)
+
+
+class Database:
+    """The pool, the clock and who subscribes to which fact. One per process."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        subscriptions: Subscriptions | None = None,
+        pool_size: int = 16,
+        connect_args: dict[str, Any] | None = None,
+    ) -> None:
+        self.url = url
+        self.clock = clock
+        self.subscriptions = subscriptions or Subscriptions()
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"statement_cache_size": 400, **socket_args(url), **(connect_args or {})},
+        )
+
+    @asynccontextmanager
+    async def tx(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[Tx]:
+        """Open a transaction; commits when the block ends, rolls back when it raises."""
+        async with self._open(tenant_id, actor, Tx, "BEGIN") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[ReadTx]:
+        """Open a read-only transaction with one snapshot for all its statements."""
+        async with self._open(tenant_id, actor, ReadTx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _open(self, tenant_id: int, actor: str, kind: type[AnyTx], begin: str) -> AsyncIterator[AnyTx]:
+        assert not tx_is_open.get(), "a transaction is already open in this task"
+        async with self.raw() as (connection, sql):
+            token = tx_is_open.set(True)
+            try:
+                await sql.execute(f"{begin}; SET LOCAL app.tenant_id = '{int(tenant_id)}'")
+                tx = kind(self, connection, sql, tenant_id, actor)
+                try:
+                    yield tx
+                    await tx.flush()
+                except BaseException:
+                    await _rollback(connection, sql)
+                    raise
+                await sql.execute("COMMIT")
+            finally:
+                tx_is_open.reset(token)
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+        """A pooled connection in autocommit, as SQLAlchemy and as asyncpg see it: for the queue's own statements."""
+        async with self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            try:
+                yield connection, driver
+            except AWAY:
+                await connection.invalidate()
+                raise
+
+    async def listen(self, channel: str, ring: Any) -> Any:
+        """A connection of its own that calls `ring()` on each notification; the caller closes it."""
+        connection = await asyncpg.connect(self.url)
+        await connection.add_listener(channel, lambda *_: ring())
+        return connection
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def _rollback(connection: AsyncConnection, sql: Any) -> None:
+    try:
+        await asyncio.shield(sql.execute("ROLLBACK"))
+    except (*AWAY, asyncio.CancelledError, asyncpg.PostgresError):
+        await connection.invalidate()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database as SQLAlchemy names it; a Unix socket goes through `socket_args`."""
+    scheme, rest = url.split("://", 1)
+    assert scheme in {"postgresql", "postgres"}, f"not a PostgreSQL address: {scheme}"
+    return "postgresql+asyncpg://" + rest.split("?", 1)[0]
+
+
+def socket_args(url: str) -> dict[str, Any]:
+    """`?host=/dir` of a libpq address as asyncpg's connect arguments."""
+    query = parse_qs(urlsplit(url).query)
+    return {"host": query["host"][0]} if "host" in query else {}
+
+
+def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows turned into columns for `unnest($1::…[], …)`; `width` empty columns when there are no rows."""
+    turned = [list(column) for column in zip(*rows, strict=True)]
+    return turned or [[] for _ in range(width)]

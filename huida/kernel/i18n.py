@@ -1,0 +1,36 @@
+"""Texts by code and language: zh-CN first, en complete. One JSON file per language under `huida/locales`."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+LANGUAGES = ("zh-CN", "en")
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    return dict(json.loads((files("huida") / "locales" / f"{language}.json").read_text("utf-8")))
+
+
+def choose(accept_language: str | None) -> str:
+    """The best of our languages for an Accept-Language header; Chinese when nothing is said."""
+    for part in (accept_language or "").split(","):
+        tag = part.split(";")[0].strip().lower()
+        if tag.startswith("zh"):
+            return "zh-CN"
+        if tag.startswith("en"):
+            return "en"
+    return "zh-CN"
+
+
+def text(code: str, language: str, params: Mapping[str, Any] | None = None) -> str:
+    """The text of a code; the code itself when no text is known (a contract test keeps that from happening)."""
+    template = catalogue(language).get(code) or catalogue("zh-CN").get(code) or code
+    return template.format_map(_Lenient(params or {}))
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"

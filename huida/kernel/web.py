@@ -1,0 +1,300 @@
+"""The web edge: who is asking, one transaction per request, errors as RFC 9457 problems, idempotency, paging."""
+
+import base64
+import binascii
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import BigInteger, DateTime, LargeBinary, SmallInteger, Text
+from sqlalchemy.orm import Mapped, mapped_column
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from huida.kernel import i18n
+from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx
+from huida.kernel.errors import AppError, Forbidden, Invalid, TooLarge, Unauthenticated
+from huida.kernel.ids import uuid7
+from huida.kernel.log import log
+from huida.kernel.metrics import REQUEST_SECONDS, REQUESTS
+
+MAX_BODY = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is asking: `kind` is staff, key, member or operator; `may` holds permissions or scopes."""
+
+    kind: str
+    id: UUID
+    tenant_id: int
+    may: frozenset[str]
+    name: str = ""
+
+    @property
+    def stamp(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class Doorkeeper(Protocol):
+    """Finds out who is asking; given by main, since the kernel knows no staff and no keys."""
+
+    async def staff(self, request: Request) -> Actor: ...
+    async def key(self, request: Request) -> Actor: ...
+    async def member(self, request: Request) -> Actor: ...
+
+
+class IdempotencyRow(TenantOwned, Base):
+    """The answer to an open write, kept with its key and the hash of its request, in the same transaction."""
+
+    __tablename__ = "idempotency_keys"
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int] = mapped_column(SmallInteger)
+    answer: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[Any] = mapped_column(DateTime(timezone=True))
+
+
+def _guarded(kind: str, permission: str, *, read: bool) -> Any:
+    async def dependency(request: Request) -> AsyncIterator[Tx]:
+        keeper: Doorkeeper = request.app.state.doorkeeper
+        actor: Actor = await getattr(keeper, kind)(request)
+        if permission and permission not in actor.may and "*" not in actor.may:
+            raise Forbidden(permission=permission)
+        request.state.actor = actor
+        db: Database = request.app.state.db
+        opener = db.read if read else db.tx
+        async with opener(actor.tenant_id, actor=actor.stamp) as tx:
+            yield tx
+
+    dependency.permission = permission  # type: ignore[attr-defined]
+    dependency.door = kind  # type: ignore[attr-defined]
+    return Depends(dependency, scope="function")
+
+
+def staff_tx(permission: str) -> Any:
+    """A write transaction for a logged-in staff member with this permission (CSRF is checked by the doorkeeper)."""
+    return _guarded("staff", permission, read=False)
+
+
+def staff_read(permission: str) -> Any:
+    """A read transaction for a logged-in staff member with this permission."""
+    return _guarded("staff", permission, read=True)
+
+
+def key_tx(scope: str) -> Any:
+    """A write transaction for an API key with this scope."""
+    return _guarded("key", scope, read=False)
+
+
+def key_read(scope: str) -> Any:
+    """A read transaction for an API key with this scope."""
+    return _guarded("key", scope, read=True)
+
+
+def member_tx() -> Any:
+    """A write transaction for a logged-in member."""
+    return _guarded("member", "", read=False)
+
+
+def member_read() -> Any:
+    """A read transaction for a logged-in member."""
+    return _guarded("member", "", read=True)
+
+
+def actor_of(request: Request) -> Actor:
+    actor: Actor = request.state.actor
+    return actor
+
+
+async def once(tx: Tx, request: Request, work: Callable[[], Awaitable[tuple[int, Any]]]) -> Response:
+    """Do an open write at most once per `Idempotency-Key`: the same key and request get the stored answer.
+
+    Another request under the same key is refused with 422 `idempotency.mismatch`. Without a key it is simply done.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        status, answer = await work()
+        return Response(msgspec.json.encode(answer), status, media_type="application/json")
+    if not 1 <= len(key) <= 200:
+        raise Invalid(code="idempotency.bad_key", where="Idempotency-Key")
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + await request.body()).digest()
+    took = await tx.execute(
+        "INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, answer, at) VALUES ($1, $2, $3, 0, '', $4) "
+        "ON CONFLICT DO NOTHING",
+        tx.tenant_id,
+        key,
+        digest,
+        tx.now,
+    )
+    if not took:
+        row = await tx.row(
+            "SELECT request_hash, status, answer FROM idempotency_keys WHERE tenant_id = $1 AND key = $2",
+            tx.tenant_id,
+            key,
+        )
+        if row is None or row["request_hash"] != digest:
+            raise Invalid(code="idempotency.mismatch", where="Idempotency-Key")
+        return Response(row["answer"], row["status"], {"Idempotent-Replay": "true"}, media_type="application/json")
+    status, answer = await work()
+    body = msgspec.json.encode(answer)
+    await tx.execute(
+        "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE tenant_id = $1 AND key = $2",
+        tx.tenant_id,
+        key,
+        status,
+        body,
+    )
+    return Response(body, status, media_type="application/json")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A keyset page: `limit` rows after the last key of the page before (no totals on large lists)."""
+
+    limit: int
+    after: tuple[Any, ...] | None
+
+
+def page(limit: int = 20, cursor: str | None = None) -> Page:
+    """Query parameters `limit` (1–100) and `cursor` (opaque, from the page before)."""
+    if not 1 <= limit <= 100:
+        raise Invalid(code="request.bad_limit", where="limit")
+    if cursor is None:
+        return Page(limit, None)
+    try:
+        return Page(limit, tuple(msgspec.json.decode(base64.urlsafe_b64decode(cursor))))
+    except (binascii.Error, msgspec.DecodeError, TypeError, ValueError) as wrong:
+        raise Invalid(code="request.bad_cursor", where="cursor") from wrong
+
+
+def paged(
+    rows: Sequence[Any], page: Page, key: Callable[[Any], Sequence[Any]], show: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """The answer of a list door, from at most `limit + 1` rows."""
+    more = len(rows) > page.limit
+    rows = rows[: page.limit]
+    cursor = base64.urlsafe_b64encode(msgspec.json.encode(list(key(rows[-1])))).decode() if more else None
+    return {"items": [show(row) for row in rows], "next_cursor": cursor}
+
+
+def problem(request_id: str, error: AppError, language: str) -> Response:
+    """An error as `application/problem+json` with a stable code and a text in the reader's language."""
+    body: dict[str, Any] = {
+        "type": f"urn:huida:error:{error.code}",
+        "title": i18n.text(error.code, language, error.params),
+        "status": error.status,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.where:
+        body["where"] = error.where
+    if error.params:
+        body["params"] = {k: v if isinstance(v, int | float | bool | list) else str(v) for k, v in error.params.items()}
+    headers = {"Retry-After": str(error.params["retry_after_s"])} if "retry_after_s" in error.params else None
+    return Response(msgspec.json.encode(body), error.status, headers, media_type="application/problem+json")
+
+
+def language_of(request: Request) -> str:
+    return i18n.choose(request.headers.get("accept-language"))
+
+
+def install_errors(app: FastAPI) -> None:
+    """Render every failure as a problem; what is not expected is a 500 without detail, logged with its request id."""
+
+    def answer(request: Request, error: AppError) -> Response:
+        return problem(request.state.request_id, error, language_of(request))
+
+    @app.exception_handler(AppError)
+    async def _(request: Request, error: AppError) -> Response:
+        return answer(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = "/".join(str(part) for part in first["loc"] if part != "body")
+        return answer(request, Invalid(code="request.invalid", where=where, detail=first["msg"]))
+
+    @app.exception_handler(HTTPException)
+    async def _(request: Request, error: HTTPException) -> Response:
+        codes = {404: "request.not_found", 405: "request.method_not_allowed"}
+        known = AppError(code=codes.get(error.status_code, "request.invalid"))
+        known.status = error.status_code
+        return answer(request, known)
+
+    @app.exception_handler(Exception)
+    async def _(request: Request, error: Exception) -> Response:
+        crash = AppError(code="server.unavailable" if isinstance(error, AWAY) else "server.error")
+        crash.status = 503 if crash.code == "server.unavailable" else 500
+        log.error("request_failed", path=request.url.path, exc_info=error)
+        return answer(request, crash)
+
+
+class Edge:
+    """Outermost ASGI layer: request id, body limit, security headers, one log line, metrics."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid7().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 500
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                raise TooLarge(limit_mb=MAX_BODY // 1024 // 1024)
+            return message
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"same-origin"),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+            if length.isdigit() and int(length) > MAX_BODY:
+                too_large = TooLarge(limit_mb=MAX_BODY // 1024 // 1024)
+                await problem(request_id, too_large, "zh-CN")(scope, receive, stamped)
+            else:
+                await self.app(scope, limited, stamped)
+        route = scope.get("route")
+        name = getattr(route, "path", scope["path"] if scope["path"].startswith("/api/v1/purchases") else "other")
+        took = time.perf_counter() - started
+        REQUESTS.labels(name, scope["method"], status).inc()
+        REQUEST_SECONDS.labels(name).observe(took)
+        log.info("request", method=scope["method"], route=name, status=status, ms=round(took * 1000, 1), id=request_id)
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of a request. Raises Unauthenticated when there is none."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not value:
+        raise Unauthenticated()
+    return value
+
+
+__all__ = ["Actor", "BigInteger", "Doorkeeper", "Edge", "Page", "ReadTx", "once", "page", "paged", "problem"]

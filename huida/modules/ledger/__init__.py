@@ -1,0 +1,49 @@
+"""The ledger: who owns how many points, how much stored value, how many message parts.
+
+Owns: accounts, transfers, lots, holds. Transfers are immutable and posted once per business fact; a correction is a
+new transfer that names the one it reverses. Balances move by one guarded statement (`ledger_post`, a PL/pgSQL function)
+and can never fall below what is held. Stored value keeps principal (`cny_principal`) and gift (`cny_gift`) apart.
+Invariants: see `invariants.py`. It records no facts of its own: the module that moves value says what happened.
+"""
+
+from huida.modules.ledger.invariants import INVARIANTS
+from huida.modules.ledger.models import UNITS, Account, Hold, Lot, Transfer
+from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
+from huida.modules.ledger.service import (
+    InsufficientBalance,
+    balances,
+    capture,
+    expire_holds,
+    expire_lots,
+    hold,
+    lock,
+    move,
+    post,
+    release,
+    reverse,
+)
+
+__all__ = [
+    "INVARIANTS",
+    "UNITS",
+    "Account",
+    "Entry",
+    "Hold",
+    "InsufficientBalance",
+    "Lot",
+    "Move",
+    "Posted",
+    "Short",
+    "Transfer",
+    "admit",
+    "balances",
+    "capture",
+    "expire_holds",
+    "expire_lots",
+    "hold",
+    "lock",
+    "move",
+    "post",
+    "release",
+    "reverse",
+]

@@ -1,0 +1,91 @@
+"""The ledger's tables (design/architecture §11). Amounts are whole units: points, fen, parts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from huida.kernel.db import Base, TenantOwned
+
+UNITS = frozenset(
+    {"points", "growth", "cny_principal", "cny_gift", "sms_parts", "coupon_points_free", "coupon_points_paid"}
+)
+HOLD_MOVES = {"open": frozenset({"captured", "released", "expired"})}
+
+
+class Account(TenantOwned, Base):
+    """One balance: `seq` counts its transfers, so the chain has no gap; `held` is promised but not yet gone."""
+
+    __tablename__ = "ledger_accounts"
+    __table_args__ = (
+        CheckConstraint("held >= 0 AND balance >= held", name="never_below_held"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+    owner_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    unit: Mapped[str] = mapped_column(Text, primary_key=True)
+    balance: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    held: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class Transfer(TenantOwned, Base):
+    """One immutable movement. The contra side (`points_issued`, `sales`, `cash_in` …) is a sum in reports, never a row."""
+
+    __tablename__ = "ledger_transfers"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "source_id", "source_type", "reason", "owner_id", "unit", name="uq_ledger_once"),
+        Index(
+            "uq_ledger_reversed_once",
+            "tenant_id",
+            "owner_id",
+            "unit",
+            "reverses",
+            unique=True,
+            postgresql_where=text("reverses IS NOT NULL"),
+        ),
+    )
+    owner_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    unit: Mapped[str] = mapped_column(Text, primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    balance_after: Mapped[int] = mapped_column(BigInteger)
+    contra: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    source_type: Mapped[str] = mapped_column(Text)
+    source_id: Mapped[UUID] = mapped_column(Uuid)
+    reverses: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Lot(TenantOwned, Base):
+    """The part of a balance that expires; what is not in a lot does not expire. Spent earliest expiry first."""
+
+    __tablename__ = "ledger_lots"
+    __table_args__ = (
+        CheckConstraint("remaining >= 0", name="remaining"),
+        Index("ix_ledger_lots_due", "tenant_id", "expires_at", postgresql_where=text("remaining > 0")),
+    )
+    owner_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    unit: Mapped[str] = mapped_column(Text, primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    remaining: Mapped[int] = mapped_column(BigInteger)
+
+
+class Hold(TenantOwned, Base):
+    """Value promised to something that is still open (an order, a send)."""
+
+    __tablename__ = "ledger_holds"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        UniqueConstraint("tenant_id", "source_id", "source_type", "owner_id", "unit", name="uq_ledger_hold_once"),
+        Index("ix_ledger_holds_open", "tenant_id", "expires_at", postgresql_where=text("state = 'open'")),
+    )
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(Uuid)
+    unit: Mapped[str] = mapped_column(Text)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    source_type: Mapped[str] = mapped_column(Text)
+    source_id: Mapped[UUID] = mapped_column(Uuid)

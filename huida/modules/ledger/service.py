@@ -1,0 +1,259 @@
+"""The ledger's verbs. Only this module changes balances."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.ids import uuid7
+from huida.modules.ledger.models import UNITS
+from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
+
+POST = """
+SELECT outcome, ord, owner, unit, balance, seq FROM ledger_post(
+  $1, $2, $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::timestamptz[])
+"""
+
+
+class InsufficientBalance(Conflict):
+    """There is less available (balance minus what is held) than this takes."""
+
+    code = "ledger.insufficient_balance"
+
+
+async def post(tx: Tx, entries: Sequence[Entry]) -> list[Posted | Short]:
+    """Post entries in order, each entirely or not at all; one result per entry.
+
+    An entry whose business key was posted before changes nothing and answers with what it did then
+    (`repeated=True`). One that does not fit is `Short`; the others are not affected.
+    """
+    results: dict[int, Posted | Short] = {}
+    todo = list(range(len(entries)))
+    for _ in range(4):
+        if not todo:
+            break
+        todo = await _post_some(tx, entries, todo, results)
+    assert not todo, "the ledger could not settle this batch"
+    return [results[number] for number in range(len(entries))]
+
+
+async def _post_some(
+    tx: Tx, entries: Sequence[Entry], todo: list[int], results: dict[int, Posted | Short]
+) -> list[int]:
+    """One call of the posting function; returns the entries that are still open."""
+    owners: list[int] = []
+    columns: tuple[list[object], ...] = tuple([] for _ in range(9))
+    for number in todo:
+        entry = entries[number]
+        if not entry.moves:
+            results[number] = Posted({})
+        for move in entry.moves:
+            assert move.unit in UNITS and move.amount != 0, f"not a move: {move}"
+            owners.append(number)
+            values = (
+                move.owner_id,
+                move.unit,
+                move.amount,
+                move.contra,
+                move.reason,
+                entry.source_type,
+                entry.source_id,
+                move.reverses,
+                move.expires_at,
+            )
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+    if not owners:
+        return []
+    rows = await tx.fetch(POST, tx.tenant_id, tx.now, *columns)
+    outcome = rows[0]["outcome"] if rows else "repeated"
+    if outcome == "posted":
+        balances: dict[int, dict[tuple[UUID, str], int]] = {number: {} for number in todo}
+        for row in rows:
+            balances[owners[row["ord"] - 1]][row["owner"], row["unit"]] = row["balance"]
+        for number in todo:
+            results.setdefault(number, Posted(balances[number]))
+        return []
+    if outcome == "short":
+        picked = [entries[number] for number in todo]
+        decision = admit(picked, {(row["owner"], row["unit"]): row["balance"] for row in rows})
+        for place, short in decision.refused.items():
+            results[todo[place]] = short
+        return [todo[place] for place in decision.admitted]
+    return _set_repeated_aside(entries, todo, owners, rows, results)
+
+
+def _set_repeated_aside(
+    entries: Sequence[Entry],
+    todo: list[int],
+    owners: list[int],
+    rows: Sequence[Mapping[str, object]],
+    results: dict[int, Posted | Short],
+) -> list[int]:
+    """Answer entries that were posted before; within one call the second of two equal keys is the repeated one."""
+    before: dict[int, dict[tuple[UUID, str], int]] = {}
+    for row in rows:
+        place = row["ord"]
+        owner, unit, balance = row["owner"], row["unit"], row["balance"]
+        assert isinstance(place, int) and isinstance(owner, UUID) and isinstance(unit, str) and isinstance(balance, int)
+        before.setdefault(owners[place - 1], {})[owner, unit] = balance
+    seen: set[tuple[str, UUID]] = set()
+    open_entries = []
+    for number in todo:
+        key = (entries[number].source_type, entries[number].source_id)
+        if number in before or key in seen:
+            results[number] = Posted(before.get(number, {}), repeated=True)
+        else:
+            open_entries.append(number)
+        seen.add(key)
+    return open_entries
+
+
+async def move(tx: Tx, entry: Entry) -> Posted:
+    """Post one entry. Raises InsufficientBalance when it does not fit; then nothing was posted."""
+    [result] = await post(tx, [entry])
+    if isinstance(result, Short):
+        raise InsufficientBalance(unit=result.unit, needed=result.needed, available=result.available)
+    return result
+
+
+async def reverse(
+    tx: Tx, *, source_type: str, source_id: UUID, by_type: str, by_id: UUID, reason: str = "reversal"
+) -> Posted:
+    """Undo every transfer of a business fact by new ones; a transfer can be undone once.
+
+    Raises NotFound when there is nothing of that source, InsufficientBalance when what it gave is spent.
+    """
+    rows = await tx.fetch(
+        "SELECT owner_id, unit, seq, amount, contra FROM ledger_transfers "
+        "WHERE tenant_id = $1 AND source_id = $2 AND source_type = $3 AND reverses IS NULL ORDER BY owner_id, unit, seq",
+        tx.tenant_id,
+        source_id,
+        source_type,
+    )
+    if not rows:
+        raise NotFound(code="ledger.nothing_to_reverse", source=source_type)
+    moves = [Move(r["owner_id"], r["unit"], -r["amount"], r["contra"], reason, reverses=r["seq"]) for r in rows]
+    return await move(tx, Entry(by_type, by_id, tuple(moves)))
+
+
+async def balances(tx: Tx, owner_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Balances of owners by unit; a unit that was never touched is absent."""
+    result: dict[UUID, dict[str, int]] = {owner: {} for owner in owner_ids}
+    for row in await tx.fetch(
+        "SELECT owner_id, unit, balance FROM ledger_accounts WHERE tenant_id = $1 AND owner_id = ANY($2)",
+        tx.tenant_id,
+        list(owner_ids),
+    ):
+        result[row["owner_id"]][row["unit"]] = row["balance"]
+    return result
+
+
+async def hold(
+    tx: Tx, owner_id: UUID, *, unit: str, amount: int, source_type: str, source_id: UUID, expires_at: datetime | None
+) -> UUID:
+    """Promise `amount`; it stays in the balance but is no longer available. Same source, same hold.
+
+    Raises InsufficientBalance when less is available.
+    """
+    if amount <= 0:
+        raise Invalid(code="ledger.bad_amount", where="amount")
+    hold_id = uuid7()
+    row = await tx.row(
+        "INSERT INTO ledger_holds (tenant_id, id, owner_id, unit, amount, state, expires_at, source_type, source_id) "
+        "VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
+        *(tx.tenant_id, hold_id, owner_id, unit, amount, expires_at, source_type, source_id),
+    )
+    if row is None:
+        known = await tx.value(
+            "SELECT id FROM ledger_holds WHERE tenant_id = $1 AND source_id = $2 AND source_type = $3 AND owner_id = $4 AND unit = $5",
+            *(tx.tenant_id, source_id, source_type, owner_id, unit),
+        )
+        assert isinstance(known, UUID)
+        return known
+    if not await tx.execute(
+        "UPDATE ledger_accounts SET held = held + $4 "
+        "WHERE tenant_id = $1 AND owner_id = $2 AND unit = $3 AND balance - held >= $4",
+        *(tx.tenant_id, owner_id, unit, amount),
+    ):
+        await tx.execute("DELETE FROM ledger_holds WHERE tenant_id = $1 AND id = $2", tx.tenant_id, hold_id)
+        known_balance = (await balances(tx, [owner_id]))[owner_id].get(unit, 0)
+        raise InsufficientBalance(unit=unit, needed=amount, available=known_balance)
+    return hold_id
+
+
+async def _close_hold(tx: Tx, hold_id: UUID, state: str) -> tuple[UUID, str, int]:
+    """Close an open hold and free what it held. Raises Conflict when it is not open any more."""
+    row = await tx.row(
+        "UPDATE ledger_holds SET state = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'open' RETURNING owner_id, unit, amount",
+        *(tx.tenant_id, hold_id, state),
+    )
+    if row is None:
+        raise Conflict(code="ledger.hold_not_open", hold=hold_id)
+    await tx.execute(
+        "UPDATE ledger_accounts SET held = held - $4 WHERE tenant_id = $1 AND owner_id = $2 AND unit = $3",
+        *(tx.tenant_id, row["owner_id"], row["unit"], row["amount"]),
+    )
+    return row["owner_id"], row["unit"], row["amount"]
+
+
+async def capture(tx: Tx, hold_id: UUID, *, contra: str, reason: str, amount: int | None = None) -> Posted:
+    """Take what was held (or less of it; the rest is free again). Raises Conflict when the hold is closed."""
+    owner_id, unit, held = await _close_hold(tx, hold_id, "captured")
+    taken = held if amount is None else amount
+    if not 0 < taken <= held:
+        raise Invalid(code="ledger.bad_amount", where="amount", held=held)
+    return await move(tx, Entry("hold", hold_id, (Move(owner_id, unit, -taken, contra, reason),)))
+
+
+async def release(tx: Tx, hold_id: UUID) -> None:
+    """Free what was held. Raises Conflict when the hold is closed."""
+    await _close_hold(tx, hold_id, "released")
+
+
+async def expire_holds(tx: Tx, *, limit: int = 500) -> int:
+    """Free holds whose time has come; returns how many."""
+    rows = await tx.fetch(
+        "SELECT id FROM ledger_holds WHERE tenant_id = $1 AND state = 'open' AND expires_at <= $2 "
+        "ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        *(tx.tenant_id, tx.now, limit),
+    )
+    for row in rows:
+        await _close_hold(tx, row["id"], "expired")
+    return len(rows)
+
+
+async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int, int]]:
+    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after) of each."""
+    rows = await tx.fetch(
+        "SELECT l.owner_id, l.unit, l.expires_at, least(l.remaining, a.balance - a.held) AS amount "
+        "FROM ledger_lots l JOIN ledger_accounts a USING (tenant_id, owner_id, unit) "
+        "WHERE l.tenant_id = $1 AND l.expires_at <= $2 AND l.remaining > 0 AND a.balance > a.held "
+        "ORDER BY l.expires_at LIMIT $3",
+        *(tx.tenant_id, tx.now, limit),
+    )
+    entries = [
+        Entry(
+            "expiry",
+            uuid5(row["owner_id"], f"{row['unit']} {row['expires_at'].isoformat()} {row['amount']}"),
+            (Move(row["owner_id"], row["unit"], -row["amount"], f"{row['unit']}_expired", "expired"),),
+        )
+        for row in rows
+    ]
+    taken = []
+    for entry, result in zip(entries, await post(tx, entries), strict=True):
+        if isinstance(result, Posted) and not result.repeated:
+            [step] = entry.moves
+            taken.append((step.owner_id, step.unit, -step.amount, result.balances[step.owner_id, step.unit]))
+    return taken
+
+
+async def lock(tx: Tx, owner_ids: Sequence[UUID]) -> dict[tuple[UUID, str], int]:
+    """Lock every account of these owners, in the ledger's order, and tell what is available in each."""
+    rows = await tx.fetch(
+        "SELECT owner_id, unit, balance - held AS available FROM ledger_accounts "
+        "WHERE tenant_id = $1 AND owner_id = ANY($2) ORDER BY owner_id, unit FOR NO KEY UPDATE",
+        *(tx.tenant_id, list(owner_ids)),
+    )
+    return {(row["owner_id"], row["unit"]): row["available"] for row in rows}

@@ -1,0 +1,16 @@
+"""A merchant's earning rules. One row per merchant; effective from its save on, never in the past."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from huida.kernel.db import Base, TenantOwned
+
+
+class LoyaltyRules(TenantOwned, Base):
+    __tablename__ = "loyalty_rules"
+    rules: Mapped[Any] = mapped_column(JSONB)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,94 @@
+"""Pure earning rules: points per yuan by store and level, recharge gifts, levels by growth, expiry of points."""
+
+from datetime import date, datetime, time
+
+import msgspec
+
+from huida.kernel.clock import SHOP_ZONE
+from huida.kernel.money import Fen, Points
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """A member level: reached at `growth` (yuan spent), earns `rate_bp` of the normal points (10,000 = ×1)."""
+
+    code: str
+    name: str
+    growth: int = 0
+    rate_bp: int = 10_000
+
+
+class GiftTier(msgspec.Struct, frozen=True, kw_only=True):
+    """Recharge at least `from_fen`, get `gift_fen` and `gift_points` on top."""
+
+    from_fen: int
+    gift_fen: int = 0
+    gift_points: int = 0
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a merchant has decided. `points_per_100_yuan` keeps fractions exact: 100 is one point a yuan."""
+
+    points_per_100_yuan: int = 100
+    store_rate_bp: dict[str, int] = {}
+    earn_on_balance: bool = True
+    levels: tuple[Level, ...] = (Level(code="normal", name="普通会员"),)
+    gift_tiers: tuple[GiftTier, ...] = ()
+    points_expire_months: int = 0
+
+    def check(self) -> str | None:
+        """The name of the first field that makes no sense, or None."""
+        if not 0 <= self.points_per_100_yuan <= 100_000:
+            return "points_per_100_yuan"
+        if any(not 0 <= rate <= 1_000_000 for rate in self.store_rate_bp.values()):
+            return "store_rate_bp"
+        if not self.levels or len({level.code for level in self.levels}) != len(self.levels):
+            return "levels"
+        if any(level.growth < 0 or not 0 <= level.rate_bp <= 1_000_000 for level in self.levels):
+            return "levels"
+        if any(tier.from_fen <= 0 or tier.gift_fen < 0 or tier.gift_points < 0 for tier in self.gift_tiers):
+            return "gift_tiers"
+        return None if 0 <= self.points_expire_months <= 120 else "points_expire_months"
+
+
+def points_for(rules: Rules, paid: Fen, *, level: str, store: str) -> Points:
+    """Points that a payment earns, rounded down once at the end (no rounding gain by splitting the rates)."""
+    rate = next((x.rate_bp for x in rules.levels if x.code == level), 10_000)
+    store_rate = rules.store_rate_bp.get(store, 10_000)
+    return Points(max(paid, 0) * rules.points_per_100_yuan * rate * store_rate // (10_000 * 10_000 * 10_000))
+
+
+def gift_for(rules: Rules, paid: Fen) -> GiftTier:
+    """The best tier that a recharge reaches; an empty one when it reaches none."""
+    reached = [tier for tier in rules.gift_tiers if paid >= tier.from_fen]
+    return max(reached, key=lambda tier: tier.from_fen, default=GiftTier(from_fen=1))
+
+
+def level_for(rules: Rules, growth: int) -> Level:
+    """The highest level whose growth is reached."""
+    return max((x for x in rules.levels if growth >= x.growth), key=lambda x: x.growth, default=rules.levels[0])
+
+
+def has_levels(rules: Rules) -> bool:
+    """Whether growth is worth counting for this merchant."""
+    return any(level.growth > 0 for level in rules.levels)
+
+
+def expiry_of(rules: Rules, earned_on: date) -> datetime | None:
+    """When points earned on a day expire: the end of the month, so many months later; None when they do not."""
+    if rules.points_expire_months == 0:
+        return None
+    months = earned_on.year * 12 + earned_on.month + rules.points_expire_months
+    first_of_next = date(months // 12, months % 12 + 1, 1)
+    return datetime.combine(first_of_next, time(), SHOP_ZONE)
+
+
+def split_payment(amount: Fen, *, principal: int, gift: int) -> tuple[int, int]:
+    """Stored value pays from the gift and the principal in proportion, the principal bearing the rounding.
+
+    Merchants book the principal as sales; taking both in proportion keeps a refund fair at any moment.
+    """
+    total = principal + gift
+    if total <= 0 or amount > total:
+        return amount, 0
+    from_gift = amount * gift // total
+    return amount - from_gift, from_gift

@@ -1,0 +1,44 @@
+"""Members: profile, phone, card number, WeChat identities, sessions of the member centre, import and export.
+
+Owns: members, identities, member_sessions. A phone belongs to one member, a card number to one member, a WeChat account
+to one member; union id and verified phone join a person's accounts (X-10). Phones are sealed at rest.
+Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImported.
+"""
+
+from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
+from huida.modules.members.models import Identity, Member, MemberSession
+from huida.modules.members.service import (
+    Known,
+    by_card_no,
+    by_openid,
+    by_phone,
+    get,
+    join,
+    link_identity,
+    normal_phone,
+    phone_of,
+    see_identity,
+    set_level,
+)
+
+__all__ = [
+    "Identity",
+    "IdentityLinked",
+    "Known",
+    "LevelChanged",
+    "Member",
+    "MemberChanged",
+    "MemberJoined",
+    "MemberSession",
+    "MembersImported",
+    "by_card_no",
+    "by_openid",
+    "by_phone",
+    "get",
+    "join",
+    "link_identity",
+    "normal_phone",
+    "phone_of",
+    "see_identity",
+    "set_level",
+]

@@ -1,0 +1,65 @@
+"""Members, their WeChat identities and their sessions. Phones are sealed; equality goes through a keyed hash."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Index, LargeBinary, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from huida.kernel.db import Base, TenantOwned
+
+MEMBER_MOVES = {
+    "active": frozenset({"frozen", "left"}),
+    "frozen": frozenset({"active", "left"}),
+    "left": frozenset({"active"}),
+}
+
+
+class Member(TenantOwned, Base):
+    __tablename__ = "members"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "card_no"),
+        Index(
+            "uq_members_phone", "tenant_id", "phone_hash", unique=True, postgresql_where=text("phone_hash IS NOT NULL")
+        ),
+        Index("ix_members_name", "tenant_id", "name"),
+    )
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    card_no: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_tail: Mapped[str] = mapped_column(Text, server_default="")
+    level: Mapped[str] = mapped_column(Text, server_default="normal")
+    birthday: Mapped[date | None] = mapped_column(Date)
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    state: Mapped[str] = mapped_column(Text, server_default="active")
+    joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    store_id: Mapped[UUID | None] = mapped_column(Uuid)
+
+
+class Identity(TenantOwned, Base):
+    """One WeChat account of one app. `member_id` is empty for a visitor who has not joined; `follows` is for the OA."""
+
+    __tablename__ = "identities"
+    __table_args__ = (
+        Index("ix_identities_member", "tenant_id", "member_id", "app_id"),
+        Index("ix_identities_unionid", "tenant_id", "unionid", postgresql_where=text("unionid IS NOT NULL")),
+    )
+    app_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    openid: Mapped[str] = mapped_column(Text, primary_key=True)
+    member_id: Mapped[UUID | None] = mapped_column(Uuid)
+    unionid: Mapped[str | None] = mapped_column(Text)
+    follows: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class MemberSession(Base):
+    """A member's login; looked up before the tenant is known."""
+
+    __tablename__ = "member_sessions"
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    app_id: Mapped[str] = mapped_column(Text)
+    openid: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

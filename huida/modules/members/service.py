@@ -1,0 +1,188 @@
+"""The members' verbs: join, find, change, link a WeChat identity."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.ids import uuid7
+from huida.kernel.secrets import Sealer, Secret
+from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberJoined
+
+PHONE = re.compile(r"1[3-9]\d{9}")
+CARD_NO = re.compile(r"[0-9A-Za-z-]{4,32}")
+PURPOSE = "member.phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A member as the hot path needs it."""
+
+    id: UUID
+    card_no: str
+    level: str
+    state: str
+
+
+def normal_phone(text: str) -> str:
+    """A mainland mobile number in its 11 digits. Raises Invalid when it is none."""
+    digits = re.sub(r"[\s-]", "", text)
+    digits = digits.removeprefix("+86").removeprefix("0086")
+    if len(digits) == 13 and digits.startswith("86"):
+        digits = digits[2:]
+    if not PHONE.fullmatch(digits):
+        raise Invalid(code="member.bad_phone", where="phone")
+    return digits
+
+
+async def join(
+    tx: Tx,
+    sealer: Sealer,
+    *,
+    card_no: str | None,
+    name: str,
+    phone: str | None,
+    channel: str,
+    store_id: UUID | None = None,
+    birthday: date | None = None,
+) -> UUID:
+    """Take a new member in. Raises Conflict when the card number or the phone already belongs to one."""
+    member_id = uuid7()
+    number = card_no or await next_card_no(tx)
+    if not CARD_NO.fullmatch(number):
+        raise Invalid(code="member.bad_card_no", where="card_no")
+    clean = normal_phone(phone) if phone else None
+    row = await _insert(tx, sealer, member_id, number, name, clean, store_id, birthday)
+    if row is None:
+        taken = await tx.value("SELECT id FROM members WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, number)
+        raise Conflict(
+            code="member.card_taken" if taken else "member.phone_taken", where="card_no" if taken else "phone"
+        )
+    tx.emit(MemberJoined(subject_id=member_id, card_no=number, channel=channel))
+    return member_id
+
+
+async def _insert(
+    tx: Tx,
+    sealer: Sealer,
+    member_id: UUID,
+    card_no: str,
+    name: str,
+    phone: str | None,
+    store_id: UUID | None,
+    birthday: date | None,
+) -> Any:
+    sealed = sealer.seal(Secret(phone), purpose=PURPOSE) if phone else None
+    blind = sealer.blind_index(phone, purpose=PURPOSE) if phone else None
+    return await tx.row(
+        "INSERT INTO members (tenant_id, id, card_no, name, phone_sealed, phone_hash, phone_tail, joined_at, store_id, birthday) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id",
+        *(tx.tenant_id, member_id, card_no, name.strip()[:60], sealed, blind, phone[-4:] if phone else ""),
+        *(tx.now, store_id, birthday),
+    )
+
+
+async def next_card_no(tx: Tx) -> str:
+    """A fresh ten-digit card number; random, so that numbers tell nothing about how many members there are."""
+    return f"{(uuid7().int & 0xFFFF_FFFF) % 9_000_000_000 + 1_000_000_000}"
+
+
+async def by_card_no(tx: Tx, card_nos: Sequence[str]) -> dict[str, Known]:
+    """Members by card number; unknown numbers are absent."""
+    rows = await tx.fetch(
+        "SELECT id, card_no, level, state FROM members WHERE tenant_id = $1 AND card_no = ANY($2)",
+        tx.tenant_id,
+        list(card_nos),
+    )
+    return {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+
+
+async def by_phone(tx: Tx, sealer: Sealer, phones: Sequence[str]) -> dict[str, Known]:
+    """Members by phone (11 digits); unknown phones are absent."""
+    hashes = {sealer.blind_index(phone, purpose=PURPOSE): phone for phone in phones}
+    rows = await tx.fetch(
+        "SELECT id, card_no, level, state, phone_hash FROM members WHERE tenant_id = $1 AND phone_hash = ANY($2)",
+        *(tx.tenant_id, list(hashes)),
+    )
+    return {
+        hashes[bytes(row["phone_hash"])]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows
+    }
+
+
+async def by_openid(tx: Tx, openids: Sequence[str]) -> dict[str, Known]:
+    """Members by the openid of any of the merchant's apps; unknown ones and visitors are absent."""
+    rows = await tx.fetch(
+        "SELECT m.id, m.card_no, m.level, m.state, i.openid FROM identities i "
+        "JOIN members m ON m.tenant_id = i.tenant_id AND m.id = i.member_id WHERE i.tenant_id = $1 AND i.openid = ANY($2)",
+        *(tx.tenant_id, list(openids)),
+    )
+    return {row["openid"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+
+
+async def get(tx: Tx, member_id: UUID) -> Any:
+    """The member's row. Raises NotFound."""
+    row = await tx.row("SELECT * FROM members WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member_id)
+    if row is None:
+        raise NotFound(code="member.not_found", where="member_id")
+    return row
+
+
+def phone_of(sealer: Sealer, row: Any) -> str | None:
+    """The phone of a member's row, unsealed; never for a log."""
+    return sealer.unseal(bytes(row["phone_sealed"]), purpose=PURPOSE).reveal() if row["phone_sealed"] else None
+
+
+async def see_identity(
+    tx: Tx, *, app_id: str, openid: str, unionid: str | None = None, follows: bool | None = None
+) -> UUID | None:
+    """Note a WeChat account and, through its unionid, whose it is. Returns the member, or None for a visitor (X-10)."""
+    row = await tx.row(
+        "INSERT INTO identities (tenant_id, app_id, openid, unionid, follows, updated_at, member_id) "
+        "VALUES ($1, $2, $3, $4, coalesce($5, false), $6, (SELECT member_id FROM identities "
+        "  WHERE tenant_id = $1 AND unionid = $4 AND member_id IS NOT NULL LIMIT 1)) "
+        "ON CONFLICT (tenant_id, app_id, openid) DO UPDATE SET unionid = coalesce(excluded.unionid, identities.unionid), "
+        "  follows = coalesce($5, identities.follows), updated_at = excluded.updated_at, "
+        "  member_id = coalesce(identities.member_id, excluded.member_id) RETURNING member_id",
+        *(tx.tenant_id, app_id, openid, unionid, follows, tx.now),
+    )
+    assert row is not None
+    member_id: UUID | None = row["member_id"]
+    return member_id
+
+
+async def link_identity(tx: Tx, member_id: UUID, *, app_id: str, openid: str) -> None:
+    """Make a WeChat account (and every account of the same unionid) this member's.
+
+    Raises Conflict when it belongs to another member: an account maps to one member (X-10, S4-17).
+    """
+    owner = await tx.value(
+        "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 FOR UPDATE",
+        *(tx.tenant_id, app_id, openid),
+    )
+    if owner is not None and owner != member_id:
+        raise Conflict(code="member.identity_taken", where="openid")
+    if owner == member_id:
+        return
+    await tx.execute(
+        "UPDATE identities SET member_id = $4, updated_at = $5 WHERE tenant_id = $1 AND member_id IS NULL AND ("
+        "(app_id = $2 AND openid = $3) OR unionid = (SELECT unionid FROM identities "
+        "  WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 AND unionid IS NOT NULL))",
+        *(tx.tenant_id, app_id, openid, member_id, tx.now),
+    )
+    tx.emit(IdentityLinked(subject_id=member_id, app_id=app_id))
+
+
+async def set_level(tx: Tx, member_id: UUID, *, before: str, after: str) -> None:
+    """Move a member to another level, unless somebody else has moved them already."""
+    if await tx.execute(
+        "UPDATE members SET level = $4 WHERE tenant_id = $1 AND id = $2 AND level = $3",
+        tx.tenant_id,
+        member_id,
+        before,
+        after,
+    ):
+        tx.emit(LevelChanged(subject_id=member_id, before=before, after=after))
