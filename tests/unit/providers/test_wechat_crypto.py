@@ -50,7 +50,11 @@ def test_message_encryption_round_trip_at_block_edges(size: int) -> None:
 @pytest.mark.parametrize(
     ("encrypted", "aes_key", "receive_id"),
     [
-        ("jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==", AES_KEY, "wxOther"),
+        (
+            "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+            AES_KEY,
+            "wxOther",
+        ),
         ("jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmk=", AES_KEY, APP_ID),
         ("jn1L", AES_KEY, APP_ID),
         ("", AES_KEY, APP_ID),

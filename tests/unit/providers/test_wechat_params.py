@@ -36,7 +36,14 @@ def test_limits(kind: str, longest: str, too_long: str) -> None:
 @pytest.mark.covers("P-01")
 @pytest.mark.parametrize(
     "value",
-    ["15:01", "15:01:02", "2019年10月1日 15:01", "2019年10月1日", "10:00~12:00", "2019年10月1日 15:01~2019年10月2日 16:00"],
+    [
+        "15:01",
+        "15:01:02",
+        "2019年10月1日 15:01",
+        "2019年10月1日",
+        "10:00~12:00",
+        "2019年10月1日 15:01~2019年10月2日 16:00",
+    ],
 )
 def test_times_that_pass(value: str) -> None:
     assert check("time", value) is None
