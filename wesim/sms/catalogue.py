@@ -10,7 +10,7 @@ TENCENT_SECRET_ID = "wesimTencentSecretId01"  # noqa: S105
 TENCENT_SECRET_KEY = "wesimTencentSecretKey000000001"  # noqa: S105
 TENCENT_SDK_APP_ID = "1400000001"
 
-LINK_HOST = "s.huida.example"
+LINK_HOST = "hd.example"
 """The short-link domain inside the template texts. `Settings.dns` says where it really is."""
 
 REVIEWING, APPROVED, REJECTED, WITHDRAWN = 0, 1, 2, 10
@@ -27,23 +27,23 @@ _LINK = f"https://{LINK_HOST}/s/${{code}}"
 # code, kind, name, content. p1: last four digits of the card number, p2: time (S1-113); p3 and code as named.
 ALIYUN_TEMPLATES = (
     ("SMS_100000001", CODE, "登录验证码", "您的验证码为${code}，5分钟内有效，请勿泄露给他人。"),
-    ("SMS_100000002", NOTICE, "会员消费通知", f"您尾号${{p1}}的会员卡于${{p2}}消费成功，详情请查看 {_LINK} "),
-    ("SMS_100000003", NOTICE, "会员充值通知", f"您尾号${{p1}}的会员卡于${{p2}}充值成功，详情请查看 {_LINK} "),
-    ("SMS_100000004", NOTICE, "积分变动通知", f"您尾号${{p1}}的会员卡积分于${{p2}}发生变动，详情请查看 {_LINK} "),
-    ("SMS_100000005", NOTICE, "余额变动通知", f"您尾号${{p1}}的会员卡余额于${{p2}}发生变动，详情请查看 {_LINK} "),
-    ("SMS_100000006", NOTICE, "储值消费通知", f"您尾号${{p1}}的会员卡于${{p2}}使用储值消费，详情请查看 {_LINK} "),
-    ("SMS_100000007", NOTICE, "优惠券到账通知", f"您尾号${{p1}}的会员卡于${{p2}}有一张券到账，详情请查看 {_LINK} "),
+    ("SMS_100000002", NOTICE, "会员消费通知", f"您尾号${{p1}}的会员卡于${{p2}}消费成功，详情 {_LINK} "),
+    ("SMS_100000003", NOTICE, "会员充值通知", f"您尾号${{p1}}的会员卡于${{p2}}充值成功，详情 {_LINK} "),
+    ("SMS_100000004", NOTICE, "积分变动通知", f"您尾号${{p1}}的会员卡积分于${{p2}}发生变动，详情 {_LINK} "),
+    ("SMS_100000005", NOTICE, "余额变动通知", f"您尾号${{p1}}的会员卡余额于${{p2}}发生变动，详情 {_LINK} "),
+    ("SMS_100000006", NOTICE, "储值消费通知", f"您尾号${{p1}}的会员卡于${{p2}}使用储值消费，详情 {_LINK} "),
+    ("SMS_100000007", NOTICE, "优惠券到账通知", f"您尾号${{p1}}的会员卡于${{p2}}有一张券到账，详情 {_LINK} "),
     ("SMS_100000008", NOTICE, "优惠券未使用提醒", f"您尾号${{p1}}的会员卡有券未使用，请在${{p2}}前使用，详情 {_LINK} "),
-    ("SMS_100000009", NOTICE, "优惠券即将到期", f"您尾号${{p1}}的会员卡有券将于${{p2}}到期，详情请查看 {_LINK} "),
-    ("SMS_100000010", NOTICE, "入会成功通知", f"您尾号${{p1}}的会员卡已于${{p2}}开通，详情请查看 {_LINK} "),
-    ("SMS_100000011", NOTICE, "等级变动通知", f"您尾号${{p1}}的会员卡等级于${{p2}}发生变动，详情请查看 {_LINK} "),
+    ("SMS_100000009", NOTICE, "优惠券即将到期", f"您尾号${{p1}}的会员卡有券将于${{p2}}到期，详情 {_LINK} "),
+    ("SMS_100000010", NOTICE, "入会成功通知", f"您尾号${{p1}}的会员卡已于${{p2}}开通，详情 {_LINK} "),
+    ("SMS_100000011", NOTICE, "等级变动通知", f"您尾号${{p1}}的会员卡等级于${{p2}}发生变动，详情 {_LINK} "),
     (
         "SMS_100000012",
         PROMOTION,
         "会员活动",
         f"尾号${{p1}}的会员您好，会员日活动${{p2}}开始，点击 {_LINK} 参加，拒收请回复R",
     ),
-    ("SMS_100000013", NOTICE, "订单状态通知", f"您尾号${{p1}}的会员卡的订单于${{p2}}有新进展，详情请查看 {_LINK} "),
+    ("SMS_100000013", NOTICE, "订单状态通知", f"您尾号${{p1}}的会员卡的订单于${{p2}}有新进展，详情 {_LINK} "),
 )
 
 
