@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from huida.kernel.clock import Clock
-from huida.kernel.http import Outgoing
+from huida.kernel.http import Outgoing, Unknown
 from huida.kernel.secrets import Secret
 from huida.providers.wechat.calls import API_BASE, AppCredentials, Reply, TokenCalls, Tokens, json_body, judged, query
 
@@ -177,7 +177,8 @@ class MiniProgram:
         """The phone behind a code of the phone button; works once, for five minutes from the tap (§4.3)."""
         url = f"{self._base}/wxa/business/getuserphonenumber?access_token="
         reply = await self._calls.post(cred, url, json_body({"code": code}), self._read_phone)
-        assert reply.phone_info is not None, "success without phone_info"
+        if reply.phone_info is None:
+            raise Unknown("no phone in the answer")
         return reply.phone_info
 
     async def categories(self, cred: AppCredentials) -> list[Category]:
