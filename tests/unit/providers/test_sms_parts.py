@@ -26,7 +26,7 @@ def test_billed_parts_and_cost(characters: int, parts: int, fen: int) -> None:
     assert billed_parts("a" * characters) == parts
 
 
-@pytest.mark.covers("S1-104", "S1-110", "P-07")
+@pytest.mark.covers("S1-104", "S1-110")
 def test_signature_with_its_brackets_link_and_values_count() -> None:
     body = render("${name}，您的积分即将过期 ${link}", {"name": "王小明", "link": "https://t.cn/abc"})
     text = full_text("会达", body)

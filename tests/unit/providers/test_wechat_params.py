@@ -148,7 +148,7 @@ texts = st.one_of(
 )
 
 
-@pytest.mark.covers("P-01", "S1-71")
+@pytest.mark.covers("P-01")
 @given(st.sampled_from(list(Kind)), texts)
 def test_a_fitted_value_always_passes_and_fits_itself(kind: Kind, value: str) -> None:
     try:
