@@ -65,7 +65,9 @@ class Sim:
         self, method: str, target: str, body: Any = None, *, host: str = "sim.test", cookie: str = ""
     ) -> Answer:
         path, _, query = target.partition("?")
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        )
         headers = [(b"host", host.encode()), *([(b"cookie", cookie.encode())] if cookie else [])]
         scope = {
             "type": "http",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from wesim import crypto
 from wesim.wire import parse_xml
 

@@ -1,6 +1,7 @@
 """Parameter types (reference §3.5)."""
 
 import pytest
+
 from wesim.params import accepts
 from wesim.state import Settings
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+
 from wesim import seed
 from wesim.crypto import decrypt_message, signature
 from wesim.wire import parse_xml

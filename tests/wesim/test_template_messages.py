@@ -1,8 +1,10 @@
 """Template messages of the service account (reference §2)."""
 
 import pytest
+
 from wesim import seed
 from wesim.control.setup import install_historical
+from wesim.state import PrivateTemplate
 from wesim.wire import parse_xml
 
 NAMES = ["卡号", "会员姓名", "消费时间", "消费金额", "温馨提示"]
@@ -65,7 +67,7 @@ async def test_refusals_of_adding(sim):
 @pytest.mark.covers("P-05")
 async def test_the_twenty_sixth_template_is_refused(sim):
     for number in range(25):
-        sim.oa.templates[f"t{number}"] = sim.oa.templates.get("t0") or None
+        sim.oa.templates[f"t{number}"] = PrivateTemplate(f"t{number}", "1", "标题", (), "category")
     assert sim.code(await add(sim)) == (45026, "template num exceeds limit")
 
 

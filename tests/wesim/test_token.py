@@ -1,13 +1,12 @@
 """The token state machine (reference §1.1)."""
 
 import pytest
+
 from wesim import seed
 
 
 async def fetch(sim):
-    return await sim.get(
-        "/cgi-bin/token", grant_type="client_credential", appid=seed.OA_APPID, secret=seed.OA_SECRET
-    )
+    return await sim.get("/cgi-bin/token", grant_type="client_credential", appid=seed.OA_APPID, secret=seed.OA_SECRET)
 
 
 async def stable(sim, **more):

@@ -52,7 +52,7 @@ def _answer(world: World, token: str) -> Answer:
     app = world.apps[found.app]
     answer = {
         "access_token": token,
-        "expires_in": int(found.expires - world.clock.now()),
+        "expires_in": TOKEN_S,
         "refresh_token": found.refresh,
         "openid": found.openid,
         "scope": found.scope,
