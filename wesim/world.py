@@ -8,7 +8,7 @@ import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from wesim.state import App, AppUser, LibraryTemplate, Message, Person, PrivateT
 
 LOG_MAX = 1000
 UNKNOWN_SMS_MAX = 500
+TABLE_MAX = 100_000  # tokens, codes, QR codes, links
 FIRST_MSGID = 2_900_000_000_000_000_000  # int64 beyond 2**53: doubles lose digits (reference §0)
 MESSAGE_KINDS_THAT_SOUND = {"sms", "subscribe"}  # S1-90, S1-128: official accounts are muted by default
 
@@ -216,6 +217,16 @@ class World:
             return False
         app.used[path] = used + 1
         return True
+
+
+V = TypeVar("V")
+
+
+def remember(table: dict[str, V], key: str, value: V) -> None:
+    """Keep one more; the oldest goes when there are too many: memory stays bounded in long runs."""
+    table[key] = value
+    if len(table) > TABLE_MAX:
+        del table[next(iter(table))]
 
 
 def _digest(text: str) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from wesim.picture import qr_png
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App
-from wesim.world import World
+from wesim.world import World, remember
 
 SCENE = re.compile(r"[0-9A-Za-z!#$&'()*+,/:;=?@\-._~]{1,32}")
 DAY_S = 86400
@@ -28,11 +28,13 @@ async def unlimited_code(world: World, call: Call) -> Answer:
         raise WxError(41030, "invalid page")
     if body.get("check_path", True) and page and app.pages and page not in app.pages:
         raise WxError(41030, "invalid page")
-    if not 280 <= int(body.get("width", 430)) <= 1280:
+    width = body.get("width", 430)
+    if not isinstance(width, int) or not 280 <= width <= 1280:
         raise WxError(40097, "invalid args")
     token = secrets.token_urlsafe(12)
-    world.short_links[token] = {"app": app.id, "page": page, "query": "", "scene": scene, "expires": None}
-    return Response(qr_png(f"https://wesim.invalid/a/{token}", int(body.get("width", 430))), media_type="image/png")
+    link = {"app": app.id, "page": page, "query": "", "scene": scene, "expires": None}
+    remember(world.short_links, token, link)
+    return Response(qr_png(f"https://wesim.invalid/a/{token}", width), media_type="image/png")
 
 
 async def scheme(world: World, call: Call) -> Answer:
@@ -57,13 +59,8 @@ def _link(world: World, app: App, target: dict[str, Any], terms: dict[str, Any])
     if len(query) > 1024:
         raise WxError(40212, "invalid query")
     token = secrets.token_urlsafe(8)[:11]
-    world.short_links[token] = {
-        "app": app.id,
-        "page": path,
-        "query": query,
-        "scene": "",
-        "expires": _expires(world, terms),
-    }
+    link = {"app": app.id, "page": path, "query": query, "scene": "", "expires": _expires(world, terms)}
+    remember(world.short_links, token, link)
     return token
 
 

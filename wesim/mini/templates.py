@@ -57,10 +57,10 @@ async def add(world: World, call: Call) -> Answer:
     if len(app.templates) >= world.settings.private_templates_max:
         raise WxError(200012, "private template num exceeds limit")
     new_id = template_id(app.id, entry.id, *(str(k.kid) for k in chosen))
-    kind = "long_term" if entry.type == 3 else "one_time"
-    app.templates[new_id] = PrivateTemplate(
-        new_id, entry.id, entry.title, chosen, "long_term" if kind == "long_term" else "one_time", scene
-    )
+    if entry.type == 3:
+        app.templates[new_id] = PrivateTemplate(new_id, entry.id, entry.title, chosen, "long_term", scene)
+    else:
+        app.templates[new_id] = PrivateTemplate(new_id, entry.id, entry.title, chosen, "one_time", scene)
     return {**OK, "priTmplId": new_id}
 
 

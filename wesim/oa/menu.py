@@ -37,13 +37,15 @@ async def create(world: World, call: Call) -> Answer:
     return {"errcode": 0, "errmsg": "ok"}
 
 
-def _check_top(button: dict[str, Any], linked: list[str]) -> None:
+def _check_top(button: Any, linked: list[str]) -> None:
+    if not isinstance(button, dict):
+        raise WxError(40017, "invalid button size")
     _check_name(button, TOP_NAME_BYTES, 40018)
     subs = button.get("sub_button")
     if not subs:
         _check_action(button, linked)
         return
-    if len(subs) > 5:
+    if not isinstance(subs, list) or len(subs) > 5 or not all(isinstance(s, dict) for s in subs):
         raise WxError(40023, "invalid sub button size")
     for sub in subs:
         _check_name(sub, SUB_NAME_BYTES, 40018)

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from wesim.routing import Answer, Call, Route, WxError
-from wesim.world import Qr, World
+from wesim.world import Qr, World, remember
 
 EXPIRE_MAX_S = 2_592_000
 TICKET_S = 7200
@@ -25,7 +25,7 @@ async def create(world: World, call: Call) -> Answer:
     ticket = "gQ" + secrets.token_urlsafe(69)
     url = "http://weixin.qq.com/q/" + secrets.token_urlsafe(16)
     expires = None if permanent else world.clock.now() + expire_s
-    world.qrs[ticket] = Qr(ticket, call.account.id, scene, url, expires)
+    remember(world.qrs, ticket, Qr(ticket, call.account.id, scene, url, expires))
     return {"ticket": ticket, **({} if permanent else {"expire_seconds": expire_s}), "url": url}
 
 

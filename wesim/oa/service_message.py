@@ -43,7 +43,7 @@ async def send(world: World, call: Call) -> Answer:
 def _shown(kind: str, branch: dict[str, Any]) -> str:
     if kind == "news":
         articles = branch.get("articles")
-        if not isinstance(articles, list) or len(articles) != 1:
+        if not isinstance(articles, list) or len(articles) != 1 or not isinstance(articles[0], dict):
             raise WxError(45008, "article size out of limit")
         return str(articles[0].get("title", ""))
     text = str(branch.get(BRANCHES[kind][0], ""))

@@ -60,7 +60,9 @@ async def add(world: World, call: Call) -> Answer:
         raise WxError(40037, "invalid template_id")
     names = body.get("keyword_name_list")
     by_name = {k.name: k for k in entry.keywords}
-    if not isinstance(names, list) or not names or any(n not in by_name for n in names) or len(set(names)) < len(names):
+    if not isinstance(names, list) or not names or any(str(n) not in by_name for n in names):
+        raise WxError(40246, "invalid keyword_name_list")
+    if len(set(names)) < len(names):
         raise WxError(40246, "invalid keyword_name_list")
     if len(app.templates) >= TEMPLATES_MAX:
         raise WxError(45026, "template num exceeds limit")

@@ -11,7 +11,7 @@ from wesim.clock import CHINA
 from wesim.quotas import DAILY
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, Token
-from wesim.world import World
+from wesim.world import World, remember
 
 LIFE_S = 7200
 GRACE_S = 300
@@ -79,9 +79,9 @@ def _force(world: World, app: App, now: float) -> None:
 def issue(world: World, app: App, line: Token, name: str, *, grace_s: float) -> None:
     now = world.clock.now()
     line.previous, line.previous_until = line.value, min(now + grace_s, line.expires)
-    line.value = f"{len(world.tokens) + 1}_{secrets.token_urlsafe(96)}"
+    line.value = f"{app.id[-2:]}_{secrets.token_urlsafe(96)}"
     line.expires = now + LIFE_S
-    world.tokens[line.value] = (app.id, name)
+    remember(world.tokens, line.value, (app.id, name))
 
 
 def _caller(world: World, call: Call, appid: str, secret: str) -> App:

@@ -6,7 +6,7 @@ import secrets
 
 from wesim.oa.token import credentials
 from wesim.routing import Answer, Call, Route, WxError
-from wesim.world import Code, UserToken, World
+from wesim.world import Code, UserToken, World, remember
 
 CODE_S = 300
 TOKEN_S = 7200
@@ -16,7 +16,7 @@ REFRESH_S = 30 * 86400
 def mint_code(world: World, *, kind: str, app: str, person: str, scope: str = "") -> str:
     """A single-use code of five minutes: js | phone | oauth."""
     code = ("0" if kind == "js" else "") + secrets.token_urlsafe(24)
-    world.codes[code] = Code(kind, app, person, world.clock.now() + CODE_S, scope=scope)
+    remember(world.codes, code, Code(kind, app, person, world.clock.now() + CODE_S, scope=scope))
     return code
 
 
@@ -42,8 +42,9 @@ async def exchange(world: World, call: Call) -> Answer:
     code = take_code(world, call.query.get("code", ""), kind="oauth", app=app.id, used=40163, expired=42003)
     user, now = world.user(app, code.person), world.clock.now()
     token, refresh = secrets.token_urlsafe(64), secrets.token_urlsafe(64)
-    world.user_tokens[token] = UserToken(app.id, user.openid, code.scope, now + TOKEN_S, refresh, now + REFRESH_S)
-    world.refresh_tokens[refresh] = token
+    granted = UserToken(app.id, user.openid, code.scope, now + TOKEN_S, refresh, now + REFRESH_S)
+    remember(world.user_tokens, token, granted)
+    remember(world.refresh_tokens, refresh, token)
     return _answer(world, token)
 
 
