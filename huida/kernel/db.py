@@ -24,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from huida.kernel import facts as fact_log
 from huida.kernel.clock import Clock, business_day
 from huida.kernel.facts import Fact, Subscriptions
+from huida.kernel.secrets import Sealer
 from huida.kernel.txstate import tx_is_open
 
 Row = Any  # asyncpg.Record: columns by name, `row["balance"]`
@@ -80,6 +81,11 @@ class Tx:
         self._session: AsyncSession | None = None
         self._facts: list[fact_log.Pending] = []
         self._jobs: list[fact_log.PendingJob] = []
+
+    @property
+    def sealer(self) -> Sealer:
+        """Seals and unseals what must not lie in the database in the clear."""
+        return self.db.sealer
 
     @property
     def session(self) -> AsyncSession:
@@ -143,12 +149,14 @@ class Database:
         url: str,
         *,
         clock: Clock,
+        sealer: Sealer,
         subscriptions: Subscriptions | None = None,
         pool_size: int = 16,
         connect_args: dict[str, Any] | None = None,
     ) -> None:
         self.url = url
         self.clock = clock
+        self.sealer = sealer
         self.subscriptions = subscriptions or Subscriptions()
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),

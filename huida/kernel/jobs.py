@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
 
 from huida.kernel.clock import SHOP_ZONE
-from huida.kernel.db import Database, Tx
+from huida.kernel.db import Tx
 from huida.kernel.facts import Fact, Reaction, Subscriptions
 from huida.kernel.queue import Job
 
@@ -23,16 +23,19 @@ R = TypeVar("R", bound=Callable[..., Awaitable[None]])
 
 
 class Errand(Protocol):
-    """Work that leaves the house. The engine marks the rows as started before `call` and deletes them in `record`."""
+    """Work that leaves the house, in three steps; the job rows are marked as started in the first and gone in the last."""
 
-    async def call(self, db: Database, jobs: Sequence[Job]) -> Any:
-        """Load what is to be done and do it on the network, with no transaction open. Returns the outcome."""
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> Any:
+        """Read what is to be done, in the transaction that marks the jobs as started."""
+
+    async def call(self, work: Any) -> Any:
+        """Do it on the network, with no transaction open. Provider outcomes are part of the answer, not exceptions."""
 
     async def record(self, tx: Tx, outcome: Any) -> None:
         """Write the outcome; commits together with the deletion of the jobs."""
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
-        """A worker died between start and record: close these as unknown (never simply repeat)."""
+        """A worker died between the first and the last step: close these as unknown (never simply repeat)."""
 
 
 @dataclass(frozen=True)

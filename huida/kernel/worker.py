@@ -197,7 +197,7 @@ class Worker:
                 async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
                     await self._in_tx(tx, kind, jobs)
             JOBS_DONE.labels(kind).inc(len(jobs))
-        except (*AWAY, asyncio.CancelledError):
+        except AWAY:
             raise
         except Exception as error:
             JOB_FAILURES.labels(kind).inc()
@@ -225,17 +225,26 @@ class Worker:
         # A stream does one thing after the other, so a started row found here was left by a worker or a call that died.
         orphans = [job for job in jobs if job.started_by is not None]
         if orphans:
-            async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
-                if await tx.execute(queue.DONE, *queue.keys(orphans)):
-                    await errand.abandoned(tx, orphans)
+            await self._abandon(tenant_id, kind, orphans)
         fresh = [job for job in jobs if job.started_by is None]
         if not fresh:
             return
-        async with self.db.raw() as (_, sql):
-            claimed = {row["id"] for row in await sql.fetch(queue.START, *queue.keys(fresh), self.id)}
-        mine = [job for job in fresh if job.id in claimed]
-        outcome = await errand.call(self.db, mine)
+        async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
+            claimed = {row["id"] for row in await tx.fetch(queue.START, *queue.keys(fresh), self.id)}
+            mine = [job for job in fresh if job.id in claimed]
+            work = await errand.load(tx, mine)
+        try:
+            outcome = await errand.call(work)
+        except Exception as error:
+            log.error("errand_failed", job=kind, tenant=tenant_id, exc_info=error)
+            await self._abandon(tenant_id, kind, mine)
+            return
         await self._record(tenant_id, kind, mine, outcome)
+
+    async def _abandon(self, tenant_id: int, kind: str, jobs: list[Job]) -> None:
+        async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
+            if await tx.execute(queue.DONE, *queue.keys(jobs)):
+                await self.registry.errands[kind].abandoned(tx, jobs)
 
     async def _record(self, tenant_id: int, kind: str, jobs: list[Job], outcome: Any) -> None:
         """Write an outcome that is already true outside: keep trying while the database is away."""

@@ -105,9 +105,9 @@ async def settle_sales(tx: Tx, rules: Rules, sales: Sequence[Sale]) -> list[Sett
             level = pure.level_for(rules, growth)
             if level.code != sale.member.level:
                 await members.set_level(tx, sale.member.id, before=sale.member.level, after=level.code)
-        points = next((m.amount for m in entry.moves if m.unit == "points"), 0)
+        earned = next((m.amount for m in entry.moves if m.unit == "points"), 0)
         after = result.balances.get((sale.member.id, "points"))
-        results.append(Settled(points, split[0], split[1], after, balance))
+        results.append(Settled(earned, split[0], split[1], after, balance))
     return results
 
 

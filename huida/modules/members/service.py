@@ -10,7 +10,7 @@ from uuid import UUID
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
-from huida.kernel.secrets import Sealer, Secret
+from huida.kernel.secrets import Secret
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberJoined
 
 PHONE = re.compile(r"1[3-9]\d{9}")
@@ -41,7 +41,6 @@ def normal_phone(text: str) -> str:
 
 async def join(
     tx: Tx,
-    sealer: Sealer,
     *,
     card_no: str | None,
     name: str,
@@ -56,7 +55,7 @@ async def join(
     if not CARD_NO.fullmatch(number):
         raise Invalid(code="member.bad_card_no", where="card_no")
     clean = normal_phone(phone) if phone else None
-    row = await _insert(tx, sealer, member_id, number, name, clean, store_id, birthday)
+    row = await _insert(tx, member_id, number, name, clean, store_id, birthday)
     if row is None:
         taken = await tx.value("SELECT id FROM members WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, number)
         raise Conflict(
@@ -68,7 +67,6 @@ async def join(
 
 async def _insert(
     tx: Tx,
-    sealer: Sealer,
     member_id: UUID,
     card_no: str,
     name: str,
@@ -76,8 +74,8 @@ async def _insert(
     store_id: UUID | None,
     birthday: date | None,
 ) -> Any:
-    sealed = sealer.seal(Secret(phone), purpose=PURPOSE) if phone else None
-    blind = sealer.blind_index(phone, purpose=PURPOSE) if phone else None
+    sealed = tx.sealer.seal(Secret(phone), purpose=PURPOSE) if phone else None
+    blind = tx.sealer.blind_index(phone, purpose=PURPOSE) if phone else None
     return await tx.row(
         "INSERT INTO members (tenant_id, id, card_no, name, phone_sealed, phone_hash, phone_tail, joined_at, store_id, birthday) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id",
@@ -101,9 +99,9 @@ async def by_card_no(tx: Tx, card_nos: Sequence[str]) -> dict[str, Known]:
     return {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
 
 
-async def by_phone(tx: Tx, sealer: Sealer, phones: Sequence[str]) -> dict[str, Known]:
+async def by_phone(tx: Tx, phones: Sequence[str]) -> dict[str, Known]:
     """Members by phone (11 digits); unknown phones are absent."""
-    hashes = {sealer.blind_index(phone, purpose=PURPOSE): phone for phone in phones}
+    hashes = {tx.sealer.blind_index(phone, purpose=PURPOSE): phone for phone in phones}
     rows = await tx.fetch(
         "SELECT id, card_no, level, state, phone_hash FROM members WHERE tenant_id = $1 AND phone_hash = ANY($2)",
         *(tx.tenant_id, list(hashes)),
@@ -131,9 +129,9 @@ async def get(tx: Tx, member_id: UUID) -> Any:
     return row
 
 
-def phone_of(sealer: Sealer, row: Any) -> str | None:
+def phone_of(tx: Tx, row: Any) -> str | None:
     """The phone of a member's row, unsealed; never for a log."""
-    return sealer.unseal(bytes(row["phone_sealed"]), purpose=PURPOSE).reveal() if row["phone_sealed"] else None
+    return tx.sealer.unseal(bytes(row["phone_sealed"]), purpose=PURPOSE).reveal() if row["phone_sealed"] else None
 
 
 async def see_identity(

@@ -48,7 +48,8 @@ async def record_refund(tx: Tx, row: RefundIn) -> Outcome:
     )
     if not took:
         return await _before(tx, store.id, row, bought["id"])
-    already, total = bought["refunded_fen"], bought["total_fen"]
+    already: int = bought["refunded_fen"]
+    total: int = bought["total_fen"]
     if already + row.amount_fen > total:
         raise Conflict(code="orders.refund_too_large", where="amount_fen", left_fen=total - already)
 

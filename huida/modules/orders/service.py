@@ -12,7 +12,6 @@ from huida.kernel.db import Tx, columns
 from huida.kernel.errors import AppError, Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.money import Fen
-from huida.kernel.secrets import Sealer
 from huida.modules import ledger, loyalty, members, tenants
 from huida.modules.ledger import Short
 from huida.modules.orders import rows as pure
@@ -40,7 +39,7 @@ class _Checked:
     occurred_at: datetime
 
 
-async def find_members(tx: Tx, sealer: Sealer, who: Sequence[Who]) -> dict[tuple[str, str], members.Known]:
+async def find_members(tx: Tx, who: Sequence[Who]) -> dict[tuple[str, str], members.Known]:
     """Members by what the rows call them, in at most three queries."""
     wanted: dict[str, set[str]] = {"card_no": set(), "phone": set(), "openid": set()}
     for person in who:
@@ -50,7 +49,7 @@ async def find_members(tx: Tx, sealer: Sealer, who: Sequence[Who]) -> dict[tuple
     if wanted["card_no"]:
         found |= {("card_no", k): m for k, m in (await members.by_card_no(tx, list(wanted["card_no"]))).items()}
     if wanted["phone"]:
-        found |= {("phone", k): m for k, m in (await members.by_phone(tx, sealer, list(wanted["phone"]))).items()}
+        found |= {("phone", k): m for k, m in (await members.by_phone(tx, list(wanted["phone"]))).items()}
     if wanted["openid"]:
         found |= {("openid", k): m for k, m in (await members.by_openid(tx, list(wanted["openid"]))).items()}
     return found
@@ -67,14 +66,14 @@ def member_for(found: dict[tuple[str, str], members.Known], who: Who) -> members
     return member
 
 
-async def record_purchases(tx: Tx, sealer: Sealer, rows: Sequence[PurchaseIn]) -> list[Outcome]:
+async def record_purchases(tx: Tx, rows: Sequence[PurchaseIn]) -> list[Outcome]:
     """Record purchases with what they earn and spend; each row is answered on its own, good rows are kept.
 
     The natural key is store and till number: a repeated row changes nothing and answers as before; the same key with
     another member or amount is refused (`orders.till_no_reused`).
     """
     outcomes: list[Outcome | None] = [None] * len(rows)
-    checked = await _check(tx, sealer, rows, outcomes)
+    checked = await _check(tx, rows, outcomes)
     fresh = await _insert(tx, checked)
     for item in checked:
         if item.id not in fresh:
@@ -85,9 +84,9 @@ async def record_purchases(tx: Tx, sealer: Sealer, rows: Sequence[PurchaseIn]) -
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-async def _check(tx: Tx, sealer: Sealer, rows: Sequence[PurchaseIn], outcomes: list[Outcome | None]) -> list[_Checked]:
+async def _check(tx: Tx, rows: Sequence[PurchaseIn], outcomes: list[Outcome | None]) -> list[_Checked]:
     stores = await tenants.stores_by_code(tx)
-    found = await find_members(tx, sealer, rows)
+    found = await find_members(tx, rows)
     checked = []
     for place, row in enumerate(rows):
         try:
@@ -187,14 +186,14 @@ async def _settle(tx: Tx, todo: Sequence[_Checked], outcomes: list[Outcome | Non
         )
 
 
-async def record_recharge(tx: Tx, sealer: Sealer, row: RechargeIn) -> Outcome:
+async def record_recharge(tx: Tx, row: RechargeIn) -> Outcome:
     """Record a recharge with its gift. Repeated key: same answer, nothing moves. Raises what `check_recharge` raises."""
     pure.check_recharge(row)
     store = (await tenants.stores_by_code(tx)).get(row.store)
     if store is None:
         raise NotFound(code="store.not_found", where="store")
     occurred_at = pure.check_time(row.occurred_at, tx.now)
-    member = member_for(await find_members(tx, sealer, [row]), row)
+    member = member_for(await find_members(tx, [row]), row)
     recharge_id = uuid7()
     took = await tx.execute(
         "INSERT INTO recharges (tenant_id, id, store_id, till_no, member_id, paid_fen, gift_fen, gift_points, occurred_at) "
@@ -251,11 +250,11 @@ async def _recharge_before(tx: Tx, store: tenants.StoreRef, row: RechargeIn, mem
     )
 
 
-async def remind_sign_off(tx: Tx, sealer: Sealer, row: SignOffIn) -> UUID:
+async def remind_sign_off(tx: Tx, row: SignOffIn) -> UUID:
     """Record that an order will be signed off by itself (S1-45), so that the member can be reminded."""
     if row.sign_at.tzinfo is None or (row.remind_at is not None and row.remind_at.tzinfo is None):
         raise Invalid(code="orders.time_without_zone", where="sign_at")
-    member = member_for(await find_members(tx, sealer, [row]), row)
+    member = member_for(await find_members(tx, [row]), row)
     return tx.emit(
         SignOffDue(subject_id=member.id, order_no=row.order_no, sign_at=row.sign_at, remind_at=row.remind_at or tx.now)
     )
