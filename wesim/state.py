@@ -31,7 +31,6 @@ class Settings(msgspec.Struct):
     silent_accept_adds_credit: bool = True
     reject_clears_credits: bool = False
     page_leading_slash_accepted: bool = True
-    template_name_filter: bool = True
     qr_default_expire_s: int = 60
     unionid_for_non_followers: bool = True
     callback_timeout_s: float = 5.0
