@@ -15,7 +15,7 @@ _QUERY = re.compile(
     r"((?:^|&)(?:secret|appsecret|access_token|refresh_token|component_access_token|Signature)=)([^&]*)"
 )
 _JSON = re.compile(r'("(?:secret|appsecret|access_token|refresh_token|session_key|ticket)"\s*:\s*")([^"]*)')
-_HEADERS = {"content-type", "user-agent", "x-tc-action", "x-tc-version", "x-tc-region"}
+_HEADERS = {"content-type", "user-agent", "x-acs-action", "x-tc-action", "x-tc-version", "x-tc-region"}
 
 
 def record_call(world: World, call: Call, response: Response | None) -> None:

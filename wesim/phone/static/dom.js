@@ -1,0 +1,86 @@
+/** Small helpers around the DOM. */
+
+/**
+ * Build an element. Props: `class`, `on<event>` listeners, `data-*` and other attributes; false and null are left out.
+ * @param {string} tag
+ * @param {Record<string, any>} props
+ * @param {...any} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value") /** @type {any} */ (element).value = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  return element;
+}
+
+const SHAPES = {
+  notice: "M4 10v4h3l5 4V6L7 10H4z M15 9a4 4 0 0 1 0 6 M17.5 6.5a8 8 0 0 1 0 11",
+  chat: "M4 5h16v11H10l-4 3v-3H4z",
+  people: "M12 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z M5 20c0-4 3-6.500 7-6.500s7 2.500 7 6.500z",
+  compass: "M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17z M15.500 8.500l-2 5-5 2 2-5z",
+  muted: "M6 16h12l-1.500-2.500V10a4.500 4.500 0 0 0-9 0v3.500z M10.500 19h3 M4 4l16 16",
+  bell: "M6 16h12l-1.500-2.500V10a4.500 4.500 0 0 0-9 0v3.500z M10.500 19h3",
+  mail: "M4 6h16v12H4z M4 7l8 6 8-6",
+  plus: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16z M12 8.500v7 M8.500 12h7",
+};
+
+/**
+ * A line icon.
+ * @param {keyof typeof SHAPES} name
+ * @param {number} size
+ */
+export function icon(name, size = 22) {
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("width", String(size));
+  svg.setAttribute("height", String(size));
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(ns, "path");
+  path.setAttribute("d", SHAPES[name]);
+  svg.append(path);
+  return svg;
+}
+
+/**
+ * Put new content into `root`, keeping focus, caret and scrolling of elements with the same `data-key`.
+ * @param {HTMLElement} root
+ * @param {...Node} content
+ */
+export function replace(root, ...content) {
+  const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+  const key = active && root.contains(active) ? active.dataset.key : undefined;
+  const caret = key && "selectionStart" in active ? active.selectionStart : null;
+  const scrolls = new Map();
+  for (const e of root.querySelectorAll("[data-scroll]")) {
+    const stuck = e.scrollHeight - e.scrollTop - e.clientHeight < 8;
+    scrolls.set(e.getAttribute("data-scroll"), stuck && e.hasAttribute("data-bottom") ? Infinity : e.scrollTop);
+  }
+  root.replaceChildren(...content);
+  for (const e of root.querySelectorAll("[data-scroll]")) {
+    const before = scrolls.get(e.getAttribute("data-scroll"));
+    e.scrollTop = before === undefined ? (e.hasAttribute("data-bottom") ? e.scrollHeight : 0)
+      : before === Infinity ? e.scrollHeight : before;
+  }
+  if (key) {
+    const again = /** @type {HTMLInputElement | null} */ (root.querySelector(`[data-key="${key}"]`));
+    again?.focus();
+    if (again && caret !== null && again.setSelectionRange) again.setSelectionRange(caret, caret);
+  }
+}
+
+/** @param {string} text */
+export function toast(text) {
+  const box = document.getElementById("toast");
+  if (!box) return;
+  box.textContent = text;
+  box.classList.add("shown");
+  setTimeout(() => box.classList.remove("shown"), 3000);
+}

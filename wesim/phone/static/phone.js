@@ -1,0 +1,237 @@
+/** One phone: its state, its screen, and what its owner does around it. */
+
+import { sim } from "./api.js";
+import { hhmm, now } from "./clock.js";
+import { h, icon, replace, toast } from "./dom.js";
+import { t } from "./i18n.js";
+import { badge, chatList, conversation, miniProgram, smsList, smsThread, webPage } from "./screens.js";
+import { beep } from "./sound.js";
+
+const BANNER_MS = 4000;
+const SHEET_MAX = 5;
+
+export class Phone {
+  /**
+   * @param {string} person
+   * @param {{apps: () => any[], dns: () => Record<string, string>, remove: (person: string) => void}} world
+   */
+  constructor(person, world) {
+    this.person = person;
+    this.world = world;
+    this.root = h("article", { class: "holder", "data-person": person });
+    this.view = /** @type {any} */ (null);
+    this.users = /** @type {Record<string, any>} */ ({});
+    this.screen = /** @type {any} */ ({ at: "chats" });
+    this.before = this.screen;
+    this.rings = 0;
+    this.ringing = false;
+    this.banner = /** @type {any} */ (null);
+    this.sheet = /** @type {any} */ (null);
+    this.drafts = /** @type {Record<string, string>} */ ({});
+    this.replied = /** @type {Record<string, string[]>} */ ({});
+    this.suspended = false;
+    this.seen = new Map();
+    this.loading = /** @type {Promise<void> | null} */ (null);
+    this.stale = false;
+  }
+
+  /** Fetch the phone anew; calls during a fetch are folded into one more. */
+  async refresh() {
+    this.stale = true;
+    this.loading ??= (async () => {
+      while (this.stale) {
+        this.stale = false;
+        this.view = await sim(`/phones/${encodeURIComponent(this.person)}`);
+        const rows = this.world.apps().map(async (a) => [a.id, await sim(`/apps/${a.id}/users/${encodeURIComponent(this.person)}`)]);
+        this.users = Object.fromEntries(await Promise.all(rows));
+      }
+    })().finally(() => { this.loading = null; });
+    await this.loading;
+    await this.markRead();
+    this.draw();
+  }
+
+  /** @param {any} message a new message on this phone */
+  arrived(message) {
+    if (!message.sound) return;
+    this.rings += 1;
+    this.ringing = true;
+    this.banner = message;
+    beep();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { this.banner = null; this.ringing = false; this.draw(); }, BANNER_MS);
+  }
+
+  go(screen) {
+    this.before = this.screen;
+    this.screen = screen;
+    this.banner = null;
+    void this.refresh();
+  }
+
+  /** Messages of the conversation on the screen count as read. */
+  async markRead() {
+    const { at, id } = this.screen;
+    const shown = at === "chat" ? this.view.chats.find((c) => c.id === id) : at === "thread" ? this.view.sms.find((s) => s.sender === id) : null;
+    const unread = (shown?.messages ?? []).filter((m) => !m.read);
+    for (const message of unread) {
+      await sim("/tap", { person: this.person, message: message.id });
+      message.read = true;
+    }
+    if (unread.length) this.view = await sim(`/phones/${encodeURIComponent(this.person)}`);
+  }
+
+  get on() {
+    const key = JSON.stringify(this.screen);
+    return {
+      go: (screen) => this.go(screen),
+      back: () => this.go(this.before.at === "mini" || this.before.at === "web" ? { at: "chats" } : this.before),
+      tap: (message) => this.open(message.jump),
+      say: (app, text) => this.act("/say", { person: this.person, app, text }),
+      reply: async (sender, sign, text) => {
+        await this.act("/sms/replies", { phone: this.view.person.phone, text, sign });
+        (this.replied[sender] ??= []).push(text);
+        this.draw();
+      },
+      replies: (sender) => this.replied[sender] ?? [],
+      draft: (text) => (text === undefined ? this.drafts[key] ?? "" : (this.drafts[key] = text)),
+      resolve: (url) => {
+        const { host } = new URL(url);
+        const real = this.world.dns()[host];
+        return real ? url.replace(/^https?:\/\/[^/]+/, real.replace(/\/$/, "")) : url;
+      },
+    };
+  }
+
+  async open(jump) {
+    if (jump.kind === "url") return this.go({ at: "web", url: jump.url });
+    const app = this.world.apps().find((a) => a.id === jump.appid);
+    if (app) await this.act("/open", { person: this.person, app: jump.appid, page: jump.page ?? "" });
+    return this.go({ at: "mini", appid: jump.appid, name: app?.name ?? jump.appid, page: jump.page ?? "" });
+  }
+
+  /** A control call whose refusal is shown, not thrown. */
+  async act(path, body) {
+    try {
+      return await sim(path, body);
+    } catch (e) {
+      toast(/** @type {Error} */ (e).message);
+      return null;
+    } finally {
+      void this.refresh();
+    }
+  }
+
+  draw() {
+    if (!this.view) return;
+    const { person } = this.view;
+    replace(this.root,
+      h("div", { class: "owner" },
+        h("div", { class: "who" }, h("b", {}, person.name), h("span", {}, person.phone)),
+        h("span", { class: this.ringing ? "bell ringing" : "bell", "data-testid": "bell", "data-rings": this.rings, title: t("bell.rings", { n: this.rings }) },
+          icon("bell", 18), h("span", {}, String(this.rings))),
+        h("button", { class: "quiet", title: t("page.remove"), "aria-label": t("page.remove"), onclick: () => this.world.remove(this.person) }, "×")),
+      h("div", { class: "phone" }, this.status(), h("div", { class: `screen ${this.screen.at}` }, this.content()), this.bannerBox(), this.sheetBox()),
+      this.dock(), this.actions());
+  }
+
+  /** Whether something is on the screen for the first time: only then it moves in. */
+  fresh(name, id) {
+    const before = this.seen.get(name);
+    this.seen.set(name, id);
+    return before !== id;
+  }
+
+  status() {
+    const white = ["sms", "mini"].includes(this.screen.at);
+    return h("div", { class: white ? "status white" : "status" }, h("span", { class: "clock" }, hhmm(now())), h("span", { class: "signal" }, "5G", h("i")));
+  }
+
+  content() {
+    const { screen, view, on } = this;
+    if (screen.at === "chat") return conversation(view, screen, on);
+    if (screen.at === "sms") return smsList(view, on.go);
+    if (screen.at === "thread") return smsThread(view, screen, on);
+    if (screen.at === "mini") return miniProgram(screen, on);
+    if (screen.at === "web") return webPage(screen, on);
+    return chatList(view, on.go, (name, id) => this.fresh(`row ${name}`, id));
+  }
+
+  bannerBox() {
+    const message = this.banner;
+    if (!message) return null;
+    const sms = message.kind === "sms";
+    const target = sms ? { at: "thread", id: message.sender } : { at: "chat", id: "services" };
+    return h("button", { class: this.fresh("banner", message.id) ? "banner fresh" : "banner", "data-testid": "banner", onclick: () => this.go(target) },
+      h("span", { class: sms ? "mark sms" : "mark" }, icon(sms ? "mail" : "chat", 18)),
+      h("span", { class: "words" }, h("b", {}, sms ? message.sender : t("chats.services")),
+        h("span", {}, sms ? message.text : `${message.sender}：${message.title}`)));
+  }
+
+  /** The switch between the two apps of the phone. */
+  dock() {
+    const texts = ["sms", "thread"].includes(this.screen.at);
+    const item = (key, on, n, at) => h("button", { class: on ? "on" : "", "data-app": at, onclick: () => this.go({ at }) }, t(key), badge(n));
+    return h("div", { class: "dock" }, item("app.wechat", !texts, this.view.unread.chats, "chats"), item("app.sms", texts, this.view.unread.sms, "sms"));
+  }
+
+  actions() {
+    const rows = this.world.apps().map((app) => (app.kind === "service" ? this.accountActions(app) : this.miniActions(app)));
+    const number = { phone: this.view.person.phone, state: this.suspended ? "normal" : "out_of_service" };
+    const flip = async () => { if (await this.act("/sms/phones", number)) { this.suspended = !this.suspended; this.draw(); } };
+    return h("div", { class: "actions" }, rows,
+      this.view.person.phone ? h("div", { class: "group" }, h("span", { class: "label" }, this.suspended ? t("act.out_state") : t("app.sms")),
+        h("button", { onclick: flip }, t(this.suspended ? "act.in" : "act.out"))) : null);
+  }
+
+  accountActions(app) {
+    const user = this.users[app.id] ?? {};
+    const who = { person: this.person, app: app.id };
+    return h("div", { class: "group" }, h("span", { class: "label", title: app.id }, app.name),
+      user.following
+        ? h("button", { "data-act": "unfollow", onclick: () => this.act("/unfollow", who) }, t("act.unfollow"))
+        : h("button", { "data-act": "follow", class: "main", onclick: () => this.act("/follow", who) }, t("act.follow")),
+      h("button", { "data-act": "block", onclick: () => this.act("/setting", { ...who, blocks_messages: !user.blocks_messages }) },
+        t(user.blocks_messages ? "act.unblock" : "act.block")));
+  }
+
+  miniActions(app) {
+    return h("div", { class: "group" }, h("span", { class: "label", title: app.id }, app.name),
+      h("button", { "data-act": "subscribe", class: "main", onclick: () => this.ask(app.id) }, t("act.subscribe")),
+      h("button", { "data-act": "open", onclick: () => this.open({ kind: "mini", appid: app.id, page: "" }) }, t("act.open")));
+  }
+
+  async ask(appid) {
+    const app = await sim(`/apps/${appid}`);
+    const templates = Object.values(app.templates);
+    this.sheet = { app, templates, chosen: new Set(templates.slice(0, 3).map((x) => x.id)), keep: false };
+    this.draw();
+  }
+
+  /** The question of wx.requestSubscribeMessage. */
+  sheetBox() {
+    const sheet = this.sheet;
+    if (!sheet) return null;
+    const credits = this.users[sheet.app.id]?.credits ?? {};
+    const toggle = (id) => (sheet.chosen.has(id) ? sheet.chosen.delete(id) : sheet.chosen.size < SHEET_MAX && sheet.chosen.add(id), this.draw());
+    const close = () => { this.sheet = null; this.draw(); };
+    const decide = async (choice) => {
+      const templates = [...sheet.chosen];
+      close();
+      if (!templates.length) return;
+      const choices = Object.fromEntries(templates.map((id) => [id, sheet.keep ? `always_${choice}` : choice]));
+      const answer = await this.act("/subscribe", { person: this.person, app: sheet.app.id, templates, choices });
+      if (answer?.errCode) toast(answer.errMsg);
+    };
+    return h("div", { class: "shade" }, h("div", { class: this.fresh("sheet", sheet) ? "sheet fresh" : "sheet", "data-testid": "sheet" },
+      h("div", { class: "from" }, h("span", { class: "logo" }, sheet.app.name.slice(0, 1)), h("span", {}, sheet.app.name)),
+      h("h4", {}, t("sheet.title")),
+      h("div", { class: "choices", "data-scroll": "sheet" }, sheet.templates.length ? sheet.templates.map((template) => h("label", {},
+        h("input", { type: "checkbox", checked: sheet.chosen.has(template.id), onchange: () => toggle(template.id) }),
+        h("span", {}, template.title), h("small", {}, t("sheet.credits", { n: credits[template.id] ?? 0 })))) : h("p", { class: "none small" }, t("sheet.none"))),
+      h("label", { class: "keep" }, h("input", { type: "checkbox", checked: sheet.keep, onchange: () => { sheet.keep = !sheet.keep; } }), h("span", {}, t("sheet.keep"))),
+      h("div", { class: "buttons" },
+        h("button", { "data-act": "reject", onclick: () => (sheet.templates.length ? decide("reject") : close()) }, t("sheet.reject")),
+        h("button", { "data-act": "accept", class: "main", disabled: !sheet.templates.length, onclick: () => decide("accept") }, t("sheet.accept")))));
+  }
+}
