@@ -14,10 +14,12 @@ WITHOUT_TENANT = (
     "jobs",
     "jobs_later",
     "jobs_dead",
+    "logins",
     "sessions",
     "api_keys",
     "member_sessions",
     "callback_routes",
+    "short_links",
 )
 
 

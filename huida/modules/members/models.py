@@ -22,7 +22,7 @@ class Member(TenantOwned, Base):
         Index(
             "uq_members_phone", "tenant_id", "phone_hash", unique=True, postgresql_where=text("phone_hash IS NOT NULL")
         ),
-        Index("ix_members_name", "tenant_id", "name"),
+        Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     card_no: Mapped[str] = mapped_column(Text)
@@ -51,6 +51,7 @@ class Identity(TenantOwned, Base):
     member_id: Mapped[UUID | None] = mapped_column(Uuid)
     unionid: Mapped[str | None] = mapped_column(Text)
     follows: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    follows_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 

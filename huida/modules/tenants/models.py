@@ -1,5 +1,5 @@
-"""Merchants and who may act for them. `merchants`, `sessions` and `api_keys` are looked up before a tenant is known,
-so they carry no row-level security; only this module reads them."""
+"""Merchants and who may act for them. `merchants`, `logins`, `sessions` and `api_keys` are looked up before a tenant is
+known, so they carry no row-level security; only this module reads them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,9 +16,17 @@ ROLES: dict[str, frozenset[str]] = {
     "platform_admin": frozenset({"*"}),
     "store_admin": frozenset({"*"}),
     "store_staff": frozenset(
-        {"members.view", "orders.view", "orders.write", "messaging.view", "coupons.redeem", "overview.view"}
+        {
+            "members.view",
+            "orders.view",
+            "orders.write",
+            "messaging.view",
+            "coupons.redeem",
+            "overview.view",
+            "stores.view",
+        }
     ),
-    "viewer": frozenset({"members.view", "orders.view", "messaging.view", "overview.view"}),
+    "viewer": frozenset({"members.view", "orders.view", "messaging.view", "overview.view", "stores.view"}),
 }
 """What a role may do (X-15). `*` is everything within the own tenant; phones are masked without `members.phones`."""
 
@@ -57,7 +65,7 @@ class Store(TenantOwned, Base):
 
 class Staff(TenantOwned, Base):
     __tablename__ = "staff"
-    __table_args__ = (Index("uq_staff_login", "login", unique=True),)
+    __table_args__ = (UniqueConstraint("tenant_id", "login"),)
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     login: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
@@ -71,8 +79,18 @@ class Staff(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class Login(Base):
+    """Whose login name this is: unique over all merchants, looked up before a tenant is known."""
+
+    __tablename__ = "logins"
+    login: Mapped[str] = mapped_column(Text, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    staff_id: Mapped[UUID] = mapped_column(Uuid)
+
+
 class Session(Base):
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_staff", "tenant_id", "staff_id"),)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     staff_id: Mapped[UUID] = mapped_column(Uuid)
