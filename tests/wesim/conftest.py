@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -83,8 +84,12 @@ class Sim:
         }
         sent: list[Any] = []
 
+        waiting = [{"type": "http.request", "body": raw, "more_body": False}]
+
         async def receive() -> Any:
-            return {"type": "http.request", "body": raw, "more_body": False}
+            if not waiting:
+                await asyncio.Event().wait()  # nobody hangs up
+            return waiting.pop()
 
         async def send(message: Any) -> None:
             sent.append(message)

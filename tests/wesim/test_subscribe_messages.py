@@ -38,7 +38,7 @@ async def credits(sim, template):
     return user["credits"].get(template, 0)
 
 
-@pytest.mark.covers("S1-90", "S1-91")
+@pytest.mark.covers("S1-90")
 async def test_one_accept_one_message_with_sound_under_service_notices(sim):
     template = await sim.add_template()
     assert await accept(sim, template) == {"errMsg": "requestSubscribeMessage:ok", template: "accept"}
@@ -118,6 +118,10 @@ async def test_the_popup(sim):
     assert (await accept(sim))["errCode"] == 10001
     assert (await accept(sim, "unknown"))["errCode"] == 20001
     assert (await accept(sim, *[first] * 6))["errCode"] == 20003
+    await sim.control(f"/apps/{seed.MINI_APPID}/templates/{first}", {"state": "banned"})
+    assert await accept(sim, first) == {"errMsg": ok, first: "ban"}
+    assert (await send(sim, first))["errcode"] == 43107
+    await sim.control(f"/apps/{seed.MINI_APPID}/templates/{first}", {"state": "normal"})
     assert await accept(sim, second, choices="always_reject") == {"errMsg": ok, second: "reject"}
     assert await accept(sim, second, choices="accept") == {"errMsg": ok, second: "reject"}
     assert [await credits(sim, first), await credits(sim, second)] == [2, 0]

@@ -16,7 +16,6 @@ async def get(sim, name, **query):
     return await sim.get(f"{BASE}/{name}", access_token=await sim.token(sim.mini), **query)
 
 
-@pytest.mark.covers("S1-45", "S1-46", "S1-47", "S1-48", "S1-37")
 @pytest.mark.parametrize(
     ("tid", "kids", "title", "content"),
     [

@@ -71,7 +71,7 @@ async def test_the_twenty_sixth_template_is_refused(sim):
     assert sim.code(await add(sim)) == (45026, "template num exceeds limit")
 
 
-@pytest.mark.covers("S1-128", "S1-129", "S1-130")
+@pytest.mark.covers("S1-128")
 async def test_a_template_message_arrives_silently_with_a_badge(sim, ready):
     template_id, openid = ready
     mini = {"appid": seed.MINI_APPID, "pagepath": "pages/spend?id=1"}
@@ -190,13 +190,18 @@ async def test_client_msg_id_is_delivered_once_within_ten_minutes(sim, ready):
     assert (await sim.look("/phones/linxiaoman"))["received"] == 2
 
 
+@pytest.mark.covers("P-05")
 async def test_daily_quota_of_templates(sim, ready):
     template_id, openid = ready
+    asked = {"cgi_path": "/cgi-bin/message/template/send"}
+    quota = await sim.post("/cgi-bin/openapi/quota/get", asked, access_token=await sim.token(sim.oa))
+    assert quota["quota"] == {"daily_limit": 100_000, "used": 0, "remain": 100_000}
     await sim.control(f"/apps/{seed.OA_APPID}", {"daily_limits": {"/cgi-bin/message/template/send": 1}})
     assert (await send(sim, template_id, openid))["errcode"] == 0
     assert sim.code(await send(sim, template_id, openid)) == (45009, "reach max api daily quota limit")
 
 
+@pytest.mark.covers("P-05")
 async def test_industry(sim):
     token = await sim.token(sim.oa)
     assert await sim.get("/cgi-bin/template/get_industry", access_token=token) == {
