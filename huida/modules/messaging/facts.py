@@ -1,0 +1,46 @@
+"""What the messaging module records."""
+
+from typing import ClassVar
+
+from huida.kernel.facts import Fact
+
+
+class ChannelSaved(Fact, frozen=True, kw_only=True):
+    """A channel of a scenario was saved and is live; `stopped` are the channels this stopped (S1-13, S1-16)."""
+
+    kind: ClassVar[str] = "messaging.channel_saved"
+    scenario: str
+    channel: str
+    template_id: str
+    stopped: list[str]
+
+
+class ChannelStopped(Fact, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "messaging.channel_stopped"
+    scenario: str
+    channel: str
+    reason: str
+
+
+class TemplateAdded(Fact, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "messaging.template_added"
+    app_id: str
+    template_id: str
+    title: str
+
+
+class TemplateRemoved(Fact, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "messaging.template_removed"
+    app_id: str
+    template_id: str
+    title: str
+    stopped: list[str]
+
+
+class DeliveryDied(Fact, frozen=True, kw_only=True):
+    """A delivery failed its last try; it can be replayed from the console."""
+
+    kind: ClassVar[str] = "messaging.delivery_died"
+    fact_id: str
+    scenario: str
+    reason: str

@@ -1,0 +1,150 @@
+"""Scenarios' channels, templates, subscribe credits and deliveries."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from huida.kernel.db import Base, TenantOwned
+
+CHANNELS = ("subscribe", "sms", "template")
+
+DELIVERY_MOVES = {
+    "queued": frozenset({"accepted", "failed", "unknown", "retrying", "dead", "not_attempted"}),
+    "retrying": frozenset({"accepted", "failed", "unknown", "retrying", "dead", "queued"}),
+    "unknown": frozenset({"accepted", "delivered", "failed"}),
+    "accepted": frozenset({"delivered", "failed"}),
+    "dead": frozenset({"queued"}),
+}
+"""`accepted` by the provider is not `delivered` to the handset (S1-26). Terminal: delivered, failed, not_attempted."""
+
+
+class ScenarioSetting(TenantOwned, Base):
+    """Per scenario: the channel policy (X-01) and its options (reminder days, S1-08). Its row is the lock of saves (S1-16)."""
+
+    __tablename__ = "scenario_settings"
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    policy: Mapped[str] = mapped_column(Text, server_default="exclusive")
+    options: Mapped[Any] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+
+
+class Binding(TenantOwned, Base):
+    """A scenario's settings in one channel. At most one channel of a scenario is live (S1-12); the others keep theirs."""
+
+    __tablename__ = "bindings"
+    __table_args__ = (
+        Index(
+            "uq_bindings_one_live", "tenant_id", "scenario", unique=True, postgresql_where=text("live AND exclusive")
+        ),
+        CheckConstraint("channel IN ('subscribe', 'sms', 'template')", name="channel"),
+    )
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    live: Mapped[bool] = mapped_column(Boolean)
+    exclusive: Mapped[bool] = mapped_column(Boolean, server_default="true")
+    template_id: Mapped[str] = mapped_column(Text)
+    mapping: Mapped[Any] = mapped_column(JSONB)
+    paused_reason: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_by: Mapped[str] = mapped_column(Text)
+
+
+class Template(TenantOwned, Base):
+    """A template in the account's own list on WeChat's side (S1-35..S1-41), as last seen there."""
+
+    __tablename__ = "wechat_templates"
+    app_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    template_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    channel: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+    example: Mapped[str] = mapped_column(Text, server_default="")
+    kind: Mapped[int] = mapped_column(SmallInteger, server_default="2")
+    choices: Mapped[Any] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    library_id: Mapped[str | None] = mapped_column(Text)
+    keywords: Mapped[Any | None] = mapped_column(JSONB)
+    scene: Mapped[str] = mapped_column(Text, server_default="")
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    gone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Proposal(TenantOwned, Base):
+    """A template that a merchant proposed to WeChat's public library (S1-65..S1-67)."""
+
+    __tablename__ = "template_proposals"
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    keywords: Mapped[Any] = mapped_column(JSONB)
+    scene: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Credit(TenantOwned, Base):
+    """What one WeChat account allows for one template. The page and WeChat both report an accept; the larger count holds.
+
+    `granted` = greatest(by_client, by_event): two reports of the same accept are one (reference wechat-platform §3.7).
+    """
+
+    __tablename__ = "subscribe_credits"
+    __table_args__ = (
+        CheckConstraint("consumed >= 0 AND consumed <= greatest(by_client, by_event)", name="not_overdrawn"),
+    )
+    app_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    openid: Mapped[str] = mapped_column(Text, primary_key=True)
+    template_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    by_client: Mapped[int] = mapped_column(Integer, server_default="0")
+    by_event: Mapped[int] = mapped_column(Integer, server_default="0")
+    consumed: Mapped[int] = mapped_column(Integer, server_default="0")
+    refused: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class ClientReport(TenantOwned, Base):
+    """A subscribe result that the member centre sent, by its own number, so that a repeated request counts once."""
+
+    __tablename__ = "subscribe_reports"
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Delivery(TenantOwned, Base):
+    """One message for one fact and scenario, with what was decided and what became of it. Its key makes it one (S1-93)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_member", "tenant_id", "member_id", "fact_id"),
+        {"postgresql_with": {"fillfactor": "75"}},
+    )
+    fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(Uuid)
+    channel: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    app_id: Mapped[str] = mapped_column(Text, server_default="")
+    address: Mapped[str] = mapped_column(Text, server_default="")
+    template_id: Mapped[str] = mapped_column(Text, server_default="")
+    body: Mapped[str] = mapped_column(Text, server_default="")
+    attempt: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    provider_ref: Mapped[str] = mapped_column(Text, server_default="")
+    parts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    cost_fen: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class ShortLink(Base):
+    """A link short enough for an SMS variable; opens the member centre at the business detail (S1-117)."""
+
+    __tablename__ = "short_links"
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    page: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
