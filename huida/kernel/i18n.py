@@ -1,4 +1,4 @@
-"""Texts by code and language: zh-CN first, en complete. One JSON file per language under `huida/locales`."""
+"""Texts by code and language: zh-CN first, en complete. `huida/locales/<language>/*.json`, one file per subject."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,15 @@ LANGUAGES = ("zh-CN", "en")
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    return dict(json.loads((files("huida") / "locales" / f"{language}.json").read_text("utf-8")))
+    """All texts of a language. A code that two files define is a mistake, and says so at the first use."""
+    texts: dict[str, str] = {}
+    for part in sorted((files("huida") / "locales" / language).iterdir(), key=lambda part: part.name):
+        if part.name.endswith(".json"):
+            entries: dict[str, str] = json.loads(part.read_text("utf-8"))
+            twice = texts.keys() & entries.keys()
+            assert not twice, f"{language}/{part.name} repeats {sorted(twice)}"
+            texts |= entries
+    return texts
 
 
 def choose(accept_language: str | None) -> str:

@@ -63,13 +63,19 @@ class IdempotencyRow(TenantOwned, Base):
     at: Mapped[Any] = mapped_column(DateTime(timezone=True))
 
 
+async def admitted(request: Request, kind: str, permission: str) -> Actor:
+    """Who is asking at this door. Raises Unauthenticated, or Forbidden without the permission."""
+    keeper: Doorkeeper = request.app.state.doorkeeper
+    actor: Actor = await getattr(keeper, kind)(request)
+    if permission and permission not in actor.may and "*" not in actor.may:
+        raise Forbidden(permission=permission)
+    request.state.actor = actor
+    return actor
+
+
 def _guarded(kind: str, permission: str, *, read: bool) -> Any:
     async def dependency(request: Request) -> AsyncIterator[Tx]:
-        keeper: Doorkeeper = request.app.state.doorkeeper
-        actor: Actor = await getattr(keeper, kind)(request)
-        if permission and permission not in actor.may and "*" not in actor.may:
-            raise Forbidden(permission=permission)
-        request.state.actor = actor
+        actor = await admitted(request, kind, permission)
         db: Database = request.app.state.db
         opener = db.read if read else db.tx
         async with opener(actor.tenant_id, actor=actor.stamp) as tx:
@@ -88,6 +94,17 @@ def staff_tx(permission: str) -> Any:
 def staff_read(permission: str) -> Any:
     """A read transaction for a logged-in staff member with this permission."""
     return _guarded("staff", permission, read=True)
+
+
+def staff_only(permission: str) -> Any:
+    """The staff member, without a transaction: for doors that call a provider between their own transactions."""
+
+    async def dependency(request: Request) -> Actor:
+        return await admitted(request, "staff", permission)
+
+    dependency.permission = permission  # type: ignore[attr-defined]
+    dependency.door = "staff"  # type: ignore[attr-defined]
+    return Depends(dependency)
 
 
 def key_tx(scope: str) -> Any:
