@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import socket
 import threading
@@ -238,6 +239,7 @@ def test_an_sms_sounds_and_its_link_opens(sim: Sim, page: Page) -> None:
 def test_a_short_link_is_shown_in_the_phone_where_the_simulator_knows_its_server(sim: Sim, page: Page) -> None:
     sim.control("/sms/settings", {"dns": {"hd.example": sim.base}})
     page.reload()
+    expect(page.locator(".phone")).to_have_count(3)  # shown when the live changes are connected
     sim.send_sms(link="../_sim/health")
     holder(page).get_by_test_id("banner").click()
     holder(page).locator(".link").click()
@@ -376,7 +378,7 @@ def test_the_page_for_the_documentation(sim: Sim, page: Page, request: pytest.Fi
         box = phone.bounding_box()
         assert box is not None
         assert (box["width"], box["height"]) == (360, 720)
-    if "WESIM_PICTURE" in __import__("os").environ:
+    if "WESIM_PICTURE" in os.environ:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=PICTURE)
     assert PICTURE.stat().st_size < 300_000

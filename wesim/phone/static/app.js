@@ -98,7 +98,7 @@ function drawTop() {
   replace(place("top"),
     h("div", { class: "brand" }, h("b", {}, t("page.title")), h("span", { class: "tag" }, t("page.tag")), h("span", { class: "lead" }, t("page.lead"))),
     h("div", { class: "tools" },
-      h("div", { class: "time" }, h("span", {}, t("clock.now")), h("b", { id: "clock-now" }, full(now())),
+      h("div", { class: "clockbar" }, h("span", {}, t("clock.now")), h("b", { id: "clock-now" }, full(now())),
         frozen() ? h("span", { class: "tag" }, t("clock.frozen")) : null,
         step("clock.minute", 60), step("clock.hour", 3600), step("clock.day", 86_400),
         h("button", { "data-act": "freeze", onclick: () => turn({ freeze: !frozen() }) }, t(frozen() ? "clock.run" : "clock.freeze"))),

@@ -22,12 +22,13 @@ export function h(tag, props = {}, ...children) {
 const SHAPES = {
   notice: "M4 10v4h3l5 4V6L7 10H4z M15 9a4 4 0 0 1 0 6 M17.5 6.5a8 8 0 0 1 0 11",
   chat: "M4 5h16v11H10l-4 3v-3H4z",
-  people: "M12 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z M5 20c0-4 3-6.500 7-6.500s7 2.500 7 6.500z",
-  compass: "M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17z M15.500 8.500l-2 5-5 2 2-5z",
-  muted: "M6 16h12l-1.500-2.500V10a4.500 4.500 0 0 0-9 0v3.500z M10.500 19h3 M4 4l16 16",
-  bell: "M6 16h12l-1.500-2.500V10a4.500 4.500 0 0 0-9 0v3.500z M10.500 19h3",
+  people: "M12 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z M5 20c0-4 3-6.5 7-6.5s7 2.5 7 6.5z",
+  compass: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z M15.5 8.5l-2 5-5 2 2-5z",
+  muted: "M6 16h12l-1.5-2.5V10a4.5 4.5 0 0 0-9 0v3.5z M10.5 19h3 M4 4l16 16",
+  bell: "M6 16h12l-1.5-2.5V10a4.5 4.5 0 0 0-9 0v3.5z M10.5 19h3",
   mail: "M4 6h16v12H4z M4 7l8 6 8-6",
-  plus: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16z M12 8.500v7 M8.500 12h7",
+  more: "M6 12h.01 M12 12h.01 M18 12h.01",
+  plus: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16z M12 8.5v7 M8.5 12h7",
 };
 
 /**
@@ -41,7 +42,7 @@ export function icon(name, size = 22) {
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("width", String(size));
   svg.setAttribute("height", String(size));
-  svg.setAttribute("class", "icon");
+  svg.setAttribute("class", `icon icon-${name}`);
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(ns, "path");
   path.setAttribute("d", SHAPES[name]);

@@ -170,7 +170,7 @@ export class Phone {
 
   /** The switch between the two apps of the phone. */
   dock() {
-    const texts = ["sms", "thread"].includes(this.screen.at);
+    const texts = ["sms", "thread"].includes(this.screen.at) || this.screen.from === "sms";
     const item = (key, on, n, at) => h("button", { class: on ? "on" : "", "data-app": at, onclick: () => this.go({ at }) }, t(key), badge(n));
     return h("div", { class: "dock" }, item("app.wechat", !texts, this.view.unread.chats, "chats"), item("app.sms", texts, this.view.unread.sms, "sms"));
   }

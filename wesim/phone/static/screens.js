@@ -13,10 +13,13 @@ export function chatList(view, go, fresh) {
     bar(`${t("app.wechat")}${total ? `(${total})` : ""}`, null, icon("plus", 20)),
     h("div", { class: "search" }, t("chats.search")),
     h("div", { class: "list", "data-scroll": "chats" },
-      view.chats.length ? view.chats.map((chat) => chatRow(chat, go, fresh)) : h("p", { class: "none" }, t("chats.none"))),
+      view.chats.length ? newestFirst(view.chats).map((chat) => chatRow(chat, go, fresh)) : h("p", { class: "none" }, t("chats.none"))),
     tabs(),
   ];
 }
+
+/** By the last message, not by time: under a frozen clock many messages have the same time. */
+const newestFirst = (chats) => [...chats].sort((a, b) => (b.messages.at(-1)?.id ?? 0) - (a.messages.at(-1)?.id ?? 0));
 
 function chatRow(chat, go, fresh) {
   const last = chat.messages.at(-1);
@@ -64,7 +67,7 @@ export function conversation(view, screen, on) {
   const services = screen.id === "services";
   const title = services ? t("chats.services") : chat?.name ?? "";
   return [
-    bar(title, () => on.go({ at: "chats" }), "···"),
+    bar(title, () => on.go({ at: "chats" }), icon("more", 20)),
     h("div", { class: "talk", "data-scroll": `chat-${screen.id}`, "data-bottom": true },
       messages.length ? messages.map((m, n) => [stamp(m, messages[n - 1]), bubble(m, on)]) : h("p", { class: "none" }, t("chat.none"))),
     services ? null : writer("say", t("chat.say"), (text) => on.say(screen.id, text), on),
@@ -88,7 +91,7 @@ function card(message, on) {
   const notice = message.kind === "subscribe";
   const jump = message.jump;
   return h("div", { class: "card", "data-message": message.id, "data-kind": message.kind },
-    notice ? h("div", { class: "from" }, h("span", { class: "logo" }, message.sender.slice(0, 1)), message.sender, h("span", { class: "more" }, "···")) : null,
+    notice ? h("div", { class: "from" }, h("span", { class: "logo" }, message.sender.slice(0, 1)), message.sender, icon("more", 18)) : null,
     h("div", { class: "headline" }, message.title),
     h("dl", {}, message.fields.map(([name, value]) => [h("dt", {}, name || " "), h("dd", {}, value)])),
     jump ? h("button", { class: "detail", onclick: () => on.tap(message) }, h("span", {}, t("chat.detail")), h("span", { class: "arrow" }, "›")) : null,
@@ -152,7 +155,7 @@ export function miniProgram(screen, on) {
   return [
     h("div", { class: "bar plain mini-bar" },
       h("button", { class: "back", onclick: on.back, "aria-label": "back" }, "‹"),
-      h("span", { class: "title" }, screen.name), h("span", { class: "capsule" }, "···", h("i"), "◎")),
+      h("span", { class: "title" }, screen.name), h("span", { class: "capsule" }, icon("more", 18), h("i"), h("span", { class: "ring" }))),
     h("div", { class: "opened", "data-testid": "mini", "data-page": screen.page, "data-app": screen.appid },
       h("div", { class: "logo big" }, screen.name.slice(0, 1)),
       h("p", { class: "lead" }, t("mini.opened")),
