@@ -47,9 +47,7 @@ class TokenBucket:
 class Buckets:
     """A bucket per key (an address, a login); the keys not used for longest are forgotten past `keep`."""
 
-    def __init__(
-        self, rate_per_s: float, burst: float, *, keep: int = 10_000, clock: Seconds = time.monotonic
-    ) -> None:
+    def __init__(self, rate_per_s: float, burst: float, *, keep: int = 10_000, clock: Seconds = time.monotonic) -> None:
         self._rate_per_s = rate_per_s
         self._burst = burst
         self._keep = keep

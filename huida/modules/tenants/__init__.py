@@ -1,34 +1,91 @@
 """Tenants: the platform, its merchants, their stores and staff, roles, logins, API keys, paid add-ons.
 
-Owns: merchants, stores, staff, sessions, api_keys, entitlements. Tenant 0 is the platform itself.
+Owns: merchants, stores, staff, logins, sessions, api_keys, entitlements. Tenant 0 is the platform itself: its staff are
+the operators. A login name is unique over all merchants. Sessions, keys and passwords are kept as hashes only.
+Facts: StaffLoggedIn, StaffLocked, StaffChanged, KeyCreated, KeyRevoked, StoreChanged, MerchantOpened, MerchantChanged,
+EntitlementChanged.
 """
 
-from huida.modules.tenants.models import PLATFORM, ROLES, SCOPES, ApiKey, Entitlement, Merchant, Session, Staff, Store
+from huida.modules.tenants.doors import COOKIE, Doors
+from huida.modules.tenants.facts import (
+    EntitlementChanged,
+    KeyCreated,
+    KeyRevoked,
+    MerchantChanged,
+    MerchantOpened,
+    StaffChanged,
+    StaffLocked,
+    StaffLoggedIn,
+    StoreChanged,
+)
+from huida.modules.tenants.keys import create_key, key_actor, revoke_key
+from huida.modules.tenants.models import (
+    PLATFORM,
+    ROLES,
+    SCOPES,
+    ApiKey,
+    Entitlement,
+    Login,
+    Merchant,
+    Session,
+    Staff,
+    Store,
+)
+from huida.modules.tenants.passwords import hashed
 from huida.modules.tenants.service import (
     StoreRef,
+    bootstrap,
     create_merchant,
     create_store,
     entitle,
+    entitlements,
     is_entitled,
+    merchant,
+    open_merchant,
     stores_by_code,
     withdraw,
 )
+from huida.modules.tenants.sessions import log_in, session_actor
+from huida.modules.tenants.staff import create_staff
 
 __all__ = [
+    "COOKIE",
     "PLATFORM",
     "ROLES",
     "SCOPES",
     "ApiKey",
+    "Doors",
     "Entitlement",
+    "EntitlementChanged",
+    "KeyCreated",
+    "KeyRevoked",
+    "Login",
     "Merchant",
+    "MerchantChanged",
+    "MerchantOpened",
     "Session",
     "Staff",
+    "StaffChanged",
+    "StaffLocked",
+    "StaffLoggedIn",
     "Store",
+    "StoreChanged",
     "StoreRef",
+    "bootstrap",
+    "create_key",
     "create_merchant",
+    "create_staff",
     "create_store",
     "entitle",
+    "entitlements",
+    "hashed",
     "is_entitled",
+    "key_actor",
+    "log_in",
+    "merchant",
+    "open_merchant",
+    "revoke_key",
+    "session_actor",
     "stores_by_code",
     "withdraw",
 ]

@@ -1,0 +1,365 @@
+"""The console's doors for people, stores, keys and the audit log (`/api/console`), and the operator's (`/api/operator`)."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from huida.kernel.db import Database, ReadTx, Tx
+from huida.kernel.errors import TooMany
+from huida.kernel.rates import Buckets
+from huida.kernel.web import Actor, Page, actor_of, page, paged, staff_only, staff_read, staff_tx
+from huida.modules.tenants import keys, passwords, queries, service, sessions, staff
+from huida.modules.tenants.doors import COOKIE, operator_of, operator_read, operator_tx
+from huida.modules.tenants.models import ROLES, SCOPES
+
+console = APIRouter(prefix="/api/console", tags=["console"])
+operator = APIRouter(prefix="/api/operator", tags=["operator"])
+
+# One person may mistype; one address may guess at many logins. The lock of a login itself is in the database.
+_by_person: Final = Buckets(rate_per_s=0.5, burst=20)
+_by_address: Final = Buckets(rate_per_s=2, burst=100)
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LoginIn(Body):
+    login: str = Field(max_length=100)
+    password: str = Field(max_length=400)
+    totp: str = Field("", max_length=10)
+
+
+class PasswordIn(Body):
+    current: str = Field(max_length=400)
+    new: str = Field(max_length=400)
+
+
+class TotpIn(Body):
+    secret: str = Field(max_length=100)
+    code: str = Field(max_length=10)
+
+
+class StoreIn(Body):
+    code: str = Field(max_length=32)
+    name: str = Field(max_length=60)
+    address: str = Field("", max_length=200)
+    phone: str = Field("", max_length=40)
+
+
+class StoreChange(Body):
+    name: str | None = Field(None, max_length=60)
+    address: str | None = Field(None, max_length=200)
+    phone: str | None = Field(None, max_length=40)
+
+
+class StaffIn(Body):
+    login: str = Field(max_length=64)
+    name: str = Field("", max_length=60)
+    role: str
+    password: str = Field(max_length=400)
+
+
+class StaffChange(Body):
+    name: str | None = Field(None, max_length=60)
+    role: str | None = None
+    password: str | None = Field(None, max_length=400)
+
+
+class KeyIn(Body):
+    name: str = Field(min_length=1, max_length=60)
+    scopes: list[str] = Field(max_length=50)
+
+
+class MerchantIn(Body):
+    name: str = Field(max_length=60)
+    short_name: str = Field("", max_length=60)
+    login: str = Field(max_length=64)
+    admin_name: str = Field("", max_length=60)
+    password: str = Field(max_length=400)
+
+
+class MerchantChange(Body):
+    name: str | None = Field(None, max_length=60)
+    short_name: str | None = Field(None, max_length=60)
+
+
+class EntitlementIn(Body):
+    until: datetime | None = None
+
+
+def database(request: Request) -> Database:
+    db: Database = request.app.state.db
+    return db
+
+
+@console.post("/login")
+async def login(request: Request, body: LoginIn) -> JSONResponse:
+    address = request.client.host if request.client else "?"
+    wait_s = _by_address.try_take(address) or _by_person.try_take(f"{address} {body.login.strip().lower()}")
+    if wait_s:
+        raise TooMany(retry_after_s=int(wait_s) + 1)
+    session = await sessions.log_in(database(request), login=body.login, password=body.password, totp=body.totp)
+    answer = JSONResponse(_me(session.actor, session.csrf))
+    answer.set_cookie(
+        COOKIE,
+        session.token.reveal(),
+        max_age=int(sessions.SESSION_LIFE.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@console.post("/logout", status_code=204)
+async def logout(request: Request, _: Actor = staff_only("")) -> Response:
+    await sessions.log_out(database(request), request.cookies[COOKIE])
+    answer = Response(status_code=204)
+    answer.delete_cookie(COOKIE, path="/")
+    return answer
+
+
+@console.get("/me")
+async def me(request: Request, actor: Actor = staff_only("")) -> dict[str, Any]:
+    return _me(actor, sessions.csrf_of(request.cookies[COOKIE]))
+
+
+def _me(actor: Actor, csrf: str) -> dict[str, Any]:
+    return {
+        "id": str(actor.id),
+        "kind": actor.kind,
+        "tenant_id": actor.tenant_id,
+        "name": actor.name,
+        "may": sorted(actor.may),
+        "csrf_token": csrf,
+    }
+
+
+@console.post("/me/password", status_code=204)
+async def change_password(request: Request, body: PasswordIn, actor: Actor = staff_only("")) -> Response:
+    await sessions.change_own_password(database(request), actor, current=body.current, new=body.new)
+    answer = Response(status_code=204)
+    answer.delete_cookie(COOKIE, path="/")
+    return answer
+
+
+@console.post("/me/totp")
+async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> dict[str, str]:
+    row = await staff.get_staff(tx, actor_of(request).id)
+    secret = passwords.new_totp()
+    return {"secret": secret.reveal(), "address": passwords.totp_address(secret, row["login"])}
+
+
+@console.post("/me/totp/confirm", status_code=204)
+async def confirm_totp(request: Request, body: TotpIn, tx: Tx = staff_tx("")) -> None:
+    await staff.confirm_totp(tx, actor_of(request).id, secret=body.secret, code=body.code)
+
+
+@console.get("/settings")
+async def settings(tx: ReadTx = staff_read("")) -> dict[str, Any]:
+    row = await service.merchant(tx)
+    return {
+        "name": row["name"],
+        "short_name": row["short_name"],
+        "roles": {role: sorted(may) for role, may in ROLES.items() if role != "platform_admin"},
+        "scopes": sorted(SCOPES),
+        "entitlements": [_entitlement(one) for one in await service.entitlements(tx)],
+    }
+
+
+@console.patch("/settings", status_code=204)
+async def change_settings(body: MerchantChange, tx: Tx = staff_tx("settings.manage")) -> None:
+    await service.change_merchant(tx, name=body.name, short_name=body.short_name)
+
+
+@console.get("/stores")
+async def stores(tx: ReadTx = staff_read("stores.view")) -> dict[str, Any]:
+    return {"items": [dict(row) for row in await service.list_stores(tx)]}
+
+
+@console.post("/stores", status_code=201)
+async def create_store(body: StoreIn, tx: Tx = staff_tx("stores.manage")) -> dict[str, Any]:
+    store_id = await service.create_store(tx, code=body.code, name=body.name, address=body.address, phone=body.phone)
+    return {"id": store_id}
+
+
+@console.patch("/stores/{store_id}", status_code=204)
+async def change_store(store_id: UUID, body: StoreChange, tx: Tx = staff_tx("stores.manage")) -> None:
+    await service.change_store(tx, store_id, name=body.name, address=body.address, phone=body.phone)
+
+
+@console.post("/stores/{store_id}/close", status_code=204)
+async def close_store(store_id: UUID, tx: Tx = staff_tx("stores.manage")) -> None:
+    await service.close_store(tx, store_id)
+
+
+@console.post("/stores/{store_id}/reopen", status_code=204)
+async def reopen_store(store_id: UUID, tx: Tx = staff_tx("stores.manage")) -> None:
+    await service.reopen_store(tx, store_id)
+
+
+@console.get("/staff")
+async def list_staff(tx: ReadTx = staff_read("staff.manage")) -> dict[str, Any]:
+    return {"items": [_person(row) for row in await staff.list_staff(tx)]}
+
+
+def _person(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "login": row["login"],
+        "name": row["name"],
+        "role": row["role"],
+        "state": row["state"],
+        "totp": row["totp_sealed"] is not None,
+        "locked_until": row["locked_until"],
+        "created_at": row["created_at"],
+    }
+
+
+@console.post("/staff", status_code=201)
+async def create_staff(request: Request, body: StaffIn, actor: Actor = staff_only("staff.manage")) -> dict[str, Any]:
+    password_hash = await passwords.hashed(body.password, login=body.login)
+    async with database(request).tx(actor.tenant_id, actor=actor.stamp) as tx:
+        staff_id = await staff.create_staff(
+            tx, login=body.login, name=body.name, role=body.role, password_hash=password_hash
+        )
+    return {"id": staff_id}
+
+
+@console.patch("/staff/{staff_id}", status_code=204)
+async def change_staff(
+    request: Request, staff_id: UUID, body: StaffChange, actor: Actor = staff_only("staff.manage")
+) -> None:
+    db = database(request)
+    password_hash = None
+    if body.password is not None:
+        async with db.read(actor.tenant_id) as read:
+            row = await staff.get_staff(read, staff_id)
+        password_hash = await passwords.hashed(body.password, login=row["login"])
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        if body.name is not None:
+            await staff.rename_staff(tx, staff_id, name=body.name)
+        if body.role is not None:
+            await staff.set_role(tx, staff_id, role=body.role)
+        if password_hash is not None:
+            await staff.set_password(tx, staff_id, password_hash=password_hash)
+
+
+@console.post("/staff/{staff_id}/disable", status_code=204)
+async def disable_staff(staff_id: UUID, tx: Tx = staff_tx("staff.manage")) -> None:
+    await staff.disable_staff(tx, staff_id)
+
+
+@console.post("/staff/{staff_id}/enable", status_code=204)
+async def enable_staff(staff_id: UUID, tx: Tx = staff_tx("staff.manage")) -> None:
+    await staff.enable_staff(tx, staff_id)
+
+
+@console.delete("/staff/{staff_id}/totp", status_code=204)
+async def remove_totp(staff_id: UUID, tx: Tx = staff_tx("staff.manage")) -> None:
+    await staff.remove_totp(tx, staff_id)
+
+
+@console.get("/keys")
+async def list_keys(tx: ReadTx = staff_read("keys.manage")) -> dict[str, Any]:
+    return {"items": [dict(row) for row in await keys.list_keys(tx)]}
+
+
+@console.post("/keys", status_code=201)
+async def create_key(body: KeyIn, tx: Tx = staff_tx("keys.manage")) -> dict[str, Any]:
+    key_id, secret = await keys.create_key(tx, name=body.name, scopes=body.scopes)
+    return {"id": key_id, "key": secret.reveal()}
+
+
+@console.delete("/keys/{key_id}", status_code=204)
+async def revoke_key(key_id: UUID, tx: Tx = staff_tx("keys.manage")) -> None:
+    await keys.revoke_key(tx, key_id)
+
+
+@console.get("/audit")
+async def audit(
+    kind: str | None = None,
+    actor: str | None = None,
+    subject_id: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    wanted: Page = Depends(page),
+    tx: ReadTx = staff_read("audit.view"),
+) -> dict[str, Any]:
+    rows = await queries.audit(
+        tx,
+        limit=wanted.limit + 1,
+        before=UUID(wanted.after[0]) if wanted.after else None,
+        kind=kind,
+        actor=actor,
+        subject_id=subject_id,
+        since=since,
+        until=until,
+    )
+    names = await queries.actor_names(tx, {row["actor"] for row in rows})
+    return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show_fact(row, names))
+
+
+@operator.get("/merchants")
+async def merchants(wanted: Page = Depends(page), tx: ReadTx = operator_read()) -> dict[str, Any]:
+    rows = await service.list_merchants(
+        tx, limit=wanted.limit + 1, after=int(wanted.after[0]) if wanted.after else None
+    )
+    return paged(rows, wanted, lambda row: [row["id"]], dict)
+
+
+@operator.post("/merchants", status_code=201)
+async def open_merchant(request: Request, body: MerchantIn, actor: Actor = Depends(operator_of)) -> dict[str, Any]:
+    password_hash = await passwords.hashed(body.password, login=body.login)
+    tenant_id, staff_id = await service.open_merchant(
+        database(request),
+        operator=f"operator:{actor.id}",
+        name=body.name,
+        short_name=body.short_name,
+        login=body.login,
+        admin_name=body.admin_name,
+        password_hash=password_hash,
+    )
+    return {"id": tenant_id, "staff_id": staff_id}
+
+
+@operator.get("/merchants/{merchant_id}")
+async def show_merchant(tx: Tx = operator_tx()) -> dict[str, Any]:
+    row = await service.merchant(tx)
+    return {**row, "entitlements": [_entitlement(one) for one in await service.entitlements(tx)]}
+
+
+def _entitlement(row: Any) -> dict[str, Any]:
+    return {"module": row["module"], "granted_at": row["granted_at"], "until": row["until"]}
+
+
+@operator.patch("/merchants/{merchant_id}", status_code=204)
+async def change_merchant(body: MerchantChange, tx: Tx = operator_tx()) -> None:
+    await service.change_merchant(tx, name=body.name, short_name=body.short_name)
+
+
+@operator.post("/merchants/{merchant_id}/suspend", status_code=204)
+async def suspend(tx: Tx = operator_tx()) -> None:
+    await service.suspend_merchant(tx)
+
+
+@operator.post("/merchants/{merchant_id}/resume", status_code=204)
+async def resume(tx: Tx = operator_tx()) -> None:
+    await service.resume_merchant(tx)
+
+
+@operator.put("/merchants/{merchant_id}/entitlements/{module}", status_code=204)
+async def grant(module: str, body: EntitlementIn, tx: Tx = operator_tx()) -> None:
+    await service.entitle(tx, module, until=body.until)
+
+
+@operator.delete("/merchants/{merchant_id}/entitlements/{module}", status_code=204)
+async def withdraw(module: str, tx: Tx = operator_tx()) -> None:
+    await service.withdraw(tx, module)

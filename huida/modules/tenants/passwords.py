@@ -1,0 +1,69 @@
+"""Passwords and second factors: hashing, rules, time steps. No database."""
+
+import asyncio
+import re
+from datetime import datetime
+from typing import Final
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from huida.kernel.errors import Invalid
+from huida.kernel.secrets import Secret
+
+SHORTEST: Final = 10
+LONGEST: Final = 200
+STEP_S: Final = 30
+
+# RFC 9106's second choice (64 MiB, 3 passes) is argon2-cffi's default. Hashing runs in a thread, never in a transaction.
+_hasher = PasswordHasher()
+_NOBODY: Final = _hasher.hash("nobody's password")
+
+
+def check_password(password: str, *, login: str) -> None:
+    """Raises Invalid for a password that is too short, endless, one repeated character or the login itself."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Invalid(code="auth.password_length", where="password", shortest=SHORTEST, longest=LONGEST)
+    if len(set(password)) < 4 or password.lower() == login.lower():
+        raise Invalid(code="auth.password_weak", where="password")
+
+
+async def hashed(password: str, *, login: str) -> str:
+    """The argon2id hash of a password that follows the rules. Raises Invalid."""
+    check_password(password, login=login)
+    return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def matches(password_hash: str | None, password: str) -> bool:
+    """Whether this is the password; takes as long for a login that nobody has."""
+    return await asyncio.to_thread(_matches, password_hash or _NOBODY, password[:LONGEST]) and password_hash is not None
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerifyMismatchError, VerificationError, InvalidHashError):
+        return False
+
+
+def new_totp() -> Secret:
+    """A fresh secret of 160 bits in base32."""
+    return Secret(pyotp.random_base32())
+
+
+def totp_address(secret: Secret, login: str) -> str:
+    """What the QR code for the authenticator app holds."""
+    return pyotp.TOTP(secret.reveal()).provisioning_uri(name=login, issuer_name="Huida")
+
+
+def totp_step(secret: Secret, code: str, *, now: datetime) -> int | None:
+    """The time step that a code belongs to: now, the one before or the one after; None when it is wrong (RFC 6238)."""
+    if not re.fullmatch(r"[0-9]{6}", code):
+        return None
+    totp = pyotp.TOTP(secret.reveal())
+    current = int(now.timestamp()) // STEP_S
+    for step in (current, current - 1, current + 1):
+        if pyotp.utils.strings_equal(totp.generate_otp(step), code):
+            return step
+    return None

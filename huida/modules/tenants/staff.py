@@ -1,0 +1,157 @@
+"""Staff: create, change, disable. A change of role, password or state ends the person's sessions."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.ids import uuid7
+from huida.kernel.secrets import Secret
+from huida.modules.tenants import passwords
+from huida.modules.tenants.facts import StaffChanged
+from huida.modules.tenants.models import PLATFORM, ROLES
+
+LOGIN = re.compile(r"[0-9a-z][0-9a-z._@+-]{2,63}")
+
+
+def normal_login(text: str) -> str:
+    """A login name in lower case. Raises Invalid."""
+    login = text.strip().lower()
+    if not LOGIN.fullmatch(login):
+        raise Invalid(code="staff.bad_login", where="login")
+    return login
+
+
+def check_role(tenant_id: int, role: str) -> None:
+    """Raises Invalid for a role that this tenant does not have (X-15): only the platform has `platform_admin`."""
+    if role not in ROLES or (role == "platform_admin") != (tenant_id == PLATFORM):
+        raise Invalid(code="staff.bad_role", where="role", role=role)
+
+
+async def create_staff(tx: Tx, *, login: str, name: str, role: str, password_hash: str) -> UUID:
+    """Add somebody. Raises Invalid, or Conflict when the login is taken (anywhere: logins are unique over merchants)."""
+    login = normal_login(login)
+    check_role(tx.tenant_id, role)
+    staff_id = uuid7()
+    if not await tx.execute(
+        "INSERT INTO logins (login, tenant_id, staff_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        *(login, tx.tenant_id, staff_id),
+    ):
+        raise Conflict(code="staff.login_taken", where="login")
+    await tx.execute(
+        "INSERT INTO staff (tenant_id, id, login, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        *(tx.tenant_id, staff_id, login, name.strip()[:60] or login, role, password_hash, tx.now),
+    )
+    tx.emit(StaffChanged(staff_id=staff_id, login=login, fields=["created"]))
+    return staff_id
+
+
+async def get_staff(tx: Tx, staff_id: UUID) -> Any:
+    """The row. Raises NotFound."""
+    row = await tx.row("SELECT * FROM staff WHERE tenant_id = $1 AND id = $2", tx.tenant_id, staff_id)
+    if row is None:
+        raise NotFound(code="staff.not_found", where="staff_id")
+    return row
+
+
+async def list_staff(tx: Tx) -> list[Any]:
+    """Everybody of this merchant (a few hundred at most)."""
+    return await tx.fetch("SELECT * FROM staff WHERE tenant_id = $1 ORDER BY created_at, id LIMIT 1000", tx.tenant_id)
+
+
+async def rename_staff(tx: Tx, staff_id: UUID, *, name: str) -> None:
+    """Change the shown name. Raises NotFound."""
+    await _change(tx, staff_id, "name", name.strip()[:60])
+
+
+async def set_role(tx: Tx, staff_id: UUID, *, role: str) -> None:
+    """Give another role; their sessions end. Raises Invalid, NotFound, Conflict for the last administrator."""
+    check_role(tx.tenant_id, role)
+    if ROLES[role] != frozenset({"*"}):
+        await _keep_an_admin(tx, staff_id)
+    await _change(tx, staff_id, "role", role)
+    await end_sessions(tx, staff_id)
+
+
+async def disable_staff(tx: Tx, staff_id: UUID) -> None:
+    """Shut somebody out at once. Raises NotFound, Conflict for the last administrator."""
+    await _keep_an_admin(tx, staff_id)
+    await _change(tx, staff_id, "state", "disabled")
+    await end_sessions(tx, staff_id)
+
+
+async def enable_staff(tx: Tx, staff_id: UUID) -> None:
+    """Let somebody in again, without the lock of failed logins. Raises NotFound."""
+    await _change(tx, staff_id, "state", "active")
+    await _forget_failures(tx, staff_id)
+
+
+async def set_password(tx: Tx, staff_id: UUID, *, password_hash: str) -> None:
+    """Set a new password; the lock of failed logins and every session of theirs end. Raises NotFound."""
+    await _change(tx, staff_id, "password_hash", password_hash)
+    await _forget_failures(tx, staff_id)
+    await end_sessions(tx, staff_id)
+
+
+async def confirm_totp(tx: Tx, staff_id: UUID, *, secret: str, code: str) -> None:
+    """Turn the second factor on, once the app shows the right code. Raises Invalid."""
+    try:
+        step = passwords.totp_step(Secret(secret), code, now=tx.now)
+    except ValueError:
+        step = None
+    if step is None:
+        raise Invalid(code="auth.bad_totp", where="code")
+    row = await get_staff(tx, staff_id)
+    if row["totp_sealed"] is not None:
+        raise Conflict(code="auth.totp_already_on")
+    sealed = tx.sealer.seal(Secret(secret), purpose=f"staff.totp:{staff_id}")
+    await tx.execute(
+        "UPDATE staff SET totp_sealed = $3, totp_last_step = $4 WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, staff_id, sealed, step),
+    )
+    tx.emit(StaffChanged(staff_id=staff_id, login=row["login"], fields=["totp"]))
+
+
+async def remove_totp(tx: Tx, staff_id: UUID) -> None:
+    """Turn the second factor off (a lost phone); their sessions end. Raises NotFound."""
+    await _change(tx, staff_id, "totp_sealed", None)
+    await end_sessions(tx, staff_id)
+
+
+async def end_sessions(tx: Tx, staff_id: UUID) -> None:
+    """Log somebody out everywhere."""
+    await tx.execute("DELETE FROM sessions WHERE tenant_id = $1 AND staff_id = $2", tx.tenant_id, staff_id)
+
+
+async def _forget_failures(tx: Tx, staff_id: UUID) -> None:
+    await tx.execute(
+        "UPDATE staff SET failed_logins = 0, locked_until = NULL WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        staff_id,
+    )
+
+
+async def _change(tx: Tx, staff_id: UUID, column: str, value: Any) -> None:
+    assert column in {"name", "role", "state", "password_hash", "totp_sealed"}
+    login = await tx.value(
+        f"UPDATE staff SET {column} = $3 WHERE tenant_id = $1 AND id = $2 RETURNING login",
+        tx.tenant_id,
+        staff_id,
+        value,
+    )
+    if login is None:
+        raise NotFound(code="staff.not_found", where="staff_id")
+    told = {"password_hash": "password", "totp_sealed": "totp"}.get(column, column)
+    tx.emit(StaffChanged(staff_id=staff_id, login=login, fields=[told]))
+
+
+async def _keep_an_admin(tx: Tx, leaving: UUID) -> None:
+    """Raises Conflict when nobody but `leaving` could administer. Locks the administrators, so two cannot leave at once."""
+    rows = await tx.fetch(
+        "SELECT id FROM staff WHERE tenant_id = $1 AND state = 'active' AND role IN ('store_admin', 'platform_admin') "
+        "ORDER BY id LIMIT 1000 FOR UPDATE",
+        tx.tenant_id,
+    )
+    if [row["id"] for row in rows] == [leaving]:
+        raise Conflict(code="staff.last_admin", where="staff_id")
