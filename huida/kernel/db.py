@@ -47,7 +47,7 @@ class Base(DeclarativeBase):
 class TenantOwned:
     """A table whose rows belong to one merchant: `tenant_id` leads every key."""
 
-    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, sort_order=-100)
+    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-100)
 
 
 class DatabaseAway(Exception):

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 from huida.kernel.clock import SHOP_ZONE
-from huida.kernel.db import Tx
-from huida.kernel.facts import Fact, Reaction, Subscriptions
+from huida.kernel.db import Tx, columns
+from huida.kernel.facts import DOORBELL, Fact, Reaction, Subscriptions, shard_of
+from huida.kernel.ids import uuid7
 from huida.kernel.queue import Job
 
 JobBody = Callable[[Tx, Sequence[Any]], Awaitable[None]]
@@ -110,3 +113,20 @@ class Registry:
         self.jobs.update(work.jobs)
         self.errands.update(work.errands)
         self.schedules.extend(work.schedules)
+
+
+async def fan_out(tx: Tx, kind: str, tenant_ids: Sequence[int], payload: Any = None) -> None:
+    """Enqueue one job for each of these tenants, from a platform job: the queue alone serves all tenants.
+
+    They go through `jobs` in one statement, as if each tenant had enqueued its own.
+    """
+    jobs = [(tenant_id, uuid7()) for tenant_id in tenant_ids]
+    await tx.execute(
+        "WITH added AS (INSERT INTO jobs (shard, tenant_id, id, kind, payload) "
+        "  SELECT j.shard, j.tenant_id, j.id, $1, $2::jsonb "
+        "  FROM unnest($3::smallint[], $4::bigint[], $5::uuid[]) AS j(shard, tenant_id, id)) "
+        "SELECT pg_notify($6, '')",
+        *(kind, msgspec.json.encode(payload).decode()),
+        *columns([(shard_of(tenant_id, job_id), tenant_id, job_id) for tenant_id, job_id in jobs], 3),
+        DOORBELL,
+    )
