@@ -1,0 +1,84 @@
+"""Asking a provider what became of an SMS whose answer we never saw. Asking is harmless; sending again is not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.clock import business_day
+from huida.kernel.db import Tx
+from huida.kernel.http import ProviderOutcome
+from huida.kernel.queue import Job
+from huida.modules import members, sms
+from huida.modules.messaging.sender import ask_later
+from huida.providers.sms.provider import SmsProvider, SmsReport
+
+
+@dataclass(slots=True)
+class Question:
+    row: Any
+    asked: int
+    phone: str
+    out_id: str
+    day: date
+    answer: SmsReport | None = None
+
+
+@dataclass(slots=True)
+class Questions:
+    route: "sms.SmsRoute | None"
+    items: list[Question]
+
+
+class AskSms:
+    """The errand `messaging.ask_sms`; running it twice asks twice, which changes nothing."""
+
+    def __init__(self, sms_providers: dict[str, SmsProvider]) -> None:
+        self.sms_providers = sms_providers
+
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> Questions:
+        items = []
+        for job in jobs[:100]:
+            row = await tx.row(
+                "SELECT fact_id, scenario, member_id, provider_ref, sent_at FROM deliveries "
+                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
+                *(tx.tenant_id, UUID(job.payload["fact_id"]), job.payload["scenario"]),
+            )
+            if row is None:
+                continue
+            person = await members.get(tx, row["member_id"])
+            out_id = f"{tx.tenant_id}.{row['fact_id'].hex}.{row['scenario']}"
+            day = business_day(row["sent_at"] or tx.now)
+            items.append(Question(row, job.payload["asked"], members.phone_of(tx, person) or "", out_id, day))
+        return Questions(await sms.route(tx), items)
+
+    async def call(self, work: Questions) -> Questions:
+        if work.route is None:
+            return work
+        for item in work.items:
+            try:
+                item.answer = await self.sms_providers[work.route.provider].query(
+                    work.route.credentials, phone=item.phone, day=item.day, out_id=item.out_id, provider_ref=item.row["provider_ref"]
+                )
+            except ProviderOutcome:
+                item.answer = None
+        return work
+
+    async def record(self, tx: Tx, outcome: Questions) -> None:
+        for item in outcome.items:
+            if item.answer is None:
+                ask_later(tx, item.row["fact_id"], item.row["scenario"], item.row["member_id"], item.asked + 1)
+                continue
+            state = {"delivered": "delivered", "failed": "failed"}.get(item.answer.state.value, "accepted")
+            await tx.execute(
+                "UPDATE deliveries SET state = $4, reason = $5, provider_ref = $6, done_at = CASE WHEN $4 <> 'accepted' THEN $7::timestamptz END "
+                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
+                *(tx.tenant_id, item.row["fact_id"], item.row["scenario"], state, item.answer.code),
+                *(item.answer.provider_ref, tx.now),
+            )
+
+    async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            fact_id = UUID(job.payload["fact_id"])
+            ask_later(tx, fact_id, job.payload["scenario"], fact_id, job.payload["asked"])

@@ -1,0 +1,304 @@
+"""Sending: the errand that takes queued deliveries, calls the provider, and records what became of each.
+
+Outcomes (design/architecture §9): accepted; refused (closed with its code); unavailable (tried again on the ladder,
+dead after the last try); unknown (never simply repeated: a subscribe message is closed as unknown, a template message
+may be repeated under the same client_msg_id within ten minutes, an SMS is asked about).
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from huida.kernel.clock import Clock
+from huida.kernel.db import Tx, columns
+from huida.kernel.http import Refused, Unavailable, Unknown
+from huida.kernel.metrics import DELIVERIES
+from huida.kernel.queue import RETRY_LADDER_S, Job
+from huida.kernel.rates import TokenBucket
+from huida.modules import connections, members, sms
+from huida.modules.messaging import credits as credit_ledger
+from huida.modules.messaging.facts import DeliveryDied
+from huida.modules.messaging.tell import send_later
+from huida.providers.sms.provider import SmsProvider
+from huida.providers.wechat.calls import AppCredentials
+from huida.providers.wechat.judge import Group, group_of
+from huida.providers.wechat.mini_program import MiniProgram
+from huida.providers.wechat.official_account import OfficialAccount
+
+AT_ONCE = 128
+REPEAT_WITHIN = timedelta(minutes=9)
+ASK_SMS = "messaging.ask_sms"
+
+LOAD = """
+SELECT d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.app_id, d.address, d.template_id, d.body, d.attempt,
+       d.created_at, d.sent_at
+FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS w(fact_id, scenario, n)
+CROSS JOIN LATERAL (SELECT * FROM deliveries x
+  WHERE x.tenant_id = $1 AND x.fact_id = w.fact_id AND x.scenario = w.scenario LIMIT 1) AS d
+WHERE d.state IN ('queued', 'retrying') ORDER BY w.n
+"""
+RECORD = """
+UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.provider_ref, attempt = d.attempt + 1,
+  sent_at = $2, parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
+  cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
+  done_at = CASE WHEN r.state IN ('failed', 'dead') THEN $2 END
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::smallint[])
+  AS r(fact_id, scenario, state, reason, provider_ref, parts)
+WHERE d.tenant_id = $1 AND d.fact_id = r.fact_id AND d.scenario = r.scenario AND d.state IN ('queued', 'retrying', 'unknown')
+"""
+
+
+@dataclass(slots=True)
+class Item:
+    """One delivery on its way: what to send, and what became of it."""
+
+    row: Any
+    phone: str = ""
+    out_id: str = ""
+    state: str = ""
+    reason: str = ""
+    provider_ref: str = ""
+    parts: int = -1
+    wait_s: float | None = None
+    held: bool = False
+
+
+@dataclass
+class Batch:
+    """What one call of the errand sends, with the keys it needs."""
+
+    tenant_id: int
+    items: list[Item]
+    credentials: dict[str, AppCredentials] = field(default_factory=dict)
+    route: "sms.SmsRoute | None" = None
+
+
+class Sender:
+    """The errand `messaging.send`. Running twice is safe: only rows still queued are loaded, and a batch that was
+    started is never sent again (`abandoned` closes it as unknown)."""
+
+    def __init__(
+        self,
+        *,
+        mini: MiniProgram,
+        oa: OfficialAccount,
+        sms_providers: dict[str, SmsProvider],
+        clock: Clock,
+        rate_per_s: float = 5000,
+    ) -> None:
+        self.mini = mini
+        self.oa = oa
+        self.sms_providers = sms_providers
+        self.clock = clock
+        self.rate_per_s = rate_per_s
+        self._at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._buckets: dict[str, TokenBucket] = {}
+        self._busy: set[str] = set()
+
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> Batch:
+        keys = [(UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload]
+        rows = await tx.fetch(LOAD, tx.tenant_id, *columns(keys, 2))
+        batch = Batch(tx.tenant_id, [Item(row) for row in rows])
+        channels = {row["channel"] for row in rows}
+        for channel, kind in (("subscribe", "mini"), ("template", "oa")):
+            if channel in channels:
+                found = await connections.credentials(tx, kind)
+                if found is not None:
+                    batch.credentials[found.app_id] = found
+        if "sms" in channels:
+            batch.route = await sms.route(tx)
+            await self._load_phones(tx, batch)
+        await self._hold_behind_waiting(tx, batch)
+        return batch
+
+    async def _load_phones(self, tx: Tx, batch: Batch) -> None:
+        waiting = [item for item in batch.items if item.row["channel"] == "sms"]
+        people = await members.recipients(tx, [item.row["member_id"] for item in waiting], mini_app="", oa_app="")
+        for item in waiting:
+            person = people.get(item.row["member_id"])
+            item.phone = (members.phone_of(tx, person) or "") if person else ""
+            item.out_id = f"{tx.tenant_id}.{item.row['fact_id'].hex}.{item.row['scenario']}"
+
+    async def _hold_behind_waiting(self, tx: Tx, batch: Batch) -> None:
+        """Keep a member's order: what follows a message that waits for its next try waits behind it."""
+        if not await tx.value(
+            "SELECT EXISTS (SELECT 1 FROM jobs_later WHERE tenant_id = $1 AND kind = 'messaging.send')", tx.tenant_id
+        ):
+            return
+        rows = await tx.fetch(
+            "SELECT member_id, min(fact_id::text)::uuid AS first FROM deliveries "
+            "WHERE tenant_id = $1 AND member_id = ANY($2) AND state = 'retrying' GROUP BY member_id",
+            *(tx.tenant_id, list({item.row["member_id"] for item in batch.items})),
+        )
+        first = {row["member_id"]: row["first"] for row in rows}
+        for item in batch.items:
+            item.held = item.row["state"] == "queued" and item.row["fact_id"] > first.get(item.row["member_id"], item.row["fact_id"])
+
+    async def call(self, work: Batch) -> Batch:
+        lanes: dict[str, list[Item]] = defaultdict(list)
+        for item in work.items:
+            if not item.held:
+                lanes[item.row["address"] or item.phone].append(item)
+        await asyncio.gather(*(self._lane(work, items) for items in lanes.values()))
+        return work
+
+    async def _lane(self, batch: Batch, items: list[Item]) -> None:
+        """One address, one message after the other: WeChat refuses overlapping sends to one openid (43108)."""
+        for item in items:
+            sender = item.row["app_id"] or "sms"
+            async with self._at_once[sender]:
+                await self._bucket(sender).take()
+                await self._send(batch, item)
+            DELIVERIES.labels(item.row["channel"], item.state).inc()
+            if item.state == "retrying":
+                for later in items[items.index(item) + 1 :]:
+                    later.held = True
+                return
+
+    def _bucket(self, sender: str) -> TokenBucket:
+        bucket = self._buckets.get(sender)
+        if bucket is None:
+            bucket = self._buckets[sender] = TokenBucket(self.rate_per_s, self.rate_per_s)
+        return bucket
+
+    async def _send(self, batch: Batch, item: Item) -> None:
+        try:
+            item.provider_ref = await self._post(batch, item)
+            item.state = "accepted"
+        except Refused as refused:
+            item.reason, item.wait_s = refused.code, refused.later_s
+            item.state = "retrying" if refused.later_s is not None else "failed"
+            if item.state == "failed":
+                item.parts = 0
+        except Unavailable as away:
+            item.state, item.reason = "retrying", str(away)[:120]
+        except Unknown as lost:
+            self._after_unknown(item, str(lost)[:120])
+
+    def _after_unknown(self, item: Item, reason: str) -> None:
+        """A template message may be repeated under its number for a while; nothing else may."""
+        young = self.clock.now() - (item.row["sent_at"] or self.clock.now()) < REPEAT_WITHIN
+        item.reason = reason
+        item.state = "retrying" if item.row["channel"] == "template" and young else "unknown"
+
+    async def _post(self, batch: Batch, item: Item) -> str:
+        row = item.row
+        if row["channel"] == "sms":
+            return await self._post_sms(batch, item)
+        credentials = batch.credentials.get(row["app_id"])
+        if credentials is None:
+            raise Refused("connection.not_connected", "the app is not connected any more")
+        body = row["body"].encode()
+        if row["channel"] == "subscribe":
+            return str(await self.mini.send_subscribe(credentials, body))
+        return str(await self.oa.send_template(credentials, body))
+
+    async def _post_sms(self, batch: Batch, item: Item) -> str:
+        if batch.route is None:
+            raise Refused("sms.not_set_up", "no provider")
+        if not item.phone:
+            raise Refused("sms.no_phone", "the member has no phone any more")
+        message = msgspec.json.decode(item.row["body"])
+        accepted = await self.sms_providers[batch.route.provider].send(
+            batch.route.credentials,
+            phone=item.phone,
+            sign_name=message["sign"],
+            template_code=message["template"],
+            params=message["params"],
+            out_id=item.out_id,
+        )
+        if accepted.parts is not None:
+            item.parts = accepted.parts
+        return accepted.provider_ref
+
+    async def record(self, tx: Tx, outcome: Batch) -> None:
+        done: list[tuple[Any, ...]] = []
+        later: dict[tuple[datetime, UUID], list[tuple[UUID, str]]] = defaultdict(list)
+        ask: list[Item] = []
+        for item in outcome.items:
+            row = item.row
+            key = (row["fact_id"], row["scenario"])
+            if item.held:
+                later[tx.now + timedelta(seconds=RETRY_LADDER_S[0]), row["member_id"]].append(key)
+                continue
+            if item.state == "retrying":
+                due = self._due(tx.now, item)
+                if due is None:
+                    item.state = "dead"
+                    tx.emit(DeliveryDied(subject_id=row["member_id"], fact_id=row["fact_id"].hex, scenario=row["scenario"], reason=item.reason))
+                else:
+                    later[due, row["member_id"]].append(key)
+            elif item.state == "unknown" and row["channel"] == "sms":
+                ask.append(item)
+            done.append((*key, item.state, item.reason, item.provider_ref, item.parts))
+        if done:
+            await tx.execute(RECORD, tx.tenant_id, tx.now, *columns(done, 6))
+        for (due, member_id), keys in later.items():
+            send_later(tx, keys, member_id, due)
+        for item in ask:
+            ask_later(tx, item.row["fact_id"], item.row["scenario"], item.row["member_id"], 0)
+        await self._settle_credits(tx, outcome.items)
+
+    def _due(self, now: datetime, item: Item) -> datetime | None:
+        attempt = item.row["attempt"]
+        if attempt >= len(RETRY_LADDER_S):
+            return None
+        return now + timedelta(seconds=max(RETRY_LADDER_S[attempt], item.wait_s or 0))
+
+    async def _settle_credits(self, tx: Tx, items: Sequence[Item]) -> None:
+        """A message refused for its content or its template used no credit; 43101 means that there was none (§3.6)."""
+        back: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        none: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for item in items:
+            row = item.row
+            if row["channel"] != "subscribe" or item.held or item.state not in ("failed", "dead"):
+                continue
+            key = (row["address"], row["template_id"])
+            if item.reason == "wechat.43101":
+                none[row["app_id"]].append(key)
+            elif item.state == "dead" or group_of(item.reason) is not Group.RECIPIENT:
+                back[row["app_id"]].append(key)
+        for app_id, rows in back.items():
+            await credit_ledger.give_back(tx, app_id, rows)
+        for app_id, rows in none.items():
+            await credit_ledger.wechat_says_none(tx, app_id, rows)
+
+    async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        """A worker died while sending: these may have gone out. SMS are asked about; the others stay unknown."""
+        keys = [(UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload]
+        rows = await tx.fetch(
+            "UPDATE deliveries d SET state = 'unknown', reason = 'worker_died', attempt = d.attempt + 1, sent_at = $4 "
+            "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) WHERE d.tenant_id = $1 "
+            "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state IN ('queued', 'retrying') "
+            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id",
+            *(tx.tenant_id, *columns(keys, 2), tx.now),
+        )
+        again = [row for row in rows if row["channel"] == "template"]
+        if again:
+            # The same client_msg_id within ten minutes is delivered once (reference §2.5): repeating is safe.
+            await tx.execute(
+                "UPDATE deliveries d SET state = 'retrying' FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) "
+                "WHERE d.tenant_id = $1 AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state = 'unknown'",
+                *(tx.tenant_id, *columns([(row["fact_id"], row["scenario"]) for row in again], 2)),
+            )
+            for row in again:
+                send_later(tx, [(row["fact_id"], row["scenario"])], row["member_id"])
+        for row in rows:
+            if row["channel"] == "sms":
+                ask_later(tx, row["fact_id"], row["scenario"], row["member_id"], 0)
+
+
+ASK_LADDER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+
+
+def ask_later(tx: Tx, fact_id: UUID, scenario: str, lane: UUID, asked: int) -> None:
+    """Plan the next question about an SMS whose fate is unknown; after a day it stays unknown."""
+    if asked < len(ASK_LADDER_S):
+        due = tx.now + timedelta(seconds=ASK_LADDER_S[asked])
+        tx.enqueue(ASK_SMS, {"fact_id": fact_id, "scenario": scenario, "asked": asked}, lane=lane, due=due)

@@ -1,0 +1,40 @@
+"""The text of an SMS: the platform's words, the member's values, a short link that opens the business detail (S1-117)."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from huida.modules import sms
+from huida.modules.messaging.mapping import show_time
+from huida.providers.sms.parts import full_text, render
+
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
+
+
+def link_code(fact_id: UUID) -> str:
+    """Ten characters that open one message's page; derived, so that a retry names the same link."""
+    number = int.from_bytes(hashlib.sha256(b"link" + fact_id.bytes).digest()[:8], "big")
+    letters = ""
+    for _ in range(10):
+        number, place = divmod(number, len(ALPHABET))
+        letters += ALPHABET[place]
+    return letters
+
+
+def sms_body(text: "sms.SmsText", values: Mapping[str, Any], sign_name: str, fact_id: UUID) -> tuple[dict[str, str], str, str]:
+    """The provider's parameters, the whole text as the member reads it, and the link's code (empty without a link).
+
+    Card numbers are the last four digits (S1-114): a text can only ask for `card_tail`, `time` and the link.
+    """
+    params: dict[str, str] = {}
+    code = ""
+    for name, variable in text.params.items():
+        if variable == "link_code":
+            code = params[name] = link_code(fact_id)
+        elif variable == "time":
+            moment = values.get("valid_until") or values["time"]
+            params[name] = show_time(moment, None)
+        else:
+            params[name] = str(values[variable])
+    return params, full_text(sign_name, render(text.content, params)), code

@@ -1,0 +1,78 @@
+"""From a fact and its member to the raw values of a scenario's variables."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.facts import Recorded
+from huida.modules import coupons, loyalty, orders
+
+REASONS: Mapping[str, str] = {
+    "adjusted": "人工调整",
+    "expired": "到期",
+    "merged": "合并",
+    "returned": "退回",
+}
+
+
+def subject_of(fact: Any) -> UUID:
+    """The business thing that the card opens: the purchase, the recharge, the coupon."""
+    for name in ("purchase_id", "recharge_id", "refund_id", "coupon_id"):
+        found = getattr(fact, name, None)
+        if found is not None:
+            assert isinstance(found, UUID)
+            return found
+    assert isinstance(fact.subject_id, UUID)
+    return fact.subject_id
+
+
+def values_of(recorded: Recorded[Any], person: Any, shop_name: str, level_name: str, balances: Mapping[str, int]) -> dict[str, Any]:
+    """Raw values by variable: money in fen, times as datetimes; what a fact lacks is taken from the balances now."""
+    fact = recorded.fact
+    values: dict[str, Any] = {
+        "member_name": person["name"] or "会员",
+        "card_no": person["card_no"],
+        "card_tail": person["card_no"][-4:],
+        "level_name": level_name,
+        "shop_name": shop_name,
+        "time": getattr(fact, "occurred_at", recorded.at),
+    }
+    if isinstance(fact, orders.PurchaseRecorded):
+        values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.total_fen, "reason": "消费"}
+        _moved(values, fact.points, fact.points_after, -fact.balance_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, orders.RechargeRecorded):
+        values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.paid_fen, "gift": fact.gift_fen}
+        values["reason"] = "充值"
+        _moved(values, fact.points, fact.points_after, fact.paid_fen + fact.gift_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, orders.PurchaseRefunded):
+        values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.amount_fen, "reason": "退款"}
+        _moved(values, fact.points, fact.points_after, fact.balance_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, loyalty.ValueMoved):
+        values |= {"reason": fact.note or REASONS.get(fact.reason, "调整"), "till_no": recorded.id.hex[:16].upper()}
+        _moved(values, fact.points, fact.points_after, fact.balance_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, coupons.CouponIssued):
+        values |= {"coupon_name": fact.name, "coupon_code": fact.code, "valid_until": fact.valid_until}
+    elif isinstance(fact, coupons.CouponReminderDue):
+        values |= {"coupon_name": fact.name, "coupon_code": fact.code, "valid_until": fact.valid_until}
+        values["days_left"] = fact.days_left
+    elif isinstance(fact, orders.SignOffDue):
+        values |= {"order_no": fact.order_no, "sign_at": fact.sign_at, "remind_at": fact.remind_at}
+    return values
+
+
+def _moved(
+    values: dict[str, Any], points: int, points_after: int | None, balance: int, balance_after: int | None, now: Mapping[str, int]
+) -> None:
+    values["points_delta"] = points
+    values["points_after"] = now.get("points", 0) if points_after is None else points_after
+    values["balance_delta"] = balance
+    stored = now.get("cny_principal", 0) + now.get("cny_gift", 0)
+    values["balance_after"] = stored if balance_after is None else balance_after
+
+
+def needs_balances(recorded: Recorded[Any], needs: frozenset[str]) -> bool:
+    """Whether the assignment uses a balance that this fact does not carry."""
+    fact = recorded.fact
+    if "points_after" in needs and getattr(fact, "points_after", 0) is None:
+        return True
+    return "balance_after" in needs and getattr(fact, "balance_after_fen", 0) is None

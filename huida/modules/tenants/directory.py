@@ -1,0 +1,13 @@
+"""Reads about merchants that other modules need."""
+
+from huida.kernel.db import Tx
+
+
+async def short_name(tx: Tx) -> str:
+    """How the merchant calls itself in messages."""
+    return str(await tx.value("SELECT short_name FROM merchants WHERE id = $1", tx.tenant_id) or "")
+
+
+async def open_merchants(tx: Tx) -> list[int]:
+    """Every open merchant's tenant id: for platform schedules that fan out."""
+    return [row["id"] for row in await tx.fetch("SELECT id FROM merchants WHERE state = 'open' ORDER BY id")]
