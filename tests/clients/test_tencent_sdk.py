@@ -72,6 +72,29 @@ def test_send_and_pull(server: tuple[str, World]) -> None:
     assert sdk.PullSmsSendStatus(pull).PullSmsSendStatusSet == []
 
 
+def test_receipts_of_a_number_signatures_and_templates(server: tuple[str, World]) -> None:
+    endpoint, world = server
+    sdk = client(endpoint)
+    (sent,) = sdk.SendSms(order("+8613800000001")).SendStatusSet
+    ask = models.PullSmsSendStatusByPhoneNumberRequest()
+    ask.BeginTime, ask.Offset, ask.Limit = world.clock.now_s() - 60, 0, 10
+    ask.PhoneNumber, ask.SmsSdkAppId = "+8613800000001", catalogue.TENCENT_SDK_APP_ID
+    for _ in range(2):
+        assert [row.SerialNo for row in sdk.PullSmsSendStatusByPhoneNumber(ask).PullSmsSendStatusSet] == [sent.SerialNo]
+    signs = models.DescribeSmsSignListRequest()
+    signs.International = 0
+    assert [
+        (row.SignId, row.SignName, row.StatusCode) for row in sdk.DescribeSmsSignList(signs).DescribeSignListStatusSet
+    ] == [(3000001, "会达", 0), (3000002, "会达小店", 0), (3000003, "会达审核中", 1), (3000004, "会达被驳回", -1)]
+    templates = models.DescribeSmsTemplateListRequest()
+    templates.International, templates.TemplateIdSet = 0, [2000001]
+    (template,) = sdk.DescribeSmsTemplateList(templates).DescribeTemplateStatusSet
+    assert (template.StatusCode, template.TemplateContent) == (
+        0,
+        "您的验证码为{1}，5分钟内有效，请勿泄露给他人。",
+    )
+
+
 def test_a_wrong_secret_is_refused(server: tuple[str, World]) -> None:
     endpoint, world = server
     with pytest.raises(TencentCloudSDKException) as refused:

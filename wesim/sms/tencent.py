@@ -12,11 +12,12 @@ from starlette.responses import Response
 from wesim.clock import CHINA
 from wesim.faults import Fault
 from wesim.routing import Call, Route
-from wesim.sms.account import DELIVERED, Sms, Template, sms_of
-from wesim.sms.catalogue import APPROVED, TENCENT_SDK_APP_ID
+from wesim.sms.account import Sms, Template, sms_of
+from wesim.sms.catalogue import APPROVED
 from wesim.sms.limits import count_tencent, tencent_refusal
 from wesim.sms.reports import outbox_of
 from wesim.sms.signing import same, tc3_canonical_request, tc3_date, tc3_signature
+from wesim.sms.tencent_ask import Refused, check_app, list_signs, list_templates, pull, pull_by_phone
 from wesim.sms.texts import (
     CODE,
     CONTENT_MAX,
@@ -32,7 +33,7 @@ from wesim.world import World
 
 VERSION = "2021-01-11"
 CLOCK_WINDOW_S = 300
-PHONES_MAX, PULL_MAX, SESSION_MAX_BYTES = 200, 100, 512
+PHONES_MAX, SESSION_MAX_BYTES = 200, 512
 MARKETING_HOURS = range(8, 22)
 
 MESSAGES = {
@@ -54,14 +55,6 @@ MESSAGES = {
 }
 
 
-class Refused(Exception):
-    """An answer with `Response.Error`."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.code, self.message = code, message
-
-
 def routes(world: World) -> list[Route]:
     return [Route("POST", "/", _serve)]
 
@@ -77,13 +70,10 @@ async def _serve(world: World, call: Call) -> Response:
     try:
         _admit(sms, call)
         action = call.headers.get("x-tc-action", "")
-        body = _body(call)
-        if action == "SendSms":
-            result = _send(sms, body)
-        elif action == "PullSmsSendStatus":
-            result = _pull(sms, body)
-        else:
+        if action not in ACTIONS:
             raise Refused("InvalidAction", "The request action is invalid or does not exist.")
+        sms.review_due(sms.tencent)
+        result = ACTIONS[action](sms, _body(call))
     except Refused as e:
         return _answer({"Error": {"Code": e.code, "Message": e.message}})
     if sms.on_the_way:
@@ -142,7 +132,7 @@ def _send(sms: Sms, body: dict[str, Any]) -> dict[str, Any]:
         raise Refused("MissingParameter", "The request is missing a required parameter `PhoneNumberSet`.")
     if len(phones) > PHONES_MAX:
         raise Refused("LimitExceeded.PhoneNumberCountLimit", "The number of mobile numbers exceeds 200.")
-    _check_app(sms, body)
+    check_app(sms, body)
     session = str(body.get("SessionContext") or "")
     if len(session.encode()) >= SESSION_MAX_BYTES:
         raise Refused("InvalidParameterValue.SessionContextLengthLimit", "SessionContext must be below 512 bytes.")
@@ -151,13 +141,6 @@ def _send(sms: Sms, body: dict[str, Any]) -> dict[str, Any]:
     extend = str(body.get("ExtendCode") or "")
     rows = [_send_one(sms, str(phone), sign, template_id, values, session, extend) for phone in phones]
     return {"SendStatusSet": rows}
-
-
-def _check_app(sms: Sms, body: dict[str, Any]) -> None:
-    if str(body.get("SmsSdkAppId") or "") != TENCENT_SDK_APP_ID:
-        raise Refused("UnauthorizedOperation.SmsSdkAppIdVerifyFail", "SmsSdkAppId verification failed.")
-    if sms.tencent.suspended:
-        raise Refused("UnauthorizedOperation.ServiceSuspendDueToArrears", "The service is suspended due to arrears.")
 
 
 def _send_one(
@@ -220,28 +203,10 @@ def _objection(sms: Sms, phone: str, sign: str, template: Template | None, value
     return tencent_refusal(sms, phone=phone, text=text)
 
 
-def _pull(sms: Sms, body: dict[str, Any]) -> dict[str, Any]:
-    """PullSmsSendStatus: receipts in order; each is given once."""
-    _check_app(sms, body)
-    limit = body.get("Limit")
-    if not isinstance(limit, int) or not 1 <= limit <= PULL_MAX:
-        raise Refused("InvalidParameterValue", "Limit must be between 1 and 100.")
-    sms.carry_due()
-    waiting = sms.tencent.pulled
-    rows: list[dict[str, Any]] = []
-    while waiting and len(rows) < limit:
-        sent = waiting.popleft()
-        good = sent.status == DELIVERED
-        rows.append(
-            {
-                "UserReceiveTime": int(sent.done_at),
-                "CountryCode": "86",
-                "SubscriberNumber": sent.phone,
-                "PhoneNumber": f"+86{sent.phone}",
-                "SerialNo": sent.id,
-                "ReportStatus": "SUCCESS" if good else "FAIL",
-                "Description": "用户短信送达成功" if good else sent.err_text,
-                "SessionContext": sent.echo,
-            }
-        )
-    return {"PullSmsSendStatusSet": rows}
+ACTIONS = {
+    "SendSms": _send,
+    "PullSmsSendStatus": pull,
+    "PullSmsSendStatusByPhoneNumber": pull_by_phone,
+    "DescribeSmsSignList": list_signs,
+    "DescribeSmsTemplateList": list_templates,
+}
