@@ -7,6 +7,7 @@ Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImporte
 
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.models import Identity, Member, MemberSession
+from huida.modules.members.recipients import is_mobile, recipients
 from huida.modules.members.service import (
     Known,
     by_card_no,
@@ -35,10 +36,12 @@ __all__ = [
     "by_openid",
     "by_phone",
     "get",
+    "is_mobile",
     "join",
     "link_identity",
     "normal_phone",
     "phone_of",
+    "recipients",
     "see_identity",
     "set_level",
 ]

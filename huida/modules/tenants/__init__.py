@@ -19,6 +19,7 @@ from huida.modules.tenants.facts import (
     StoreChanged,
 )
 from huida.modules.tenants.keys import create_key, key_actor, revoke_key
+from huida.modules.tenants.directory import open_merchants, short_name
 from huida.modules.tenants.models import (
     PLATFORM,
     ROLES,
@@ -86,6 +87,8 @@ __all__ = [
     "open_merchant",
     "revoke_key",
     "session_actor",
+    "open_merchants",
+    "short_name",
     "stores_by_code",
     "withdraw",
 ]
