@@ -124,6 +124,14 @@ class _MenuReply(Reply):
     menu: dict[str, Any] = {}
 
 
+class _Ping(msgspec.Struct):
+    package_loss: str = "0%"
+
+
+class _CallbackReply(Reply):
+    ping: list[_Ping] = []
+
+
 class _TicketReply(Reply):
     ticket: str = ""
     expires_in: int = 0
@@ -181,6 +189,7 @@ class OfficialAccount:
         self._read_menu = judged(_MenuReply, clock)
         self._read_qr = judged(QrTicket, clock)
         self._read_identity = judged(WebIdentity, clock)
+        self._read_callback = judged(_CallbackReply, clock)
         self._read_ticket = judged(_TicketReply, clock)
         self._tickets = Kept(self._fetch_ticket, clock)
 
@@ -228,6 +237,14 @@ class OfficialAccount:
         """One page of the followers' openids, after this one."""
         url = f"{self._base}/cgi-bin/user/get?access_token="
         return await self._calls.get(cred, url, self._read_followers, then="&" + query(next_openid=after))
+
+    async def callback_loss(self, cred: AppCredentials) -> int:
+        """The worst packet loss, in percent, on the way from WeChat to the callback (§1.1). Refused(wechat.40201): none set."""
+        body = json_body({"action": "all", "check_operator": "DEFAULT"})
+        url = f"{self._base}/cgi-bin/callback/check?access_token="
+        reply = await self._calls.post(cred, url, body, self._read_callback)
+        losses = [ping.package_loss.removesuffix("%") for ping in reply.ping]
+        return max((int(loss) for loss in losses if loss.isdecimal()), default=0)
 
     async def create_menu(self, cred: AppCredentials, buttons: Sequence[Mapping[str, Any]]) -> None:
         """Replace the account's menu (§1.9)."""

@@ -1,0 +1,177 @@
+"""The console's doors for connections (`/api/console/connections`) and WeChat's door (`/callbacks/wechat`)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import PlainTextResponse, Response
+
+from huida.kernel import i18n
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.log import log
+from huida.kernel.secrets import Secret
+from huida.kernel.web import Actor, language_of, staff_only, staff_read, staff_tx
+from huida.modules.connections import preflight, pushes, service
+from huida.modules.connections.service import AppRef
+from huida.providers.wechat.callbacks import LARGEST_BODY, NOTHING_TO_SAY, BadPush
+
+console = APIRouter(prefix="/api/console/connections", tags=["console"])
+callbacks = APIRouter(prefix="/callbacks/wechat", tags=["callbacks"])
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class AppIn(Body):
+    app_id: str = Field(max_length=40)
+    kind: str
+    name: str = Field(max_length=60)
+    original_id: str = Field("", max_length=40)
+    secret: str = Field(max_length=200)
+    callback_mode: str = "safe"
+    token: str | None = Field(None, max_length=40)
+    aes_key: str | None = Field(None, max_length=60)
+
+
+class AppChange(Body):
+    name: str | None = Field(None, max_length=60)
+    original_id: str | None = Field(None, max_length=40)
+    secret: str | None = Field(None, max_length=200)
+    callback_mode: str | None = None
+    token: str | None = Field(None, max_length=40)
+    aes_key: str | None = Field(None, max_length=60)
+
+
+def secret(value: str | None) -> Secret | None:
+    return None if value is None else Secret(value)
+
+
+def show(request: Request, app: AppRef) -> dict[str, Any]:
+    """An app as screens see it: without secrets, with the address for WeChat's console and the checks in words."""
+    public = getattr(request.app.state, "public_url", None) or str(request.base_url).rstrip("/")
+    return {
+        "app_id": app.app_id,
+        "kind": app.kind,
+        "name": app.name,
+        "original_id": app.original_id,
+        "state": app.state,
+        "subscribe_open": app.subscribe_open,
+        "callback_mode": app.callback_mode,
+        "callback_url": f"{public}/callbacks/wechat/{app.route_key}",
+        "callback_seen_at": app.callback_seen_at,
+        "checks": in_words(request, app.checks),
+        "checked_at": app.checked_at,
+        "connected_at": app.connected_at,
+    }
+
+
+def in_words(request: Request, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    language = language_of(request)
+    return [one | {"text": i18n.text(one["detail"], language, one["params"])} for one in checks]
+
+
+@console.get("")
+async def list_apps(request: Request, tx: ReadTx = staff_read("connections.view")) -> dict[str, Any]:
+    return {"items": [show(request, app) for app in await service.apps(tx)]}
+
+
+@console.get("/{app_id}")
+async def get_app(request: Request, app_id: str, tx: ReadTx = staff_read("connections.view")) -> dict[str, Any]:
+    return show(request, await service.get(tx, app_id))
+
+
+@console.post("", status_code=201)
+async def connect(request: Request, body: AppIn, tx: Tx = staff_tx("connections.manage")) -> dict[str, Any]:
+    app = await service.connect(
+        tx,
+        app_id=body.app_id.strip(),
+        kind=body.kind,
+        name=body.name,
+        secret=Secret(body.secret.strip()),
+        original_id=body.original_id.strip(),
+        callback_mode=body.callback_mode,
+        token=secret(body.token),
+        aes_key=secret(body.aes_key),
+    )
+    return show(request, app)
+
+
+@console.patch("/{app_id}", status_code=204)
+async def change(app_id: str, body: AppChange, tx: Tx = staff_tx("connections.manage")) -> None:
+    await service.change(
+        tx,
+        app_id,
+        name=body.name,
+        original_id=body.original_id,
+        secret=secret(body.secret),
+        callback_mode=body.callback_mode,
+        token=secret(body.token),
+        aes_key=secret(body.aes_key),
+    )
+
+
+@console.get("/{app_id}/callback")
+async def callback_settings(
+    request: Request, app_id: str, tx: ReadTx = staff_read("connections.manage")
+) -> dict[str, Any]:
+    """What the merchant types into WeChat's console; the only place that shows token and AES key."""
+    app = await service.get(tx, app_id)
+    keys = await service.callback_keys(tx, app_id)
+    return {
+        "url": show(request, app)["callback_url"],
+        "token": keys.token.reveal() if keys else "",
+        "aes_key": keys.aes_key.reveal() if keys and keys.aes_key else "",
+        "mode": app.callback_mode,
+    }
+
+
+@console.post("/{app_id}/disconnect", status_code=204)
+async def disconnect(app_id: str, tx: Tx = staff_tx("connections.manage")) -> None:
+    await service.disconnect(tx, app_id)
+
+
+@console.post("/{app_id}/open-subscribe", status_code=204)
+async def open_subscribe(app_id: str, tx: Tx = staff_tx("connections.manage")) -> None:
+    await service.open_subscribe(tx, app_id)
+
+
+@console.post("/{app_id}/close-subscribe", status_code=204)
+async def close_subscribe(app_id: str, tx: Tx = staff_tx("connections.manage")) -> None:
+    await service.close_subscribe(tx, app_id)
+
+
+@console.post("/{app_id}/preflight")
+async def run_preflight(
+    request: Request, app_id: str, actor: Actor = staff_only("connections.manage")
+) -> dict[str, Any]:
+    state = request.app.state
+    checks = await preflight.check_app(state.db, actor, app_id, oa=state.oa, mini=state.mini)
+    return {"checks": in_words(request, checks)}
+
+
+@callbacks.get("/{route_key}")
+async def verify(request: Request, route_key: str) -> Response:
+    try:
+        return PlainTextResponse(await pushes.verify(request.app.state.db, route_key, dict(request.query_params)))
+    except BadPush as bad:
+        return refused(bad)
+
+
+@callbacks.post("/{route_key}")
+async def push(request: Request, route_key: str) -> Response:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            return refused(BadPush("too large"))
+    try:
+        await pushes.receive(request.app.state.db, route_key, dict(request.query_params), body)
+    except BadPush as bad:
+        return refused(bad)
+    return Response(NOTHING_TO_SAY, media_type="text/plain")
+
+
+def refused(bad: BadPush) -> Response:
+    log.warning("push_refused", reason=bad.reason)
+    return PlainTextResponse("forbidden", 403)

@@ -1,0 +1,113 @@
+"""Preflight: does this app work? Asked outside of any transaction; every answer is a check with a code for people."""
+
+import re
+from typing import Any, Final
+
+from huida.kernel.db import Database
+from huida.kernel.errors import Conflict
+from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.web import Actor
+from huida.modules.connections.service import AppRef, credentials_of, get, save_checks
+from huida.providers.wechat.calls import AppCredentials
+from huida.providers.wechat.judge import Group, group_of
+from huida.providers.wechat.mini_program import MiniProgram
+from huida.providers.wechat.official_account import OfficialAccount
+
+OA_TEMPLATES: Final = 25
+MINI_TEMPLATES: Final = 50
+WRONG_SECRET: Final = frozenset({"wechat.40125", "wechat.40001"})
+WRONG_APP: Final = "wechat.40013"
+NOT_LISTED: Final = "wechat.40164"
+NO_CALLBACK: Final = "wechat.40201"
+_IP = re.compile(r"invalid ip ([0-9A-Fa-f.:]+)")
+
+Check = dict[str, Any]
+
+
+def check(name: str, state: str, detail: str = "fine", **params: Any) -> Check:
+    """One finding: `state` is ok, warn or fail; `detail` is the code of its text."""
+    return {"check": name, "state": state, "detail": f"connection.check.{detail}", "params": params}
+
+
+async def check_app(db: Database, actor: Actor, app_id: str, *, oa: OfficialAccount, mini: MiniProgram) -> list[Check]:
+    """Check a connected app with WeChat and keep the result. An edge. Raises NotFound, Conflict unless connected."""
+    async with db.read(actor.tenant_id) as read:
+        app = await get(read, app_id)
+        cred = await credentials_of(read, app_id)
+    if cred is None:
+        raise Conflict(code="connection.not_connected", where="app_id")
+    checks = await (_look_at_oa(oa, cred, app) if app.kind == "oa" else _look_at_mini(mini, cred, app))
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await save_checks(tx, app_id, checks)
+    return checks
+
+
+async def _look_at_oa(oa: OfficialAccount, cred: AppCredentials, app: AppRef) -> list[Check]:
+    try:
+        templates = await oa.templates(cred)
+    except ProviderOutcome as bad:
+        return judged(bad)
+    return [
+        check("credentials", "ok"),
+        check("account", "ok"),
+        templates_check(len(templates), OA_TEMPLATES),
+        await _oa_callback(oa, cred, app),
+    ]
+
+
+async def _oa_callback(oa: OfficialAccount, cred: AppCredentials, app: AppRef) -> Check:
+    try:
+        lost = await oa.callback_loss(cred)
+    except Refused as refused:
+        if refused.code == NO_CALLBACK:
+            return check("callback", "fail", "no_callback")
+        return callback_seen(app)
+    except ProviderOutcome:
+        return callback_seen(app)
+    return check("callback", "ok") if lost == 0 else check("callback", "warn", "callback_loss", percent=lost)
+
+
+async def _look_at_mini(mini: MiniProgram, cred: AppCredentials, app: AppRef) -> list[Check]:
+    try:
+        categories = await mini.categories(cred)
+        templates = await mini.templates(cred)
+    except ProviderOutcome as bad:
+        return judged(bad)
+    names = "、".join(category.name for category in categories)
+    return [
+        check("credentials", "ok"),
+        check("account", "ok"),
+        check("categories", "ok", "categories", names=names) if names else check("categories", "fail", "no_category"),
+        templates_check(len(templates), MINI_TEMPLATES),
+        callback_seen(app),
+    ]
+
+
+def templates_check(count: int, limit: int) -> Check:
+    """How many private templates there are, and whether another one fits."""
+    if count >= limit:
+        return check("templates", "warn", "templates_full", count=count, limit=limit)
+    return check("templates", "ok", "templates", count=count, limit=limit)
+
+
+def callback_seen(app: AppRef) -> Check:
+    """WeChat offers no test here: the callback is known to work once WeChat has reached it."""
+    if app.callback_seen_at is None:
+        return check("callback", "warn", "callback_not_seen")
+    return check("callback", "ok", "callback_seen")
+
+
+def judged(bad: ProviderOutcome) -> list[Check]:
+    """What a call's failure says about the app."""
+    if not isinstance(bad, Refused):
+        return [check("credentials", "warn", "unreachable")]
+    if bad.code in WRONG_SECRET:
+        return [check("credentials", "fail", "wrong_secret")]
+    if bad.code == WRONG_APP:
+        return [check("credentials", "fail", "wrong_app_id")]
+    if bad.code == NOT_LISTED:
+        found = _IP.search(bad.message)
+        return [check("credentials", "fail", "ip_not_listed", ip=found.group(1) if found else "?")]
+    if group_of(bad.code) is Group.ACCOUNT:
+        return [check("credentials", "ok"), check("account", "fail", "no_permission", provider_code=bad.code)]
+    return [check("credentials", "fail", "refused", provider_code=bad.code)]
