@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from huida.kernel import i18n
 from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx
 from huida.kernel.errors import AppError, Forbidden, Invalid, TooLarge, Unauthenticated
+from huida.kernel.http import ProviderOutcome, Refused, Unavailable
 from huida.kernel.ids import uuid7
 from huida.kernel.log import log
 from huida.kernel.metrics import REQUEST_SECONDS, REQUESTS
@@ -247,12 +248,27 @@ def install_errors(app: FastAPI) -> None:
         known.status = error.status_code
         return answer(request, known)
 
+    @app.exception_handler(ProviderOutcome)
+    async def _(request: Request, error: ProviderOutcome) -> Response:
+        return answer(request, provider_problem(error))
+
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> Response:
         crash = AppError(code="server.unavailable" if isinstance(error, AWAY) else "server.error")
         crash.status = 503 if crash.code == "server.unavailable" else 500
         log.error("request_failed", path=request.url.path, exc_info=error)
         return answer(request, crash)
+
+
+def provider_problem(error: ProviderOutcome) -> AppError:
+    """What a provider's outcome means to the person who asked: no (409), not now (503), nobody knows (504)."""
+    if isinstance(error, Refused):
+        refusal = AppError(code="provider.refused", provider_code=error.code)
+        refusal.status = 409
+        return refusal
+    trouble = AppError(code="provider.unavailable" if isinstance(error, Unavailable) else "provider.unknown")
+    trouble.status = 503 if isinstance(error, Unavailable) else 504
+    return trouble
 
 
 class Edge:

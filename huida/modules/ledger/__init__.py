@@ -21,6 +21,7 @@ from huida.modules.ledger.service import (
     post,
     release,
     reverse,
+    transfers,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "post",
     "release",
     "reverse",
+    "transfers",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from huida.kernel.db import Tx
@@ -257,3 +258,24 @@ async def lock(tx: Tx, owner_ids: Sequence[UUID]) -> dict[tuple[UUID, str], int]
         *(tx.tenant_id, list(owner_ids)),
     )
     return {(row["owner_id"], row["unit"]): row["available"] for row in rows}
+
+
+async def transfers(
+    tx: Tx, owner_id: UUID, units: Sequence[str], *, before: Sequence[Any] | None, limit: int
+) -> list[Any]:
+    """An owner's transfers of these units, newest first, before the key (time as ISO text, unit, seq) of a page."""
+    moment = datetime.fromisoformat(before[0]) if before else None
+    return await tx.fetch(
+        "SELECT unit, seq, amount, balance_after, reason, source_type, source_id, at FROM ledger_transfers "
+        "WHERE tenant_id = $1 AND owner_id = $2 AND unit = ANY($3) "
+        "AND ($4::timestamptz IS NULL OR (at, unit, seq) < ($4, $5::text, $6::bigint)) ORDER BY at DESC, unit DESC, seq DESC LIMIT $7",
+        *(
+            tx.tenant_id,
+            owner_id,
+            list(units),
+            moment,
+            before[1] if before else None,
+            before[2] if before else None,
+            limit,
+        ),
+    )

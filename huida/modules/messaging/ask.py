@@ -59,7 +59,11 @@ class AskSms:
         for item in work.items:
             try:
                 item.answer = await self.sms_providers[work.route.provider].query(
-                    work.route.credentials, phone=item.phone, day=item.day, out_id=item.out_id, provider_ref=item.row["provider_ref"]
+                    work.route.credentials,
+                    phone=item.phone,
+                    day=item.day,
+                    out_id=item.out_id,
+                    provider_ref=item.row["provider_ref"],
                 )
             except ProviderOutcome:
                 item.answer = None
@@ -72,7 +76,8 @@ class AskSms:
                 continue
             state = {"delivered": "delivered", "failed": "failed"}.get(item.answer.state.value, "accepted")
             await tx.execute(
-                "UPDATE deliveries SET state = $4, reason = $5, provider_ref = $6, done_at = CASE WHEN $4 <> 'accepted' THEN $7::timestamptz END "
+                "UPDATE deliveries SET state = $4, reason = $5, provider_ref = $6, "
+                "done_at = CASE WHEN $4 <> 'accepted' THEN $7::timestamptz END "
                 "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
                 *(tx.tenant_id, item.row["fact_id"], item.row["scenario"], state, item.answer.code),
                 *(item.answer.provider_ref, tx.now),

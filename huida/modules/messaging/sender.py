@@ -138,7 +138,9 @@ class Sender:
         )
         first = {row["member_id"]: row["first"] for row in rows}
         for item in batch.items:
-            item.held = item.row["state"] == "queued" and item.row["fact_id"] > first.get(item.row["member_id"], item.row["fact_id"])
+            item.held = item.row["state"] == "queued" and item.row["fact_id"] > first.get(
+                item.row["member_id"], item.row["fact_id"]
+            )
 
     async def call(self, work: Batch) -> Batch:
         lanes: dict[str, list[Item]] = defaultdict(list)
@@ -231,7 +233,13 @@ class Sender:
                 due = self._due(tx.now, item)
                 if due is None:
                     item.state = "dead"
-                    tx.emit(DeliveryDied(subject_id=row["member_id"], fact_id=row["fact_id"].hex, scenario=row["scenario"], reason=item.reason))
+                    died = DeliveryDied(
+                        subject_id=row["member_id"],
+                        fact_id=row["fact_id"].hex,
+                        scenario=row["scenario"],
+                        reason=item.reason,
+                    )
+                    tx.emit(died)
                 else:
                     later[due, row["member_id"]].append(key)
             elif item.state == "unknown" and row["channel"] == "sms":

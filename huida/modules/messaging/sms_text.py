@@ -22,7 +22,9 @@ def link_code(fact_id: UUID) -> str:
     return letters
 
 
-def sms_body(text: "sms.SmsText", values: Mapping[str, Any], sign_name: str, fact_id: UUID) -> tuple[dict[str, str], str, str]:
+def sms_body(
+    text: "sms.SmsText", values: Mapping[str, Any], sign_name: str, fact_id: UUID
+) -> tuple[dict[str, str], str, str]:
     """The provider's parameters, the whole text as the member reads it, and the link's code (empty without a link).
 
     Card numbers are the last four digits (S1-114): a text can only ask for `card_tail`, `time` and the link.

@@ -207,9 +207,7 @@ def _wechat_body(shop: Shop, draft: Draft, data: Mapping[str, str], page: str) -
         return subscribe_body(draft.address, draft.live.template_id, data, page=page).decode()
     number = f"{draft.recorded.id.hex}-{draft.live.scenario.code}"[:64]
     mini = (shop.mini_app, page) if shop.mini_app else None
-    return template_body(
-        draft.address, draft.live.template_id, data, client_msg_id=number, mini_program=mini
-    ).decode()
+    return template_body(draft.address, draft.live.template_id, data, client_msg_id=number, mini_program=mini).decode()
 
 
 def _render_sms(shop: Shop, draft: Draft, values: dict[str, Any], page: str, links: list[tuple[str, str]]) -> None:
@@ -251,7 +249,9 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         if not draft.reason:
             by_shard[shard_of(tx.tenant_id, draft.recorded.fact.subject_id)].append(draft)
     for same_shard in by_shard.values():
-        send_later(tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.fact.subject_id)
+        send_later(
+            tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.fact.subject_id
+        )
 
 
 def send_later(tx: Tx, keys: Sequence[tuple[UUID, str]], lane: UUID, due: Any = None) -> None:

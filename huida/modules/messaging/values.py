@@ -26,7 +26,9 @@ def subject_of(fact: Any) -> UUID:
     return fact.subject_id
 
 
-def values_of(recorded: Recorded[Any], person: Any, shop_name: str, level_name: str, balances: Mapping[str, int]) -> dict[str, Any]:
+def values_of(
+    recorded: Recorded[Any], person: Any, shop_name: str, level_name: str, balances: Mapping[str, int]
+) -> dict[str, Any]:
     """Raw values by variable: money in fen, times as datetimes; what a fact lacks is taken from the balances now."""
     fact = recorded.fact
     values: dict[str, Any] = {
@@ -41,7 +43,12 @@ def values_of(recorded: Recorded[Any], person: Any, shop_name: str, level_name: 
         values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.total_fen, "reason": "消费"}
         _moved(values, fact.points, fact.points_after, -fact.balance_fen, fact.balance_after_fen, balances)
     elif isinstance(fact, orders.RechargeRecorded):
-        values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.paid_fen, "gift": fact.gift_fen}
+        values |= {
+            "store_name": fact.store_name,
+            "till_no": fact.till_no,
+            "amount": fact.paid_fen,
+            "gift": fact.gift_fen,
+        }
         values["reason"] = "充值"
         _moved(values, fact.points, fact.points_after, fact.paid_fen + fact.gift_fen, fact.balance_after_fen, balances)
     elif isinstance(fact, orders.PurchaseRefunded):
@@ -61,7 +68,12 @@ def values_of(recorded: Recorded[Any], person: Any, shop_name: str, level_name: 
 
 
 def _moved(
-    values: dict[str, Any], points: int, points_after: int | None, balance: int, balance_after: int | None, now: Mapping[str, int]
+    values: dict[str, Any],
+    points: int,
+    points_after: int | None,
+    balance: int,
+    balance_after: int | None,
+    now: Mapping[str, int],
 ) -> None:
     values["points_delta"] = points
     values["points_after"] = now.get("points", 0) if points_after is None else points_after

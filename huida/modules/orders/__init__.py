@@ -6,12 +6,14 @@ Facts: PurchaseRecorded, RechargeRecorded, PurchaseRefunded, SignOffDue.
 """
 
 from huida.modules.orders.facts import PurchaseRecorded, PurchaseRefunded, RechargeRecorded, SignOffDue
+from huida.modules.orders.ingest import Ingest
 from huida.modules.orders.models import Purchase, Recharge, Refund
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, RefundIn, SignOffIn
 from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
 
 __all__ = [
+    "Ingest",
     "Outcome",
     "Purchase",
     "PurchaseIn",

@@ -103,6 +103,8 @@ def check_purchase(row: PurchaseIn) -> None:
         raise Invalid(code="orders.bad_amount", where="total_fen")
     if not 0 <= row.balance_fen <= row.total_fen:
         raise Invalid(code="orders.bad_amount", where="balance_fen")
+    if row.items is not None and b"\\u0000" in msgspec.json.encode(row.items):
+        raise Invalid(code="orders.bad_items", where="items")
 
 
 def check_recharge(row: RechargeIn) -> None:

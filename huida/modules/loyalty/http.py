@@ -1,0 +1,102 @@
+"""Loyalty's doors: the merchant's rules, corrections by hand, the member's balances and records."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import Invalid
+from huida.kernel.web import Page, actor_of, key_read, member_read, page, paged, staff_read, staff_tx
+from huida.modules import ledger, members
+from huida.modules.loyalty.rules import Rules
+from huida.modules.loyalty.service import adjust, rules_of, save_rules
+
+console = APIRouter(prefix="/api/console/loyalty", tags=["loyalty"])
+open_api = APIRouter(prefix="/api/v1", tags=["balances"])
+member = APIRouter(prefix="/api/member", tags=["member"])
+
+Paging = Annotated[Page, Depends(page)]
+
+
+class Adjustment(BaseModel):
+    """A correction by hand. `key` is made by the form, so that a double click corrects once."""
+
+    key: UUID
+    points: int = 0
+    balance_fen: int = 0
+    note: str
+
+
+@console.get("/rules")
+async def read_rules(tx: ReadTx = staff_read("loyalty.view")) -> Any:
+    return msgspec.to_builtins(await rules_of(tx))
+
+
+@console.put("/rules")
+async def write_rules(request: Request, tx: Tx = staff_tx("loyalty.edit")) -> Any:
+    try:
+        new = msgspec.json.decode(await request.body(), type=Rules)
+    except msgspec.DecodeError as wrong:
+        raise Invalid(code="request.invalid", detail=str(wrong)) from None
+    await save_rules(tx, new)
+    return msgspec.to_builtins(new)
+
+
+@console.post("/members/{member_id}/adjust")
+async def adjust_member(member_id: UUID, body: Adjustment, tx: Tx = staff_tx("loyalty.adjust")) -> dict[str, Any]:
+    await members.get(tx, member_id)
+    settled = await adjust(
+        tx, member_id, points=body.points, balance_fen=body.balance_fen, note=body.note, key=body.key
+    )
+    return {"points_after": settled.points_after, "balance_after_fen": settled.balance_after_fen}
+
+
+@console.get("/members/{member_id}/transfers")
+async def member_transfers(
+    member_id: UUID, paging: Paging, unit: str = "points", tx: ReadTx = staff_read("members.view")
+) -> dict[str, Any]:
+    return await _transfers(tx, member_id, unit, paging)
+
+
+@open_api.get("/members/{card_no}/balances")
+async def balances_by_card(card_no: str, tx: ReadTx = key_read("balances.read")) -> dict[str, Any]:
+    """Points and stored value (principal and gift) of a member by card number."""
+    known = (await members.by_card_no(tx, [card_no])).get(card_no)
+    if known is None:
+        raise Invalid(code="member.not_found", where="card_no")
+    return _shown(await ledger.balances(tx, [known.id]), known.id)
+
+
+@member.get("/balances")
+async def my_balances(request: Request, tx: ReadTx = member_read()) -> dict[str, Any]:
+    me = actor_of(request).id
+    return _shown(await ledger.balances(tx, [me]), me)
+
+
+@member.get("/transfers")
+async def my_transfers(
+    request: Request, paging: Paging, unit: str = "points", tx: ReadTx = member_read()
+) -> dict[str, Any]:
+    """The member's own records of one unit, newest first."""
+    return await _transfers(tx, actor_of(request).id, unit, paging)
+
+
+def _shown(found: dict[UUID, dict[str, int]], owner: UUID) -> dict[str, Any]:
+    now = found[owner]
+    principal, gift = now.get("cny_principal", 0), now.get("cny_gift", 0)
+    return {
+        "points": now.get("points", 0),
+        "balance_fen": principal + gift,
+        "principal_fen": principal,
+        "gift_fen": gift,
+    }
+
+
+async def _transfers(tx: ReadTx, owner_id: UUID, unit: str, paging: Page) -> dict[str, Any]:
+    units = ["cny_principal", "cny_gift"] if unit == "balance" else [unit]
+    rows = await ledger.transfers(tx, owner_id, units, before=paging.after, limit=paging.limit + 1)
+    names = ("unit", "seq", "amount", "balance_after", "reason", "source_type", "source_id", "at")
+    return paged(rows, paging, lambda r: (r["at"].isoformat(), r["unit"], r["seq"]), lambda r: {n: r[n] for n in names})

@@ -1,0 +1,355 @@
+"""Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse
+
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import NotFound
+from huida.kernel.web import (
+    Actor,
+    Page,
+    actor_of,
+    key_read,
+    member_read,
+    member_tx,
+    page,
+    paged,
+    staff_only,
+    staff_read,
+    staff_tx,
+)
+from huida.modules import members
+from huida.modules.messaging import bindings, mapping, queries, replay, templates
+from huida.modules.messaging import credits as credit_ledger
+from huida.providers.wechat.params import template_fields
+
+console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
+member = APIRouter(prefix="/api/member", tags=["member"])
+open_api = APIRouter(prefix="/api/v1/messages", tags=["messages"])
+public = APIRouter(tags=["links"])
+
+Paging = Annotated[Page, Depends(page)]
+VIEW, EDIT = "messaging.view", "messaging.edit"
+
+
+class ChannelSettings(BaseModel):
+    """What is saved for one channel of a scenario: the template and what each of its fields says."""
+
+    template_id: str = ""
+    mapping: dict[str, str] = {}
+
+
+class NewTemplate(BaseModel):
+    """A public template with the chosen keywords in display order and the service scene description."""
+
+    tid: int
+    keyword_ids: list[int]
+    scene: str
+
+
+class Removal(BaseModel):
+    stop_scenarios: list[str] = []
+
+
+class Defaults(BaseModel):
+    scenarios: list[str] = Field(description="the scenarios that the preview showed and the merchant confirmed")
+
+
+class ProposalIn(BaseModel):
+    title: str
+    keywords: list[str]
+    scene: str
+
+
+class SubscribeResult(BaseModel):
+    """What wx.requestSubscribeMessage returned, by template id; `report_id` makes a repeated report count once."""
+
+    report_id: UUID
+    answers: dict[str, str]
+
+
+@console.get("/scenarios")
+async def list_scenarios(tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    return await queries.scenarios(tx)
+
+
+@console.put("/scenarios/{scenario}/channels/{channel}")
+async def save_channel(scenario: str, channel: str, body: ChannelSettings, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    """Save a channel and make it the scenario's only live one; `stopped` says which channels that stopped."""
+    stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
+    return {"scenario": scenario, "live": channel, "stopped": stopped}
+
+
+@console.delete("/scenarios/{scenario}/channels/{channel}")
+async def stop_channel(scenario: str, channel: str, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    await bindings.stop_channel(tx, scenario, channel)
+    return {"scenario": scenario, "live": None, "stopped": [channel]}
+
+
+@console.put("/scenarios/{scenario}/options")
+async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    await bindings.save_settings(tx, scenario, body)
+    return {"scenario": scenario, "options": body}
+
+
+@console.post("/scenarios/{scenario}/channels/{channel}/check")
+async def check_channel(
+    scenario: str, channel: str, body: ChannelSettings, tx: ReadTx = staff_read(VIEW)
+) -> dict[str, Any]:
+    """What would be refused, and how the card would look with sample values; saves nothing."""
+    known = bindings.scenario_of(scenario)
+    fields, choices = await bindings.fields_of(tx, channel, body.template_id)
+    troubles = mapping.check_mapping(known, fields, body.mapping, choices)
+    good = [f for f in fields if f.key not in {t.field for t in troubles}]
+    samples = {variable.key: variable.sample for variable in known.variables}
+    preview = mapping.compile_mapping(known, good, {f.key: body.mapping[f.key] for f in good}).render(_numbers(samples))
+    return {
+        "troubles": [msgspec.to_builtins(t) for t in troubles],
+        "preview": [{"label": f.label, "key": f.key, "value": preview.get(f.key, "")} for f in fields],
+        "suggested": mapping.suggest(known, fields),
+    }
+
+
+def _numbers(samples: dict[str, str]) -> dict[str, Any]:
+    return {
+        key: int(value) if value.lstrip("-").isdigit() and not value.startswith("0") else value
+        for key, value in samples.items()
+    }
+
+
+@console.get("/templates")
+async def my_templates(channel: str = "subscribe", tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    rows = await templates.my_templates(tx, channel)
+    return {"items": [_show_template(number, row) for number, row in enumerate(rows, start=1)]}
+
+
+def _show_template(number: int, row: Any) -> dict[str, Any]:
+    return {
+        "number": number,
+        "template_id": row["template_id"],
+        "title": row["title"],
+        "content": row["content"],
+        "example": row["example"],
+        "kind": {2: "one_time", 3: "long_term"}.get(row["kind"], "template"),
+        "choices": msgspec.json.decode(row["choices"]),
+        "scene": row["scene"],
+        "used_by": list(row["used_by"]),
+        "fields": [{"label": f.label, "key": f.key, "kind": f.kind.value} for f in template_fields(row["content"])],
+    }
+
+
+@console.post("/templates/sync")
+async def sync_templates(
+    request: Request, channel: str = "subscribe", actor: Actor = staff_only(EDIT)
+) -> dict[str, Any]:
+    app = request.app.state
+    stopped = await templates.sync(app.db, actor.tenant_id, app.mini, app.oa, channel, actor=actor.stamp)
+    return {"stopped": stopped}
+
+
+@console.get("/library")
+async def search_library(request: Request, keyword: str = "", actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+    """Public templates of the mini program's categories (S1-53, S1-64); none found leads to a proposal (S1-65)."""
+    app = request.app.state
+    cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
+    found = await templates.search_library(app.mini, cred, keyword)
+    items = [
+        {"tid": t.tid, "title": t.title, "kind": "long_term" if t.type == 3 else "one_time", "category": category}
+        for t, category in found
+    ]
+    return {"total": len(items), "items": items, "may_propose": not items}
+
+
+@console.get("/library/{tid}/keywords")
+async def library_keywords(request: Request, tid: int, actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+    app = request.app.state
+    cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
+    return {"items": [templates.keyword_view(k) for k in await app.mini.library_keywords(cred, tid)]}
+
+
+@console.post("/templates", status_code=201)
+async def add_template(request: Request, body: NewTemplate, actor: Actor = staff_only(EDIT)) -> dict[str, Any]:
+    app = request.app.state
+    template_id = await templates.add(
+        app.db,
+        actor.tenant_id,
+        app.mini,
+        tid=body.tid,
+        keyword_ids=body.keyword_ids,
+        scene=body.scene,
+        actor=actor.stamp,
+    )
+    return {"template_id": template_id}
+
+
+@console.post("/templates/{template_id}/remove")
+async def remove_template(
+    request: Request, template_id: str, body: Removal, channel: str = "subscribe", actor: Actor = staff_only(EDIT)
+) -> dict[str, Any]:
+    app = request.app.state
+    stopped = await templates.remove(
+        app.db, actor.tenant_id, app.mini, app.oa, channel=channel, template_id=template_id,
+        stop_scenarios=body.stop_scenarios, actor=actor.stamp,
+    )  # fmt: skip
+    return {"stopped": stopped}
+
+
+@console.get("/defaults")
+async def preview_defaults(request: Request, actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+    """The preview of 使用默认模板: what would be added, enabled and stopped, and which scenarios have no match."""
+    app = request.app.state
+    cred = await templates.credentials(app.db, actor.tenant_id, "template")
+    listed = await templates.fetch_listed(app.mini, app.oa, cred, "template")
+    async with app.db.read(actor.tenant_id) as tx:
+        plan, without = await templates.plan_defaults(tx, listed)
+    return {
+        "items": [
+            {"scenario": p.scenario.code, "title": p.title, "template_id": p.template_id, "stops": list(p.stops)}
+            for p in plan
+        ],
+        "without": without,
+    }
+
+
+@console.post("/defaults")
+async def use_defaults(request: Request, body: Defaults, actor: Actor = staff_only(EDIT)) -> dict[str, Any]:
+    app = request.app.state
+    outcome = await templates.use_defaults(
+        app.db, actor.tenant_id, app.oa, app.mini, scenarios=body.scenarios, actor=actor.stamp
+    )
+    return {"outcome": outcome}
+
+
+@console.get("/proposals")
+async def list_proposals(tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    rows = await tx.fetch(
+        "SELECT * FROM template_proposals WHERE tenant_id = $1 ORDER BY id DESC LIMIT 200", tx.tenant_id
+    )
+    return {"items": [_show_proposal(row) for row in rows]}
+
+
+@console.post("/proposals", status_code=201)
+async def propose(body: ProposalIn, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    return _show_proposal(await templates.propose(tx, title=body.title, keywords=body.keywords, scene=body.scene))
+
+
+@console.post("/proposals/{proposal_id}/{state}")
+async def move_proposal(proposal_id: UUID, state: str, reason: str = "", tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    return _show_proposal(await templates.move_proposal(tx, proposal_id, state, reason=reason))
+
+
+def _show_proposal(row: Any) -> dict[str, Any]:
+    shown = {k: row[k] for k in ("id", "title", "scene", "state", "reason", "updated_at")}
+    return {**shown, "keywords": msgspec.json.decode(row["keywords"])}
+
+
+@console.get("/deliveries")
+async def list_deliveries(
+    paging: Paging,
+    channel: str | None = None,
+    state: str | None = None,
+    scenario: str | None = None,
+    member_id: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    tx: ReadTx = staff_read(VIEW),
+) -> dict[str, Any]:
+    rows = await queries.deliveries(
+        tx, paging, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
+    )
+    return paged(rows, paging, lambda r: (r["fact_id"].hex, r["scenario"]), queries.show_delivery)
+
+
+@console.get("/deliveries/{delivery_id}")
+async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    fact_id, scenario = replay.delivery_key(delivery_id)
+    row = await tx.row(
+        "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3",
+        tx.tenant_id,
+        fact_id,
+        scenario,
+    )
+    if row is None:
+        raise NotFound(code="messaging.delivery_unknown", where="id")
+    return {**queries.show_delivery(row), "body": msgspec.json.decode(row["body"]) if row["body"] else None}
+
+
+@console.post("/deliveries/{delivery_id}/replay", status_code=202)
+async def replay_delivery(delivery_id: str, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+    await replay.replay(tx, delivery_id)
+    return {"id": delivery_id, "state": "queued"}
+
+
+@console.get("/facts/{fact_id}/trace")
+async def trace(fact_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    """Why a fact was told, held back or not attempted."""
+    return await queries.trace(tx, fact_id)
+
+
+@console.get("/members/{member_id}/timeline")
+async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    rows = await queries.timeline(tx, member_id, paging)
+
+    def show(row: Any) -> dict[str, Any]:
+        shown = {k: row[k] for k in ("id", "kind", "actor", "at", "scenario", "channel", "state", "reason")}
+        return {**shown, "payload": msgspec.json.decode(row["payload"])}
+
+    return paged(rows, paging, lambda r: (r["id"].hex,), show)
+
+
+@console.get("/members/{member_id}/credits")
+async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+    """Granted, consumed and remaining by account and template (S1-78)."""
+    accounts = await members.identities(tx, member_id)
+    return {
+        "items": [
+            {"app_id": account["app_id"], "openid": account["openid"], **dict(row)}
+            for account in accounts
+            for row in await credit_ledger.ledger_of(tx, account["app_id"], account["openid"])
+        ]
+    }
+
+
+@open_api.get("/trace/{fact_id}")
+async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> dict[str, Any]:
+    return await queries.trace(tx, fact_id)
+
+
+@member.get("/subscriptions")
+async def subscriptions(request: Request, page_name: str | None = None, tx: ReadTx = member_read()) -> dict[str, Any]:
+    """What can be subscribed to, on the notices page or on one page; `show_entry` is false when nothing is (S1-74)."""
+    entries = await queries.entries_for_page(tx, page_name)
+    app_id, openid = await members.account_of_session(tx, actor_of(request))
+    left = await credit_ledger.remaining(tx, app_id, openid)
+    items = [
+        {**entry, "remaining": left.get(entry["template_id"], 0)} for entry in entries if entry["app_id"] == app_id
+    ]
+    return {"show_entry": bool(items), "items": items}
+
+
+@member.post("/subscriptions/results")
+async def subscribe_results(request: Request, body: SubscribeResult, tx: Tx = member_tx()) -> dict[str, Any]:
+    """Report what the member answered; only templates that are live now are counted."""
+    app_id, openid = await members.account_of_session(tx, actor_of(request))
+    live = {entry["template_id"] for entry in await queries.entries_for_page(tx, None)}
+    answers = {template_id: answer for template_id, answer in body.answers.items() if template_id in live}
+    left = await credit_ledger.client_answered(
+        tx, report_id=body.report_id, app_id=app_id, openid=openid, answers=answers
+    )
+    return {"remaining": left}
+
+
+@public.get("/s/{code}")
+async def follow_short_link(request: Request, code: str) -> RedirectResponse:
+    """Open what an SMS links to: the member centre at the business detail (S1-117)."""
+    async with request.app.state.db.read(0) as tx:
+        row = await tx.row("SELECT tenant_id, page FROM short_links WHERE code = $1", code)
+    if row is None:
+        raise NotFound(code="messaging.link_unknown", where="code")
+    return RedirectResponse(f"{request.app.state.member_url}?m={row['tenant_id']}#/{row['page']}", 302)

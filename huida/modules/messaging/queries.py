@@ -1,0 +1,186 @@
+"""Reads for screens: scenarios with their channels, deliveries, the decision trace of a fact."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import NotFound
+from huida.kernel.web import Page
+from huida.modules import tenants
+from huida.modules.messaging import bindings
+from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, fired_by
+from huida.modules.messaging.models import CHANNELS
+
+
+async def scenarios(tx: Tx) -> dict[str, Any]:
+    """Every scenario with its variables and its three channels; `locked` without the paid module (S1-10)."""
+    rows = await tx.fetch(
+        "SELECT scenario, channel, live, template_id, mapping, paused_reason, updated_at, updated_by FROM bindings "
+        "WHERE tenant_id = $1",
+        tx.tenant_id,
+    )
+    saved = {(row["scenario"], row["channel"]): row for row in rows}
+    options = {
+        row["scenario"]: (row["policy"], msgspec.json.decode(row["options"]))
+        for row in await tx.fetch(
+            "SELECT scenario, policy, options FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id
+        )
+    }
+    return {
+        "locked": not await tenants.is_entitled(tx, MODULE),
+        "items": [
+            {
+                "code": scenario.code,
+                "label": scenario.label,
+                "label_en": scenario.label_en,
+                "policy": options.get(scenario.code, ("exclusive", {}))[0],
+                "options": options.get(scenario.code, ("exclusive", {}))[1],
+                "default_title": scenario.default.title,
+                "variables": [msgspec.to_builtins(variable) for variable in scenario.variables],
+                "channels": [_channel(saved.get((scenario.code, channel)), channel) for channel in CHANNELS],
+            }
+            for scenario in SCENARIOS
+        ],
+    }
+
+
+def _channel(row: Any, channel: str) -> dict[str, Any]:
+    if row is None:
+        return {"channel": channel, "live": False, "template_id": "", "mapping": {}}
+    return {
+        "channel": channel,
+        "live": row["live"],
+        "template_id": row["template_id"],
+        "mapping": msgspec.json.decode(row["mapping"]),
+        "paused_reason": row["paused_reason"],
+        "updated_at": row["updated_at"],
+        "updated_by": row["updated_by"],
+    }
+
+
+async def deliveries(
+    tx: Tx,
+    page: Page,
+    *,
+    channel: str | None = None,
+    state: str | None = None,
+    scenario: str | None = None,
+    member_id: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Any]:
+    """Deliveries newest first (S1-111), at most one more than the page holds."""
+    return await tx.fetch(
+        "SELECT * FROM deliveries WHERE tenant_id = $1 AND ($2::uuid IS NULL OR (fact_id, scenario) < ($2, $3::text)) "
+        "AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR state = $5) AND ($6::text IS NULL OR scenario = $6) "
+        "AND ($7::uuid IS NULL OR member_id = $7) AND ($8::timestamptz IS NULL OR created_at >= $8) "
+        "AND ($9::timestamptz IS NULL OR created_at < $9) ORDER BY fact_id DESC, scenario DESC LIMIT $10",
+        *(tx.tenant_id, *((UUID(page.after[0]), page.after[1]) if page.after else (None, None))),
+        *(channel, state, scenario, member_id, since, until, page.limit + 1),
+    )
+
+
+def show_delivery(row: Any) -> dict[str, Any]:
+    """A delivery without what it says: the body is shown only in its detail."""
+    return {
+        "id": f"{row['fact_id'].hex}.{row['scenario']}",
+        "scenario": row["scenario"],
+        "scenario_label": BY_CODE[row["scenario"]].label if row["scenario"] in BY_CODE else row["scenario"],
+        "member_id": row["member_id"],
+        "channel": row["channel"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "address": row["address"],
+        "template_id": row["template_id"],
+        "attempts": row["attempt"],
+        "parts": row["parts"],
+        "cost_fen": row["cost_fen"],
+        "provider_ref": row["provider_ref"],
+        "created_at": row["created_at"],
+        "sent_at": row["sent_at"],
+        "done_at": row["done_at"],
+    }
+
+
+async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
+    """Why this fact was told, held back or not attempted: each scenario that it fires, with what was decided.
+
+    What left no row is explained from the settings as they were at the fact's time. Raises NotFound.
+    """
+    row = await tx.row(
+        "SELECT id, kind, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, fact_id
+    )
+    if row is None:
+        raise NotFound(code="messaging.fact_unknown", where="fact_id")
+    decoder = tx.db.subscriptions.decoders.get(row["kind"])
+    fired = fired_by(decoder.decode(row["payload"])) if decoder is not None else []
+    sent = {
+        r["scenario"]: r
+        for r in await tx.fetch("SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2", tx.tenant_id, fact_id)
+    }
+    was_live = await live_at(tx, row["at"])
+    entitled = await tenants.is_entitled(tx, MODULE)
+    steps = []
+    for scenario in fired:
+        if scenario.code in sent:
+            decided = sent[scenario.code]
+            decision, reason = decided["state"], decided["reason"]
+        elif scenario.code not in was_live:
+            decision, reason = "not_told", "scenario_off"
+        elif sent:
+            decision, reason = "merged", f"merged_into:{next(iter(sent))}"
+        else:
+            decision, reason = ("waiting", "in_queue") if entitled else ("not_told", "not_entitled")
+        delivery = show_delivery(sent[scenario.code]) if scenario.code in sent else None
+        steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": delivery})
+    return {"fact_id": fact_id, "kind": row["kind"], "at": row["at"], "actor": row["actor"], "steps": steps}
+
+
+async def live_at(tx: Tx, moment: datetime) -> set[str]:
+    """The scenarios that had a live channel at a moment, from the facts of saves and stops."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT ON (payload->>'scenario') payload->>'scenario' AS scenario, kind FROM facts "
+        "WHERE tenant_id = $1 AND kind IN ('messaging.channel_saved', 'messaging.channel_stopped') AND at <= $2 "
+        "ORDER BY payload->>'scenario', id DESC",
+        *(tx.tenant_id, moment),
+    )
+    return {row["scenario"] for row in rows if row["kind"] == "messaging.channel_saved"}
+
+
+async def timeline(tx: Tx, member_id: UUID, page: Page) -> list[Any]:
+    """A member's facts newest first, each with what was sent for it."""
+    return await tx.fetch(
+        "SELECT f.id, f.kind, f.actor, f.at, f.payload, d.scenario, d.channel, d.state, d.reason FROM facts f "
+        "LEFT JOIN deliveries d ON d.tenant_id = f.tenant_id AND d.fact_id = f.id "
+        "WHERE f.tenant_id = $1 AND f.subject_id = $2 AND ($3::uuid IS NULL OR f.id < $3) ORDER BY f.id DESC LIMIT $4",
+        *(tx.tenant_id, member_id, UUID(page.after[0]) if page.after else None, page.limit + 1),
+    )
+
+
+async def outcomes(tx: Tx, since: datetime) -> list[dict[str, Any]]:
+    """Messages by channel and state since a moment, for the overview."""
+    rows = await tx.fetch(
+        "SELECT channel, state, count(*) AS n, sum(parts)::bigint AS parts, sum(cost_fen)::bigint AS cost_fen FROM deliveries "
+        "WHERE tenant_id = $1 AND created_at >= $2 GROUP BY channel, state ORDER BY channel, state",
+        *(tx.tenant_id, since),
+    )
+    return [dict(row) for row in rows]
+
+
+async def entries_for_page(tx: Tx, page_name: str | None) -> list[dict[str, Any]]:
+    """Templates that the member centre may ask to subscribe to: all live ones, or those of one page's scenarios (S1-74,
+    S1-75, S1-84)."""
+    found = [
+        {
+            "scenario": channel.scenario.code,
+            "label": channel.scenario.label,
+            "template_id": channel.template_id,
+            "app_id": channel.app_id,
+        }
+        for channel in (await bindings.live(tx)).values()
+        if channel.channel == "subscribe" and (page_name is None or page_name in channel.scenario.pages)
+    ]
+    return sorted(found, key=lambda entry: entry["scenario"])

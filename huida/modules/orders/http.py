@@ -1,0 +1,174 @@
+"""Orders' doors: open API for tills (purchases are in `ingest.py`), console lists, the member's own records."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import NotFound
+from huida.kernel.web import (
+    Page,
+    actor_of,
+    key_read,
+    key_tx,
+    language_of,
+    member_read,
+    once,
+    page,
+    paged,
+    staff_read,
+    staff_tx,
+)
+from huida.modules.orders.ingest import show, unreadable
+from huida.modules.orders.refunds import record_refund
+from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
+from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
+
+open_api = APIRouter(prefix="/api/v1", tags=["orders"])
+console = APIRouter(prefix="/api/console/orders", tags=["orders"])
+member = APIRouter(prefix="/api/member", tags=["member"])
+
+Paging = Annotated[Page, Depends(page)]
+PURCHASES = (
+    "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
+    "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id WHERE p.tenant_id = $1 "
+    "AND ($2::uuid IS NULL OR p.member_id = $2) AND ($3::uuid IS NULL OR p.id < $3) ORDER BY p.id DESC LIMIT $4"
+)
+
+
+def _body(kind: type[Any], raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.DecodeError as wrong:
+        raise unreadable(wrong) from None
+
+
+def _documented(kind: type[Any], example: dict[str, Any]) -> dict[str, Any]:
+    schema = msgspec.json.schema_components([kind], ref_template="#/{name}")[1][kind.__name__]
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
+
+
+@open_api.post(
+    "/recharges",
+    openapi_extra=_documented(
+        RechargeIn, {"store": "S01", "till_no": "R-1", "card_no": "6088000001", "paid_fen": 10000}
+    ),
+)
+async def report_recharge(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
+    """Record a recharge with its gift. The natural key is store and till number: repeating it changes nothing."""
+    row = _body(RechargeIn, await request.body())
+
+    async def work() -> tuple[int, Any]:
+        outcome = await record_recharge(tx, row)
+        return (201 if outcome.status == "recorded" else 200), show(outcome, language_of(request))
+
+    return await once(tx, request, work)
+
+
+@open_api.post(
+    "/refunds",
+    openapi_extra=_documented(
+        RefundIn, {"store": "S01", "till_no": "F-1", "purchase_till_no": "20261121-0042", "amount_fen": 2500}
+    ),
+)
+async def report_refund(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
+    """Refund part or all of a purchase: stored value and points go back in proportion."""
+    row = _body(RefundIn, await request.body())
+
+    async def work() -> tuple[int, Any]:
+        outcome = await record_refund(tx, row)
+        return (201 if outcome.status == "recorded" else 200), show(outcome, language_of(request))
+
+    return await once(tx, request, work)
+
+
+@open_api.post(
+    "/sign-off-reminders",
+    openapi_extra=_documented(
+        SignOffIn, {"card_no": "6088000001", "order_no": "E20261121001", "sign_at": "2026-11-24T10:00:00+08:00"}
+    ),
+)
+async def report_sign_off(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
+    """Tell that an order will be signed off by itself, so that the member is reminded."""
+    row = _body(SignOffIn, await request.body())
+
+    async def work() -> tuple[int, Any]:
+        return 202, {"fact_id": await remind_sign_off(tx, row)}
+
+    return await once(tx, request, work)
+
+
+@open_api.get("/purchases/{store}/{till_no}")
+async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purchases.read")) -> dict[str, Any]:
+    """A purchase by its natural key: how a till learns what became of a call whose answer it lost."""
+    row = await tx.row(
+        "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
+        "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id "
+        "WHERE p.tenant_id = $1 AND s.code = $2 AND p.till_no = $3",
+        *(tx.tenant_id, store, till_no),
+    )
+    if row is None:
+        raise NotFound(code="orders.purchase_not_found", where="till_no")
+    return show_purchase(row)
+
+
+@console.get("/purchases")
+async def list_purchases(
+    paging: Paging, member_id: UUID | None = None, tx: ReadTx = staff_read("orders.view")
+) -> dict[str, Any]:
+    rows = await tx.fetch(
+        PURCHASES, tx.tenant_id, member_id, UUID(paging.after[0]) if paging.after else None, paging.limit + 1
+    )
+    return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
+
+
+@console.post("/purchases")
+async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) -> dict[str, Any]:
+    """A cashier enters a purchase by hand."""
+    [outcome] = await record_purchases(tx, [_body(PurchaseIn, await request.body())])
+    if outcome.error is not None:
+        raise outcome.error
+    return show(outcome, language_of(request))
+
+
+@member.get("/purchases")
+async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> dict[str, Any]:
+    """The member's own purchases, newest first (electronic receipts)."""
+    me = actor_of(request).id
+    rows = await tx.fetch(
+        PURCHASES, tx.tenant_id, me, UUID(paging.after[0]) if paging.after else None, paging.limit + 1
+    )
+    return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
+
+
+@member.get("/purchases/{purchase_id}")
+async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_read()) -> dict[str, Any]:
+    """One receipt; only the member's own."""
+    rows = await tx.fetch(
+        "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
+        "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id "
+        "WHERE p.tenant_id = $1 AND p.member_id = $2 AND p.id = $3",
+        *(tx.tenant_id, actor_of(request).id, purchase_id),
+    )
+    if not rows:
+        raise NotFound(code="orders.purchase_not_found", where="purchase_id")
+    return {**show_purchase(rows[0]), "items": msgspec.json.decode(rows[0]["items"]) if rows[0]["items"] else []}
+
+
+def show_purchase(row: Any) -> dict[str, Any]:
+    names = (
+        "id",
+        "store_code",
+        "store_name",
+        "till_no",
+        "member_id",
+        "total_fen",
+        "balance_fen",
+        "points",
+        "refunded_fen",
+        "occurred_at",
+    )
+    return {name: row[name] for name in names}
