@@ -42,6 +42,14 @@ class CouponVoided(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class CouponReturned(Fact, frozen=True, kw_only=True):
+    """The member gave it back, or what it came with was refunded."""
+
+    kind: ClassVar[str] = "coupon.returned"
+    coupon_id: UUID
+    code: str
+
+
 class CouponExpired(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "coupon.expired"
     coupon_id: UUID

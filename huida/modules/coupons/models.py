@@ -3,7 +3,19 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Index, Integer, SmallInteger, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
@@ -24,7 +36,10 @@ COUPON_MOVES = {
 
 
 class CouponTemplate(TenantOwned, Base):
-    """What a coupon is worth, how many there are and how long one lasts. `issued` is moved by one guarded statement."""
+    """What a coupon is worth, how many there are and how long one lasts.
+
+    `issued` moves by one guarded statement; `claimable` templates are offered to members, the others only given.
+    """
 
     __tablename__ = "coupon_templates"
     __table_args__ = (
@@ -51,6 +66,7 @@ class CouponTemplate(TenantOwned, Base):
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
     valid_days: Mapped[int | None] = mapped_column(SmallInteger)
+    claimable: Mapped[bool] = mapped_column(Boolean, server_default="true")
     state: Mapped[str] = mapped_column(Text, server_default="draft")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -66,7 +82,7 @@ class CouponHolder(TenantOwned, Base):
     issued: Mapped[int] = mapped_column(Integer)
 
 
-class Coupon(TenantOwned, Base):
+class CouponRow(TenantOwned, Base):
     """One coupon of one member. Name and worth are the template's; `source` and `source_key` say what it was given for."""
 
     __tablename__ = "coupons"
