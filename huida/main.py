@@ -1,0 +1,238 @@
+"""The composition root: the only file that names every module. It builds the system from settings and a clock."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from huida import __version__
+from huida.kernel.clock import Clock, SystemClock
+from huida.kernel.db import AWAY, Database
+from huida.kernel.http import Outgoing
+from huida.kernel.jobs import Registry
+from huida.kernel.secrets import Sealer
+from huida.kernel.web import Edge, install_errors
+from huida.kernel.worker import Worker
+from huida.modules import connections, coupons, members, orders, sms, tenants
+from huida.modules.connections import http as connections_http
+from huida.modules.coupons import http as coupons_http
+from huida.modules.coupons import invariants as coupons_invariants
+from huida.modules.ledger import INVARIANTS as LEDGER_INVARIANTS
+from huida.modules.loyalty import http as loyalty_http
+from huida.modules.loyalty import reactions as loyalty_reactions
+from huida.modules.members import http as members_http
+from huida.modules.messaging import http as messaging_http
+from huida.modules.messaging import invariants as messaging_invariants
+from huida.modules.messaging import reactions as messaging_reactions
+from huida.modules.messaging.ask import AskSms
+from huida.modules.messaging.sender import Sender
+from huida.modules.orders import http as orders_http
+from huida.modules.orders import invariants as orders_invariants
+from huida.modules.sms import http as sms_http
+from huida.modules.tenants import http as tenants_http
+from huida.providers.sms.aliyun import AliyunSms
+from huida.providers.sms.provider import SmsProvider
+from huida.providers.sms.tencent import TencentSms
+from huida.providers.wechat.mini_program import MiniProgram
+from huida.providers.wechat.official_account import OfficialAccount
+from huida.providers.wechat.tokens import AccessTokens
+from huida.settings import Settings
+
+INVARIANTS: dict[str, str] = {
+    **LEDGER_INVARIANTS,
+    **coupons_invariants.INVARIANTS,
+    **orders_invariants.INVARIANTS,
+    **messaging_invariants.INVARIANTS,
+}
+"""What must always hold, by name: a query that returns the rows that break it."""
+
+
+@dataclass
+class System:
+    """Everything that one process needs; `api()` and `worker()` are its two faces."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    registry: Registry
+    outgoing: Outgoing
+    mini: MiniProgram
+    oa: OfficialAccount
+    sms_providers: dict[str, SmsProvider] = field(default_factory=dict)
+
+    def worker(self) -> Worker:
+        return Worker(self.db, self.registry, streams=self.settings.streams)
+
+    def api(self) -> ASGIApp:
+        return build_api(self)
+
+    async def close(self) -> None:
+        await self.outgoing.aclose()
+        await self.db.close()
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> System:
+    """Wire the modules together. Opens no connection yet."""
+    clock = clock or SystemClock()
+    registry = Registry()
+    outgoing = Outgoing()
+    tokens = AccessTokens(outgoing, clock=clock, base_url=settings.wechat_api_url)
+    mini = MiniProgram(outgoing, tokens, clock=clock, base_url=settings.wechat_api_url)
+    oa = OfficialAccount(
+        outgoing,
+        tokens,
+        clock=clock,
+        base_url=settings.wechat_api_url,
+        open_url=settings.wechat_open_url,
+        pages_url=settings.wechat_pages_url,
+    )
+    providers: dict[str, SmsProvider] = {
+        "aliyun": AliyunSms(outgoing, clock=clock, base_url=settings.aliyun_sms_url),
+        "tencent": TencentSms(outgoing, clock=clock, base_url=settings.tencent_sms_url),
+    }
+    sender = Sender(mini=mini, oa=oa, sms_providers=providers, clock=clock, rate_per_s=settings.send_rate_per_s)
+    messaging_reactions.work.errands = {"messaging.send": sender, "messaging.ask_sms": AskSms(providers)}
+    for work in (
+        connections.work,
+        members.work(oa),
+        coupons.work,
+        loyalty_reactions.work,
+        sms.work(providers),
+        messaging_reactions.work,
+    ):
+        registry.add(work)
+    db = Database(
+        settings.database_url,
+        clock=clock,
+        sealer=Sealer(settings.master()),
+        subscriptions=registry.subscriptions,
+        pool_size=settings.pool_size,
+    )
+    return System(settings, clock, db, registry, outgoing, mini, oa, providers)
+
+
+def build_api(system: System) -> ASGIApp:
+    """The HTTP face: console, operator, member and open API, callbacks, health, metrics."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await system.close()
+
+    app = FastAPI(
+        title="Huida 会达",
+        version=__version__,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    doorkeeper = tenants.Doors(system.db, member=members.member_actor)
+    app.state.db = system.db
+    app.state.doorkeeper = doorkeeper
+    app.state.mini = system.mini
+    app.state.oa = system.oa
+    app.state.sms_providers = system.sms_providers
+    app.state.settings = system.settings
+    app.state.member_url = system.settings.member_centre
+    install_errors(app)
+    for router in routers():
+        app.include_router(router)
+    _add_watch_doors(app, system)
+    _document_ingest(app)
+    return Edge(orders.Ingest(app, system.db, doorkeeper))
+
+
+def routers() -> list[Any]:
+    """Every router, in the order of the modules."""
+    return [
+        tenants_http.console,
+        tenants_http.operator,
+        connections_http.console,
+        connections_http.callbacks,
+        members_http.console,
+        members_http.open_api,
+        members_http.member,
+        coupons_http.console,
+        coupons_http.open_api,
+        coupons_http.member,
+        loyalty_http.console,
+        loyalty_http.open_api,
+        loyalty_http.member,
+        sms_http.console,
+        sms_http.operator,
+        sms_http.callbacks,
+        orders_http.console,
+        orders_http.open_api,
+        orders_http.member,
+        messaging_http.console,
+        messaging_http.member,
+        messaging_http.open_api,
+        messaging_http.public,
+    ]
+
+
+def _add_watch_doors(app: FastAPI, system: System) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def alive() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        try:
+            async with system.db.read(0) as tx:
+                await tx.value("SELECT 1")
+        except AWAY:
+            return JSONResponse({"status": "database away"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _document_ingest(app: FastAPI) -> None:
+    """Put the two purchase paths, which the router never sees, into the OpenAPI document."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        schema = msgspec.json.schema_components([orders.PurchaseIn], ref_template="#/components/schemas/{name}")[1]
+        document["components"]["schemas"].update(schema)
+        one = {"$ref": "#/components/schemas/PurchaseIn"}
+        example = {"store": "S01", "till_no": "20261121-0042", "card_no": "6088000001", "total_fen": 2500}
+        many = {
+            "type": "object",
+            "required": ["purchases"],
+            "properties": {"purchases": {"type": "array", "items": one, "maxItems": 1000}},
+        }
+        for path, name, body, sample in (
+            ("/api/v1/purchases", "report_purchase", one, example),
+            ("/api/v1/purchases/batch", "report_purchases", many, {"purchases": [example]}),
+        ):
+            document["paths"][path] = {
+                "post": {
+                    "operationId": name,
+                    "tags": ["orders"],
+                    "summary": "Report a purchase" if body is one else "Report up to 1,000 purchases",
+                    "description": "Scope purchases.write. Repeating store and till number changes nothing; each row is answered on its own.",
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": body, "example": sample}},
+                    },
+                    "responses": {
+                        "200": {"description": "What became of each row"},
+                        "201": {"description": "Recorded"},
+                    },
+                }
+            }
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
