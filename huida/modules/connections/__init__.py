@@ -23,7 +23,7 @@ from huida.modules.connections.facts import (
 )
 from huida.modules.connections.models import App, CallbackInbox, CallbackRoute
 from huida.modules.connections.preflight import check_app
-from huida.modules.connections.pushes import work
+from huida.modules.connections.pushes import lane_of, work
 from huida.modules.connections.service import (
     AppRef,
     app_of,
@@ -36,6 +36,7 @@ from huida.modules.connections.service import (
     credentials_of,
     disconnect,
     get,
+    merchants_with,
     open_subscribe,
 )
 
@@ -67,6 +68,8 @@ __all__ = [
     "credentials_of",
     "disconnect",
     "get",
+    "lane_of",
+    "merchants_with",
     "open_subscribe",
     "work",
 ]

@@ -52,6 +52,7 @@ class CallbackRoute(Base):
     """Where a push belongs: the unguessable last part of its URL → merchant and app."""
 
     __tablename__ = "callback_routes"
+    __table_args__ = (Index("ix_callback_routes_app", "app_id"),)
     route_key: Mapped[str] = mapped_column(Text, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     app_id: Mapped[str] = mapped_column(Text)

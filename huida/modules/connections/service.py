@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from huida.kernel.db import Tx
+from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Secret
@@ -123,6 +123,26 @@ async def callback_keys(tx: Tx, app_id: str) -> CallbackKeys | None:
     token = tx.sealer.unseal(bytes(row["token_sealed"]), purpose="app.token")
     aes_key = tx.sealer.unseal(bytes(row["aes_key_sealed"]), purpose="app.aes_key")
     return CallbackKeys(app_id, token, aes_key, Mode(row["callback_mode"]))
+
+
+async def merchants_with(db: Database, app_id: str) -> list[tuple[int, AppCredentials]]:
+    """The merchants that have this app connected, with its credentials: for logins, before a tenant is known.
+
+    Usually one. Who claims another's app does not know its secret, so WeChat refuses the login there.
+    """
+    async with db.raw() as (_, sql):
+        rows = await sql.fetch(
+            "SELECT r.tenant_id FROM callback_routes r JOIN merchants m ON m.id = r.tenant_id "
+            "WHERE r.app_id = $1 AND m.state = 'open' ORDER BY r.tenant_id LIMIT 20",
+            app_id,
+        )
+    found = []
+    for row in rows:
+        async with db.read(row["tenant_id"]) as tx:
+            cred = await credentials_of(tx, app_id)
+        if cred is not None:
+            found.append((row["tenant_id"], cred))
+    return found
 
 
 async def connect(

@@ -5,9 +5,11 @@ to one member; union id and verified phone join a person's accounts (X-10). Phon
 Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImported.
 """
 
+from huida.modules.members.change import change, freeze, unfreeze
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.models import Identity, Member, MemberSession
 from huida.modules.members.recipients import is_mobile, recipients
+from huida.modules.members.reactions import work_with
 from huida.modules.members.service import (
     Known,
     by_card_no,
@@ -21,6 +23,7 @@ from huida.modules.members.service import (
     see_identity,
     set_level,
 )
+from huida.modules.members.sessions import account_of, member_actor
 
 __all__ = [
     "Identity",
@@ -32,16 +35,22 @@ __all__ = [
     "MemberJoined",
     "MemberSession",
     "MembersImported",
+    "account_of",
     "by_card_no",
     "by_openid",
     "by_phone",
+    "change",
+    "freeze",
     "get",
     "is_mobile",
     "join",
     "link_identity",
+    "member_actor",
     "normal_phone",
     "phone_of",
     "recipients",
     "see_identity",
     "set_level",
+    "unfreeze",
+    "work_with",
 ]

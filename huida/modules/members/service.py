@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -135,21 +135,44 @@ def phone_of(tx: Tx, row: Any) -> str | None:
 
 
 async def see_identity(
-    tx: Tx, *, app_id: str, openid: str, unionid: str | None = None, follows: bool | None = None
+    tx: Tx,
+    *,
+    app_id: str,
+    openid: str,
+    unionid: str | None = None,
+    follows: bool | None = None,
+    told_at: datetime | None = None,
 ) -> UUID | None:
-    """Note a WeChat account and, through its unionid, whose it is. Returns the member, or None for a visitor (X-10)."""
+    """Note a WeChat account and, through its unionid, whose it is. Returns the member, or None for a visitor (X-10).
+
+    `told_at` is when WeChat says that following began or ended: older news does not undo newer.
+    """
     row = await tx.row(
-        "INSERT INTO identities (tenant_id, app_id, openid, unionid, follows, updated_at, member_id) "
-        "VALUES ($1, $2, $3, $4, coalesce($5, false), $6, (SELECT member_id FROM identities "
+        "INSERT INTO identities (tenant_id, app_id, openid, unionid, follows, follows_at, updated_at, member_id) "
+        "VALUES ($1, $2, $3, $4, coalesce($5, false), $7, $6, (SELECT member_id FROM identities "
         "  WHERE tenant_id = $1 AND unionid = $4 AND member_id IS NOT NULL LIMIT 1)) "
         "ON CONFLICT (tenant_id, app_id, openid) DO UPDATE SET unionid = coalesce(excluded.unionid, identities.unionid), "
-        "  follows = coalesce($5, identities.follows), updated_at = excluded.updated_at, "
-        "  member_id = coalesce(identities.member_id, excluded.member_id) RETURNING member_id",
-        *(tx.tenant_id, app_id, openid, unionid, follows, tx.now),
+        "  follows = CASE WHEN identities.follows_at > $7 THEN identities.follows ELSE coalesce($5, identities.follows) END, "
+        "  follows_at = greatest(identities.follows_at, $7), updated_at = excluded.updated_at, "
+        "  member_id = coalesce(identities.member_id, excluded.member_id) RETURNING member_id, unionid",
+        *(tx.tenant_id, app_id, openid, unionid, follows, tx.now, told_at),
     )
     assert row is not None
     member_id: UUID | None = row["member_id"]
+    if member_id is not None and unionid is not None:
+        await _join_unionid(tx, member_id, unionid)
     return member_id
+
+
+async def _join_unionid(tx: Tx, member_id: UUID, unionid: str) -> None:
+    """Make the accounts of this unionid that are nobody's the member's too (S1-130)."""
+    rows = await tx.fetch(
+        "UPDATE identities SET member_id = $3, updated_at = $4 WHERE tenant_id = $1 AND unionid = $2 AND member_id IS NULL "
+        "RETURNING app_id",
+        *(tx.tenant_id, unionid, member_id, tx.now),
+    )
+    for row in rows:
+        tx.emit(IdentityLinked(subject_id=member_id, app_id=row["app_id"]))
 
 
 async def link_identity(tx: Tx, member_id: UUID, *, app_id: str, openid: str) -> None:

@@ -1,0 +1,96 @@
+"""Changing a member: profile, phone, state."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound, move
+from huida.kernel.secrets import Secret
+from huida.modules.members.facts import MemberChanged
+from huida.modules.members.models import MEMBER_MOVES
+from huida.modules.members.service import PURPOSE, get, normal_phone
+
+
+async def change(
+    tx: Tx,
+    member_id: UUID,
+    *,
+    name: str | None = None,
+    phone: str | None = None,
+    birthday: date | None = None,
+    note: str | None = None,
+    store_id: UUID | None = None,
+) -> None:
+    """Change what is given; an empty phone removes it. Raises NotFound, Invalid, Conflict for another member's phone."""
+    row = await get(tx, member_id)
+    wanted: dict[str, Any] = {}
+    if name is not None:
+        wanted["name"] = name.strip()[:60]
+    if birthday is not None:
+        wanted["birthday"] = check_birthday(tx, birthday)
+    if note is not None:
+        wanted["note"] = note.strip()[:500]
+    if store_id is not None:
+        wanted["store_id"] = store_id
+    if phone is not None:
+        wanted |= phone_columns(tx, normal_phone(phone) if phone.strip() else None)
+    # The sealed phone differs at every sealing: its hash tells whether it changed.
+    fields = sorted(
+        {"phone_hash": "phone"}.get(column, column)
+        for column, value in wanted.items()
+        if column not in {"phone_sealed", "phone_tail"} and value != row[column]
+    )
+    if not fields:
+        return
+    settings = ", ".join(f"{column} = ${place}" for place, column in enumerate(wanted, 3))
+    try:
+        await tx.execute(
+            f"UPDATE members SET {settings} WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member_id, *wanted.values()
+        )
+    except asyncpg.UniqueViolationError as taken:
+        raise Conflict(code="member.phone_taken", where="phone") from taken
+    tx.emit(MemberChanged(subject_id=member_id, fields=fields))
+
+
+def phone_columns(tx: Tx, phone: str | None) -> dict[str, Any]:
+    """The three columns of a phone in 11 digits, or of none."""
+    if phone is None:
+        return {"phone_sealed": None, "phone_hash": None, "phone_tail": ""}
+    return {
+        "phone_sealed": tx.sealer.seal(Secret(phone), purpose=PURPOSE),
+        "phone_hash": tx.sealer.blind_index(phone, purpose=PURPOSE),
+        "phone_tail": phone[-4:],
+    }
+
+
+def check_birthday(tx: Tx, birthday: date) -> date:
+    """Raises Invalid for a day in the future or before 1900."""
+    if not date(1900, 1, 1) <= birthday <= tx.today:
+        raise Invalid(code="member.bad_birthday", where="birthday")
+    return birthday
+
+
+async def freeze(tx: Tx, member_id: UUID) -> None:
+    """No purchases, no stored value, until unfrozen. Raises NotFound, WrongState."""
+    await _move(tx, member_id, "frozen")
+
+
+async def unfreeze(tx: Tx, member_id: UUID) -> None:
+    """Active again. Raises NotFound, WrongState."""
+    await _move(tx, member_id, "active")
+
+
+async def _move(tx: Tx, member_id: UUID, target: str) -> None:
+    current = await tx.value(
+        "SELECT state FROM members WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, member_id
+    )
+    if current is None:
+        raise NotFound(code="member.not_found", where="member_id")
+    await tx.execute(
+        "UPDATE members SET state = $3 WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, member_id, move(current, target, MEMBER_MOVES)),
+    )
+    tx.emit(MemberChanged(subject_id=member_id, fields=["state"]))

@@ -1,0 +1,290 @@
+"""Members' doors: the console (`/api/console/members`), the open API (`/api/v1/members`), the member (`/api/member`)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response, StreamingResponse
+
+from huida.kernel import i18n
+from huida.kernel.db import Database, ReadTx, Tx
+from huida.kernel.errors import Invalid, NotFound, TooMany
+from huida.kernel.rates import Buckets
+from huida.kernel.secrets import mask_phone
+from huida.kernel.web import (
+    Actor,
+    Page,
+    actor_of,
+    admitted,
+    bearer,
+    key_read,
+    key_tx,
+    language_of,
+    member_read,
+    once,
+    page,
+    paged,
+    staff_only,
+    staff_read,
+    staff_tx,
+)
+from huida.modules import tenants
+from huida.modules.members import change as changes
+from huida.modules.members import imports, queries, service, sessions
+
+console = APIRouter(prefix="/api/console/members", tags=["console"])
+open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
+member = APIRouter(prefix="/api/member", tags=["member"])
+
+_logins_by_address: Final = Buckets(rate_per_s=10, burst=100)
+
+BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[dict[UUID, dict[str, int]]]]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class MemberIn(Body):
+    card_no: str | None = Field(None, max_length=32)
+    name: str = Field("", max_length=60)
+    phone: str | None = Field(None, max_length=20)
+    birthday: date | None = None
+    store: str | None = Field(None, max_length=32)
+
+
+class MemberChange(Body):
+    name: str | None = Field(None, max_length=60)
+    phone: str | None = Field(None, max_length=20)
+    birthday: date | None = None
+    note: str | None = Field(None, max_length=500)
+    store: str | None = Field(None, max_length=32)
+
+
+class CodeIn(Body):
+    code: str = Field(min_length=1, max_length=200)
+
+
+class LoginIn(CodeIn):
+    app_id: str = Field(max_length=40)
+
+
+async def balances_of(request: Request, tx: Tx, member_id: UUID) -> dict[str, int]:
+    """What the member owns: asked through a function that `main` gives, since the ledger stands beside this module."""
+    ask: BalancesOf = request.app.state.balances_of
+    return (await ask(tx, [member_id])).get(member_id, {})
+
+
+async def store_id_of(tx: Tx, code: str | None) -> UUID | None:
+    """The store with this code. Raises NotFound."""
+    if code is None:
+        return None
+    store = (await tenants.stores_by_code(tx)).get(code)
+    if store is None:
+        raise NotFound(code="store.not_found", where="store")
+    return store.id
+
+
+async def take_in(tx: Tx, body: MemberIn, *, channel: str) -> UUID:
+    """A new member from a door's body."""
+    return await service.join(
+        tx,
+        card_no=body.card_no,
+        name=body.name,
+        phone=body.phone,
+        channel=channel,
+        store_id=await store_id_of(tx, body.store),
+        birthday=None if body.birthday is None else changes.check_birthday(tx, body.birthday),
+    )
+
+
+@console.get("")
+async def list_members(
+    request: Request,
+    q: str = "",
+    level: str | None = None,
+    state: str | None = None,
+    wanted: Page = Depends(page),
+    tx: ReadTx = staff_read("members.view"),
+) -> dict[str, Any]:
+    before = UUID(wanted.after[0]) if wanted.after else None
+    rows = await queries.search(tx, limit=wanted.limit + 1, before=before, q=q, level=level, state=state)
+    may = actor_of(request).may
+    return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may))
+
+
+@console.post("", status_code=201)
+async def create(body: MemberIn, tx: Tx = staff_tx("members.edit")) -> dict[str, Any]:
+    return {"id": await take_in(tx, body, channel="console")}
+
+
+@console.get("/export")
+async def export(
+    request: Request,
+    level: str | None = None,
+    state: str | None = None,
+    actor: Actor = staff_only("members.export"),
+) -> Response:
+    lines = queries.export(request.app.state.db, actor.tenant_id, may=actor.may, level=level, state=state)
+    headers = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@console.post("/import")
+async def import_file(
+    request: Request, file: UploadFile, dry_run: bool = False, actor: Actor = staff_only("members.import")
+) -> dict[str, Any]:
+    rows = await asyncio.to_thread(imports.read_table, await file.read())
+    db: Database = request.app.state.db
+    if dry_run:
+        async with db.read(actor.tenant_id) as read:
+            made = await imports.plan(read, rows)
+    else:
+        async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+            made = await imports.plan(tx, rows)
+            await imports.carry_out(tx, made)
+    counts = {status: made.count(status) for status in ("created", "updated", "unchanged", "refused")}
+    return {"dry_run": dry_run, **counts, "rows": [_told(row, language_of(request)) for row in made.rows]}
+
+
+def _told(row: imports.Row, language: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"row": row.number, "status": row.status}
+    if row.member_id is not None:
+        told["member_id"] = row.member_id
+    if row.error is not None:
+        error = row.error
+        told |= {
+            "code": error.code,
+            "where": error.where,
+            "text": i18n.text(error.code, language, error.params),
+        }
+    return told
+
+
+@console.get("/{member_id}")
+async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("members.view")) -> dict[str, Any]:
+    row = await service.get(tx, member_id)
+    return {
+        **queries.show(tx, row, may=actor_of(request).may),
+        "identities": [dict(one) for one in await queries.identities(tx, member_id)],
+        "balances": await balances_of(request, tx, member_id),
+    }
+
+
+@console.patch("/{member_id}", status_code=204)
+async def change(member_id: UUID, body: MemberChange, tx: Tx = staff_tx("members.edit")) -> None:
+    await changes.change(
+        tx,
+        member_id,
+        name=body.name,
+        phone=body.phone,
+        birthday=body.birthday,
+        note=body.note,
+        store_id=await store_id_of(tx, body.store),
+    )
+
+
+@console.post("/{member_id}/freeze", status_code=204)
+async def freeze(member_id: UUID, tx: Tx = staff_tx("members.edit")) -> None:
+    await changes.freeze(tx, member_id)
+
+
+@console.post("/{member_id}/unfreeze", status_code=204)
+async def unfreeze(member_id: UUID, tx: Tx = staff_tx("members.edit")) -> None:
+    await changes.unfreeze(tx, member_id)
+
+
+def _open_view(tx: Tx, row: Any) -> dict[str, Any]:
+    """A member as the open API shows it: no note, and the phone always masked."""
+    shown = queries.show(tx, row, may=frozenset())
+    shown.pop("note")
+    return shown
+
+
+@open_api.post("", status_code=201)
+async def open_create(request: Request, body: MemberIn, tx: Tx = key_tx("members.write")) -> Response:
+    async def work() -> tuple[int, Any]:
+        member_id = await take_in(tx, body, channel="open_api")
+        return 201, _open_view(tx, await service.get(tx, member_id))
+
+    return await once(tx, request, work)
+
+
+@open_api.get("")
+async def open_find(
+    card_no: str | None = None,
+    phone: str | None = None,
+    openid: str | None = None,
+    tx: ReadTx = key_read("members.read"),
+) -> dict[str, Any]:
+    """The member with this card number, phone or openid (exactly one of them), in a list of at most one."""
+    if sum(value is not None for value in (card_no, phone, openid)) != 1:
+        raise Invalid(code="member.one_reference", where="card_no")
+    found: list[service.Known] = []
+    if card_no is not None:
+        found = list((await service.by_card_no(tx, [card_no])).values())
+    elif phone is not None:
+        found = list((await service.by_phone(tx, [service.normal_phone(phone)])).values())
+    elif openid is not None:
+        found = list((await service.by_openid(tx, [openid])).values())
+    return {"items": [_open_view(tx, await service.get(tx, one.id)) for one in found[:1]]}
+
+
+@open_api.get("/{member_id}")
+async def open_get(member_id: UUID, tx: ReadTx = key_read("members.read")) -> dict[str, Any]:
+    return _open_view(tx, await service.get(tx, member_id))
+
+
+@member.post("/login")
+async def log_in(request: Request, body: LoginIn) -> dict[str, Any]:
+    wait_s = _logins_by_address.try_take(request.client.host if request.client else "?")
+    if wait_s:
+        raise TooMany(retry_after_s=int(wait_s) + 1)
+    state = request.app.state
+    opened = await sessions.log_in(state.db, state.mini, app_id=body.app_id, code=body.code)
+    return {"token": opened.token.reveal(), "joined": opened.member_id is not None}
+
+
+@member.post("/logout", status_code=204)
+async def log_out(request: Request) -> None:
+    await admitted(request, "member", "")
+    await sessions.log_out(request.app.state.db, bearer(request))
+
+
+@member.post("/phone")
+async def bind_phone(request: Request, body: CodeIn) -> dict[str, Any]:
+    """Give the phone by its button's code; joins or finds the member. Answers as `me` does."""
+    actor = await admitted(request, "member", "")
+    state = request.app.state
+    member_id = await sessions.bind_phone(state.db, state.mini, actor, code=body.code)
+    async with state.db.read(actor.tenant_id) as tx:
+        return await _me(request, tx, member_id)
+
+
+@member.get("/me")
+async def me(request: Request, tx: ReadTx = member_read()) -> dict[str, Any]:
+    actor = actor_of(request)
+    return await _me(request, tx, actor.id if actor.kind == "member" else None)
+
+
+async def _me(request: Request, tx: Tx, member_id: UUID | None) -> dict[str, Any]:
+    merchant = await tenants.merchant(tx)
+    answer: dict[str, Any] = {"merchant": merchant["short_name"], "member": None}
+    if member_id is not None:
+        row = await service.get(tx, member_id)
+        phone = service.phone_of(tx, row)
+        answer["member"] = {
+            "id": member_id,
+            "card_no": row["card_no"],
+            "name": row["name"],
+            "phone": mask_phone(phone) if phone else None,
+            "level": row["level"],
+            "state": row["state"],
+            "birthday": row["birthday"],
+            "balances": await balances_of(request, tx, member_id),
+        }
+    return answer

@@ -1,0 +1,152 @@
+"""Members' logins: by the mini program's code, then by a phone that WeChat vouches for. These are edges."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from huida.kernel.db import Database, Tx
+from huida.kernel.errors import AppError, Conflict, Invalid, NotFound, Unauthenticated
+from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.secrets import Secret, token, token_hash
+from huida.kernel.web import Actor
+from huida.modules import connections
+from huida.modules.members.change import change
+from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity
+from huida.providers.wechat.judge import Group, group_of
+from huida.providers.wechat.mini_program import MiniProgram, Session
+
+SESSION_LIFE: Final = timedelta(days=7)
+BAD_CODES: Final = frozenset({"wechat.40029", "wechat.40163", "wechat.41008", "wechat.40226"})
+
+
+class LoginUnavailable(AppError):
+    """WeChat cannot be asked now: try again."""
+
+    status = 503
+    code = "member.login_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    token: Secret
+    tenant_id: int
+    member_id: UUID | None
+
+
+async def log_in(db: Database, mini: MiniProgram, *, app_id: str, code: str) -> LoggedIn:
+    """Open a session for who `wx.login` gave this code. Raises NotFound, Invalid for a bad code, LoginUnavailable."""
+    for tenant_id, cred in await connections.merchants_with(db, app_id):
+        try:
+            who = await mini.code2session(cred, code)
+        except Refused as refused:
+            if group_of(refused.code) is Group.ACCOUNT:
+                continue  # this merchant does not know the app's secret
+            raise _refusal(refused) from refused
+        except ProviderOutcome as bad:
+            raise LoginUnavailable() from bad
+        return await _open(db, tenant_id, app_id, who)
+    raise NotFound(code="connection.not_found", where="app_id")
+
+
+async def _open(db: Database, tenant_id: int, app_id: str, who: Session) -> LoggedIn:
+    session = token("hm")
+    async with db.tx(tenant_id, actor="member:login") as tx:
+        member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid)
+        await tx.execute(
+            "DELETE FROM member_sessions WHERE token_hash IN (SELECT token_hash FROM member_sessions "
+            "WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 AND expires_at <= $4 LIMIT 100)",
+            *(tenant_id, app_id, who.openid, tx.now),
+        )
+        await tx.execute(
+            "INSERT INTO member_sessions (token_hash, tenant_id, app_id, openid, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            *(token_hash(session.reveal()), tenant_id, app_id, who.openid, tx.now + SESSION_LIFE),
+        )
+    return LoggedIn(session, tenant_id, member_id)
+
+
+def _refusal(refused: Refused) -> AppError:
+    return Invalid(code="member.bad_code", where="code") if refused.code in BAD_CODES else LoginUnavailable()
+
+
+async def member_actor(db: Database, session_token: str) -> Actor:
+    """Whose session this is: kind `member`, or `visitor` for a WeChat account that has not joined.
+
+    `name` is `app_id/openid` (see `account_of`). Raises Unauthenticated.
+    """
+    async with db.raw() as (_, sql):
+        session = await sql.fetchrow(
+            "SELECT s.tenant_id, s.app_id, s.openid FROM member_sessions s JOIN merchants m ON m.id = s.tenant_id "
+            "WHERE s.token_hash = $1 AND s.expires_at > $2 AND m.state = 'open'",
+            *(token_hash(session_token), db.clock.now()),
+        )
+    if session is None:
+        raise Unauthenticated()
+    async with db.read(session["tenant_id"]) as tx:
+        member_id = await tx.value(
+            "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3",
+            *(tx.tenant_id, session["app_id"], session["openid"]),
+        )
+    name = f"{session['app_id']}/{session['openid']}"
+    if member_id is None:
+        visitor = connections.lane_of(session["app_id"], session["openid"])
+        return Actor("visitor", visitor, session["tenant_id"], frozenset(), name)
+    return Actor("member", member_id, session["tenant_id"], frozenset({"member"}), name)
+
+
+def account_of(actor: Actor) -> tuple[str, str]:
+    """(app id, openid) of a member's or visitor's session."""
+    app_id, _, openid = actor.name.partition("/")
+    return app_id, openid
+
+
+async def log_out(db: Database, session_token: str) -> None:
+    """End this session."""
+    async with db.raw() as (_, sql):
+        await sql.execute("DELETE FROM member_sessions WHERE token_hash = $1", token_hash(session_token))
+
+
+async def bind_phone(db: Database, mini: MiniProgram, actor: Actor, *, code: str) -> UUID:
+    """Join this WeChat account with the member of its verified phone, or take a new member in (X-10).
+
+    Raises Invalid for a bad code or a foreign number, Conflict when account and phone are two different members'.
+    """
+    app_id, openid = account_of(actor)
+    async with db.read(actor.tenant_id) as read:
+        cred = await connections.credentials_of(read, app_id)
+    if cred is None:
+        raise NotFound(code="connection.not_found", where="app_id")
+    try:
+        given = await mini.phone_number(cred, code)
+    except Refused as refused:
+        raise _refusal(refused) from refused
+    except ProviderOutcome as bad:
+        raise LoginUnavailable() from bad
+    if str(given.country_code) != "86":
+        raise Invalid(code="member.bad_phone", where="phone")
+    phone = normal_phone(given.pure_phone_number)
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        return await join_by_phone(tx, app_id=app_id, openid=openid, phone=phone)
+
+
+async def join_by_phone(tx: Tx, *, app_id: str, openid: str, phone: str) -> UUID:
+    """The member of a verified phone, with this account linked; a new one when nobody has the phone yet.
+
+    An account that is a member's already gives that member the phone. Raises Conflict when the phone is another's.
+    """
+    owner: UUID | None = await tx.value(
+        "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 FOR UPDATE",
+        *(tx.tenant_id, app_id, openid),
+    )
+    known = (await by_phone(tx, [phone])).get(phone)
+    if owner is not None:
+        if known is not None and known.id != owner:
+            raise Conflict(code="member.phone_taken", where="phone")
+        await change(tx, owner, phone=phone)
+        return owner
+    if known is not None:
+        member_id = known.id
+    else:
+        member_id = await join(tx, card_no=None, name="", phone=phone, channel="mini_program")
+    await link_identity(tx, member_id, app_id=app_id, openid=openid)
+    return member_id
