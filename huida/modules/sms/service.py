@@ -1,9 +1,28 @@
 """What messaging asks of SMS: which provider and signature a merchant sends with, and the platform's locked texts."""
 
+import re
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
 
 from huida.kernel.db import Tx
+from huida.kernel.errors import Invalid, NotFound
+from huida.kernel.secrets import Secret
+from huida.modules.sms.models import PROVIDERS
+from huida.providers.sms.parts import billed_parts, full_text, length, render, variables
 from huida.providers.sms.provider import SmsCredentials
+
+PART_FEN: Final = 10
+SIGN_NAME: Final = "会达"
+ACCOUNT: Final = "sms.account"
+REPORT_KEY: Final = "sms.report_key"
+VARIABLES: Final = frozenset({"card_tail", "time", "link_code"})
+"""What a text may speak of (S1-113, S1-114): never a whole card number, never a name."""
+
+_POSITION = re.compile(r"(?<!\$)\{(\d{1,2})\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +45,188 @@ class SmsText:
     params: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A provider account as an operator enters it."""
+
+    provider: str
+    key_id: str
+    secret: Secret
+    sdk_app_id: str = ""
+    weight: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A text as the phone shows it and the carrier bills it (S1-104..S1-110)."""
+
+    text: str
+    length: int
+    parts: int
+    cost_fen: int
+
+
 async def route(tx: Tx) -> SmsRoute | None:
     """The merchant's way to send, or None when the platform has no provider."""
-    raise LookupError(tx.tenant_id)
+    row = await tx.row(
+        "SELECT a.provider, a.key_id, a.secret_sealed, a.sdk_app_id FROM sms_accounts a "
+        "WHERE a.state = 'active' ORDER BY a.weight DESC, a.provider LIMIT 1"
+    )
+    if row is None:
+        return None
+    part_fen, _ = await settings(tx)
+    return SmsRoute(row["provider"], _credentials(tx, row), (await signature(tx))[0], part_fen)
+
+
+async def credentials(tx: Tx) -> dict[str, SmsCredentials]:
+    """Credentials of the providers in use: for asking after messages and signatures."""
+    rows = await tx.fetch(
+        "SELECT provider, key_id, secret_sealed, sdk_app_id FROM sms_accounts WHERE state = 'active' ORDER BY weight DESC"
+    )
+    return {row["provider"]: _credentials(tx, row) for row in rows}
+
+
+def _credentials(tx: Tx, row: Any) -> SmsCredentials:
+    secret = tx.sealer.unseal(bytes(row["secret_sealed"]), purpose=ACCOUNT)
+    return SmsCredentials(row["key_id"], secret, row["sdk_app_id"])
+
+
+async def signature(tx: Tx) -> tuple[str, bool]:
+    """The signature that messages start with, and whether it is the merchant's own (S1-99..S1-101)."""
+    own = await tx.value("SELECT name FROM sms_signatures WHERE tenant_id = $1 AND applied", tx.tenant_id)
+    return (own, True) if own is not None else ((await settings(tx))[1], False)
+
+
+async def settings(tx: Tx) -> tuple[int, str]:
+    """Price of a part in fen (S1-24) and the platform's signature (S1-100)."""
+    row = await tx.row("SELECT part_fen, sign_name FROM sms_settings WHERE id = 1")
+    return (PART_FEN, SIGN_NAME) if row is None else (row["part_fen"], row["sign_name"])
 
 
 async def texts(tx: Tx, provider: str) -> dict[str, SmsText]:
     """The platform's texts at a provider by scenario."""
-    raise LookupError(provider, tx.tenant_id)
+    rows = await tx.fetch(
+        "SELECT scenario, template_code, content, params FROM sms_texts WHERE provider = $1 AND state = 'active' "
+        "ORDER BY scenario LIMIT 200",
+        provider,
+    )
+    return {
+        row["scenario"]: SmsText(
+            row["scenario"], row["template_code"], row["content"], msgspec.json.decode(row["params"])
+        )
+        for row in rows
+    }
+
+
+def count(content: str, values: Mapping[str, str], *, sign_name: str, part_fen: int) -> Count:
+    """What a text costs with these values: signature, brackets, values and link count (S1-104, S1-110).
+
+    Raises MissingVariable.
+    """
+    text = full_text(sign_name, render(content, values))
+    parts = billed_parts(text)
+    return Count(text, length(text), parts, parts * part_fen)
+
+
+async def save_account(tx: Tx, account: Account) -> str:
+    """Enter or change the platform's account at a provider; returns its report key, which stays. Raises Invalid."""
+    if account.provider not in PROVIDERS:
+        raise Invalid(code="sms.provider_unknown", where="provider", provider=account.provider)
+    if not account.key_id.strip() or not account.secret.reveal().strip():
+        raise Invalid(code="sms.bad_account", where="key_id")
+    if account.provider == "tencent" and not account.sdk_app_id:
+        raise Invalid(code="sms.bad_account", where="sdk_app_id")
+    if not 0 <= account.weight <= 1000:
+        raise Invalid(code="sms.bad_weight", where="weight")
+    row = await tx.row(
+        "INSERT INTO sms_accounts (provider, key_id, secret_sealed, sdk_app_id, report_key_sealed, weight, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (provider) DO UPDATE SET key_id = excluded.key_id, "
+        "secret_sealed = excluded.secret_sealed, sdk_app_id = excluded.sdk_app_id, weight = excluded.weight, "
+        "state = 'active', updated_at = excluded.updated_at RETURNING report_key_sealed",
+        *(account.provider, account.key_id.strip(), tx.sealer.seal(account.secret, purpose=ACCOUNT)),
+        account.sdk_app_id.strip(),
+        tx.sealer.seal(Secret(secrets.token_urlsafe(24)), purpose=REPORT_KEY),
+        *(account.weight, tx.now),
+    )
+    assert row is not None
+    return tx.sealer.unseal(bytes(row["report_key_sealed"]), purpose=REPORT_KEY).reveal()
+
+
+async def turn_off_account(tx: Tx, provider: str) -> None:
+    """Stop sending through a provider; its reports still come in. Raises NotFound."""
+    if not await tx.execute(
+        "UPDATE sms_accounts SET state = 'off', updated_at = $2 WHERE provider = $1", provider, tx.now
+    ):
+        raise NotFound(code="sms.account_not_found", where="provider")
+
+
+async def report_key(tx: Tx, provider: str) -> str:
+    """The unguessable part of a provider's report address. Raises NotFound."""
+    sealed = await tx.value("SELECT report_key_sealed FROM sms_accounts WHERE provider = $1", provider)
+    if sealed is None:
+        raise NotFound(code="sms.account_not_found", where="provider")
+    return tx.sealer.unseal(bytes(sealed), purpose=REPORT_KEY).reveal()
+
+
+async def save_text(tx: Tx, provider: str, text: SmsText) -> None:
+    """Enter or change a platform text. Tencent's `{1}` is kept as `${1}`. Raises Invalid when variables do not fit."""
+    if provider not in PROVIDERS:
+        raise Invalid(code="sms.provider_unknown", where="provider", provider=provider)
+    content = _POSITION.sub(r"${\1}", text.content)
+    named = variables(content)
+    if not content.strip() or not text.template_code.strip() or not text.scenario.strip():
+        raise Invalid(code="sms.bad_text", where="content")
+    if set(named) != set(text.params):
+        raise Invalid(code="sms.text_params_differ", where="params", named=", ".join(named))
+    strange = sorted(set(text.params.values()) - VARIABLES)
+    if strange:
+        raise Invalid(code="sms.variable_unknown", where="params", variable=strange[0])
+    await tx.execute(
+        "INSERT INTO sms_texts (provider, scenario, template_code, content, params, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (provider, scenario) DO UPDATE SET "
+        "template_code = excluded.template_code, content = excluded.content, params = excluded.params, "
+        "state = 'active', updated_at = excluded.updated_at",
+        *(provider, text.scenario, text.template_code.strip(), content),
+        msgspec.json.encode(text.params).decode(),
+        tx.now,
+    )
+
+
+async def drop_text(tx: Tx, provider: str, scenario: str) -> None:
+    """Take a text out of use. Raises NotFound."""
+    if not await tx.execute(
+        "UPDATE sms_texts SET state = 'off', updated_at = $3 WHERE provider = $1 AND scenario = $2 AND state = 'active'",
+        *(provider, scenario, tx.now),
+    ):
+        raise NotFound(code="sms.text_not_found", where="scenario")
+
+
+async def save_settings(tx: Tx, *, part_fen: int, sign_name: str) -> None:
+    """Set price and platform signature. Raises Invalid."""
+    if not 0 <= part_fen <= 1000:
+        raise Invalid(code="sms.bad_price", where="part_fen")
+    if not 2 <= len(sign_name.strip()) <= 12:
+        raise Invalid(code="sms.bad_sign_name", where="sign_name")
+    await tx.execute(
+        "INSERT INTO sms_settings (id, part_fen, sign_name, updated_at) VALUES (1, $1, $2, $3) "
+        "ON CONFLICT (id) DO UPDATE SET part_fen = excluded.part_fen, sign_name = excluded.sign_name, "
+        "updated_at = excluded.updated_at",
+        *(part_fen, sign_name.strip(), tx.now),
+    )
+
+
+async def seed_platform(
+    tx: Tx,
+    *,
+    accounts: Sequence[Account],
+    texts: Mapping[str, Sequence[SmsText]],
+    part_fen: int = PART_FEN,
+    sign_name: str = SIGN_NAME,
+) -> dict[str, str]:
+    """Set the platform up in one go (demo, tests): accounts, texts by provider, settings; returns the report keys."""
+    await save_settings(tx, part_fen=part_fen, sign_name=sign_name)
+    keys = {account.provider: await save_account(tx, account) for account in accounts}
+    for provider, entries in texts.items():
+        for text in entries:
+            await save_text(tx, provider, text)
+    return keys

@@ -1,0 +1,100 @@
+"""The SMS module's schedules: ask providers about signatures in review, forget old reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import time, timedelta
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.db import Tx
+from huida.kernel.http import ProviderOutcome
+from huida.kernel.jobs import Work, fan_out
+from huida.kernel.log import log
+from huida.kernel.queue import Job
+from huida.modules import tenants
+from huida.modules.sms import signatures
+from huida.modules.sms.reports import forget
+from huida.modules.sms.service import route
+from huida.providers.sms.provider import Audit, SmsAudit, SmsCredentials, SmsProvider
+
+ASK_SIGNATURE = "sms.ask_signature"
+
+work = Work("sms")
+
+
+@work.scheduled(every=timedelta(minutes=10))
+async def ask_signatures(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Ask the provider about every signature that was handed in. Twice is safe: asking changes nothing there."""
+    rows = await tx.fetch("SELECT DISTINCT merchant_id FROM sms_reviews WHERE handed_in_at IS NOT NULL LIMIT 5000")
+    await fan_out(tx, ASK_SIGNATURE, [row["merchant_id"] for row in rows])
+
+
+@work.scheduled(at=time(3, 30))
+async def forget_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Ask every merchant to forget old reports. Twice is safe: the second finds none."""
+    await fan_out(tx, "sms.forget_some", await tenants.open_merchants(tx))
+
+
+@work.job
+async def forget_some(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Forget a merchant's old reports. Twice is safe: they are gone."""
+    await forget(tx)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    provider: str
+    credentials: SmsCredentials
+    signature_id: UUID
+    name: str
+
+
+class AskSignature:
+    """An errand: the provider's word on the merchant's signature in review. Main gives it the clients.
+
+    Twice is safe: a signature that is decided does not move.
+    """
+
+    def __init__(self, providers: Mapping[str, SmsProvider]) -> None:
+        self._providers = providers
+
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> _Question | None:
+        """Which signature to ask for, if there is one and a provider to ask."""
+        way = await route(tx)
+        row = await tx.row(
+            "SELECT signature_id, name FROM sms_reviews WHERE merchant_id = $1 AND handed_in_at IS NOT NULL "
+            "ORDER BY signature_id LIMIT 1",
+            tx.tenant_id,
+        )
+        if way is None or row is None:
+            return None
+        return _Question(way.provider, way.credentials, row["signature_id"], row["name"])
+
+    async def call(self, work: _Question | None) -> tuple[UUID, SmsAudit] | None:
+        """Ask; no answer means that the next schedule asks again."""
+        if work is None or work.provider not in self._providers:
+            return None
+        try:
+            audit = await self._providers[work.provider].sign(work.credentials, work.name)
+        except ProviderOutcome as outcome:
+            log.warning("sms_signature_unanswered", provider=work.provider, outcome=type(outcome).__name__)
+            return None
+        return work.signature_id, audit
+
+    async def record(self, tx: Tx, outcome: tuple[UUID, SmsAudit] | None) -> None:
+        """Move the signature, unless an operator or the merchant has in the meantime."""
+        if outcome is None:
+            return
+        signature_id, audit = outcome
+        if not await tx.value(
+            "SELECT true FROM sms_signatures WHERE tenant_id = $1 AND id = $2 AND state = 'in_review' FOR UPDATE",
+            *(tx.tenant_id, signature_id),
+        ):
+            return
+        if audit.state is Audit.APPROVED:
+            await signatures.approve(tx, signature_id)
+        elif audit.state in (Audit.REJECTED, Audit.WITHDRAWN):
+            await signatures.reject(tx, signature_id, reason=audit.reason or audit.state.value)
+
+    async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        """Nothing to close: asking has no effect, and the next schedule asks again."""

@@ -1,0 +1,185 @@
+"""Merchants' signatures: submit, review, apply (S1-95..S1-101). While one is in review the one before stays in use."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound, move
+from huida.kernel.ids import uuid7
+from huida.modules.sms.facts import SignatureMoved
+from huida.modules.sms.models import SIGNATURE_MOVES, SOURCES
+
+NAME: Final = re.compile(r"[0-9A-Za-z\u4e00-\u9fff]{2,12}")
+FILES_AT_MOST: Final = 4
+FILE_BYTES: Final = 2 * 1024 * 1024
+KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"%PDF-", "application/pdf"))
+"""What a proof may be, told by its first bytes: never by what the sender says it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An uploaded document."""
+
+    name: str
+    content: bytes
+
+
+def sign_name(text: str) -> str:
+    """A signature's text as providers take it. Raises Invalid."""
+    name = text.strip().removeprefix("【").removesuffix("】")
+    if not NAME.fullmatch(name) or name.isdigit():
+        raise Invalid(code="sms.bad_sign_name", where="name")
+    return name
+
+
+def media_type(content: bytes) -> str | None:
+    """What the bytes are, or None for what is not taken."""
+    return next((kind for magic, kind in KINDS if content.startswith(magic)), None)
+
+
+def check_proofs(proofs: Sequence[Proof]) -> list[dict[str, Any]]:
+    """The files' descriptions. Raises Invalid without any, with too many, too large or of another kind."""
+    if not 1 <= len(proofs) <= FILES_AT_MOST:
+        raise Invalid(code="sms.bad_proof_count", where="files", most=FILES_AT_MOST)
+    described = []
+    for number, proof in enumerate(proofs):
+        kind = media_type(proof.content)
+        if kind is None or len(proof.content) > FILE_BYTES:
+            raise Invalid(code="sms.bad_proof", where=f"files/{number}", most_mb=FILE_BYTES // 1024 // 1024)
+        described.append({"name": proof.name[:100], "media_type": kind, "size": len(proof.content)})
+    return described
+
+
+async def submit(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> UUID:
+    """Hand a signature in for review (S1-97). Raises Invalid, Conflict while another one is in review."""
+    clean = sign_name(name)
+    if source not in SOURCES:
+        raise Invalid(code="sms.bad_source", where="source")
+    files = check_proofs(proofs)
+    signature_id = uuid7()
+    took = await tx.execute(
+        "INSERT INTO sms_signatures (tenant_id, id, name, source, files, state, submitted_at, submitted_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        *(tx.tenant_id, signature_id, clean, source, msgspec.json.encode(files).decode()),
+        *(move("none", "in_review", SIGNATURE_MOVES), tx.now, tx.actor),
+    )
+    if not took:
+        raise Conflict(code="sms.signature_in_review", where="name")
+    await tx.execute(
+        "INSERT INTO sms_signature_files (tenant_id, signature_id, number, content) "
+        "SELECT $1, $2, f.number, f.content FROM unnest($3::smallint[], $4::bytea[]) AS f(number, content)",
+        *(tx.tenant_id, signature_id, list(range(len(proofs))), [proof.content for proof in proofs]),
+    )
+    await tx.execute(
+        "INSERT INTO sms_reviews (merchant_id, signature_id, name, submitted_at) VALUES ($1, $2, $3, $4)",
+        *(tx.tenant_id, signature_id, clean, tx.now),
+    )
+    tx.emit(SignatureMoved(name=clean, before="none", after="in_review"))
+    return signature_id
+
+
+async def hand_in(tx: Tx, signature_id: UUID) -> None:
+    """An operator gave the name and its papers to the provider; from now on the provider's word is asked for.
+
+    Raises NotFound when it is not in review.
+    """
+    if not await tx.execute(
+        "UPDATE sms_reviews SET handed_in_at = coalesce(handed_in_at, $3) WHERE merchant_id = $1 AND signature_id = $2",
+        *(tx.tenant_id, signature_id, tx.now),
+    ):
+        raise NotFound(code="sms.signature_not_found", where="signature_id")
+
+
+async def approve(tx: Tx, signature_id: UUID) -> None:
+    """The provider has taken it: messages start with it from now on (S1-99). Raises NotFound, WrongState."""
+    await _decide(tx, signature_id, "approved")
+    await apply(tx, signature_id)
+
+
+async def reject(tx: Tx, signature_id: UUID, *, reason: str) -> None:
+    """It was refused, for a reason the merchant sees; what was in use stays. Raises NotFound, WrongState."""
+    if not reason.strip():
+        raise Invalid(code="sms.reason_missing", where="reason")
+    await _decide(tx, signature_id, "rejected", reason.strip()[:200])
+
+
+async def withdraw(tx: Tx, signature_id: UUID) -> None:
+    """The merchant takes it back, in review or approved; if it was in use, the platform's stands in.
+
+    Raises NotFound, WrongState.
+    """
+    await _decide(tx, signature_id, "withdrawn")
+
+
+async def _decide(tx: Tx, signature_id: UUID, target: str, reason: str = "") -> None:
+    row = await _locked(tx, signature_id)
+    await tx.execute(
+        "UPDATE sms_signatures SET state = $3, reason = $4, decided_at = $5, applied = false "
+        "WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, signature_id, move(row["state"], target, SIGNATURE_MOVES), reason, tx.now),
+    )
+    await tx.execute("DELETE FROM sms_reviews WHERE merchant_id = $1 AND signature_id = $2", tx.tenant_id, signature_id)
+    tx.emit(SignatureMoved(name=row["name"], before=row["state"], after=target, reason=reason))
+
+
+async def apply(tx: Tx, signature_id: UUID) -> None:
+    """Let messages start with this approved signature instead of the one before. Raises NotFound, Conflict."""
+    row = await _locked(tx, signature_id)
+    if row["state"] != "approved":
+        raise Conflict(code="sms.signature_not_approved", where="signature_id", state=row["state"])
+    await use_platform_signature(tx)
+    await tx.execute(
+        "UPDATE sms_signatures SET applied = true WHERE tenant_id = $1 AND id = $2", tx.tenant_id, signature_id
+    )
+
+
+async def use_platform_signature(tx: Tx) -> None:
+    """Let messages start with the platform's signature again (S1-100)."""
+    await tx.execute("UPDATE sms_signatures SET applied = false WHERE tenant_id = $1 AND applied", tx.tenant_id)
+
+
+async def _locked(tx: Tx, signature_id: UUID) -> Any:
+    """The signature's row; all of the merchant's are locked in one order, since applying one touches another."""
+    rows = await tx.fetch(
+        "SELECT id, name, state FROM sms_signatures WHERE tenant_id = $1 AND (id = $2 OR applied) ORDER BY id FOR UPDATE",
+        *(tx.tenant_id, signature_id),
+    )
+    for row in rows:
+        if row["id"] == signature_id:
+            return row
+    raise NotFound(code="sms.signature_not_found", where="signature_id")
+
+
+async def list_signatures(tx: Tx) -> list[Any]:
+    """The merchant's signatures, newest first."""
+    return await tx.fetch(
+        "SELECT id, name, source, files, state, reason, applied, submitted_at, decided_at FROM sms_signatures "
+        "WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100",
+        tx.tenant_id,
+    )
+
+
+async def proof(tx: Tx, signature_id: UUID, number: int) -> tuple[str, bytes]:
+    """An uploaded document with its media type. Raises NotFound."""
+    content = await tx.value(
+        "SELECT content FROM sms_signature_files WHERE tenant_id = $1 AND signature_id = $2 AND number = $3",
+        *(tx.tenant_id, signature_id, number),
+    )
+    if content is None:
+        raise NotFound(code="sms.proof_not_found", where="number")
+    return media_type(bytes(content)) or "application/octet-stream", bytes(content)
+
+
+async def reviews(tx: Tx, *, limit: int, after: UUID | None) -> list[Any]:
+    """The operators' queue over all merchants, oldest first."""
+    return await tx.fetch(
+        "SELECT r.merchant_id, r.signature_id, r.name, r.submitted_at, r.handed_in_at, m.name AS merchant "
+        "FROM sms_reviews r JOIN merchants m ON m.id = r.merchant_id "
+        "WHERE $1::uuid IS NULL OR r.signature_id > $1 ORDER BY r.signature_id LIMIT $2",
+        *(after, limit),
+    )
