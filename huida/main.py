@@ -19,7 +19,7 @@ from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
-from huida.modules import connections, coupons, members, orders, sms, tenants
+from huida.modules import connections, coupons, ledger, members, orders, sms, tenants
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
@@ -141,6 +141,8 @@ def build_api(system: System) -> ASGIApp:
     app.state.oa = system.oa
     app.state.sms_providers = system.sms_providers
     app.state.settings = system.settings
+    app.state.public_url = system.settings.public_url
+    app.state.balances_of = ledger.balances
     app.state.member_url = system.settings.member_centre
     install_errors(app)
     for router in routers():

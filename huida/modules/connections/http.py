@@ -49,7 +49,6 @@ def secret(value: str | None) -> Secret | None:
 
 def show(request: Request, app: AppRef) -> dict[str, Any]:
     """An app as screens see it: without secrets, with the address for WeChat's console and the checks in words."""
-    public = getattr(request.app.state, "public_url", None) or str(request.base_url).rstrip("/")
     return {
         "app_id": app.app_id,
         "kind": app.kind,
@@ -58,7 +57,7 @@ def show(request: Request, app: AppRef) -> dict[str, Any]:
         "state": app.state,
         "subscribe_open": app.subscribe_open,
         "callback_mode": app.callback_mode,
-        "callback_url": f"{public}/callbacks/wechat/{app.route_key}",
+        "callback_url": f"{request.app.state.public_url}/callbacks/wechat/{app.route_key}",
         "callback_seen_at": app.callback_seen_at,
         "checks": in_words(request, app.checks),
         "checked_at": app.checked_at,

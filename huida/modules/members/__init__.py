@@ -5,11 +5,11 @@ to one member; union id and verified phone join a person's accounts (X-10). Phon
 Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImported.
 """
 
-from huida.modules.members.change import change, freeze, unfreeze
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.models import Identity, Member, MemberSession
+from huida.modules.members.profile import change, freeze, unfreeze
+from huida.modules.members.reactions import work
 from huida.modules.members.recipients import is_mobile, recipients
-from huida.modules.members.reactions import work_with
 from huida.modules.members.service import (
     Known,
     by_card_no,
@@ -52,5 +52,5 @@ __all__ = [
     "see_identity",
     "set_level",
     "unfreeze",
-    "work_with",
+    "work",
 ]

@@ -33,8 +33,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import tenants
-from huida.modules.members import change as changes
-from huida.modules.members import imports, queries, service, sessions
+from huida.modules.members import imports, profile, queries, service, sessions
 
 console = APIRouter(prefix="/api/console/members", tags=["console"])
 open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
@@ -98,7 +97,7 @@ async def take_in(tx: Tx, body: MemberIn, *, channel: str) -> UUID:
         phone=body.phone,
         channel=channel,
         store_id=await store_id_of(tx, body.store),
-        birthday=None if body.birthday is None else changes.check_birthday(tx, body.birthday),
+        birthday=None if body.birthday is None else profile.check_birthday(tx, body.birthday),
     )
 
 
@@ -177,7 +176,7 @@ async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("mem
 
 @console.patch("/{member_id}", status_code=204)
 async def change(member_id: UUID, body: MemberChange, tx: Tx = staff_tx("members.edit")) -> None:
-    await changes.change(
+    await profile.change(
         tx,
         member_id,
         name=body.name,
@@ -190,12 +189,12 @@ async def change(member_id: UUID, body: MemberChange, tx: Tx = staff_tx("members
 
 @console.post("/{member_id}/freeze", status_code=204)
 async def freeze(member_id: UUID, tx: Tx = staff_tx("members.edit")) -> None:
-    await changes.freeze(tx, member_id)
+    await profile.freeze(tx, member_id)
 
 
 @console.post("/{member_id}/unfreeze", status_code=204)
 async def unfreeze(member_id: UUID, tx: Tx = staff_tx("members.edit")) -> None:
-    await changes.unfreeze(tx, member_id)
+    await profile.unfreeze(tx, member_id)
 
 
 def _open_view(tx: Tx, row: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from openpyxl import load_workbook
 from huida.kernel.db import Tx, columns
 from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.ids import uuid7
-from huida.modules.members.change import check_birthday, phone_columns
 from huida.modules.members.facts import MemberChanged, MemberJoined, MembersImported
+from huida.modules.members.profile import check_birthday, phone_columns
 from huida.modules.members.service import CARD_NO, PURPOSE, next_card_no, normal_phone
 
 MOST_ROWS: Final = 20_000

@@ -96,13 +96,13 @@ class LearnUnionid:
             ask_unionid(tx, job.payload["app_id"], job.payload["openid"], tries=job.payload["tries"] + 1)
 
 
-def work_with(oa: OfficialAccount) -> Work:
+def work(oa: OfficialAccount) -> Work:
     """The members' reactions and errands, with the client that the errand needs."""
-    work = Work("members")
-    work.reacts_to(connections.FollowChanged)(note_follow)
+    own = Work("members")
+    own.reacts_to(connections.FollowChanged)(note_follow)
     errand: Errand = LearnUnionid(oa)
-    work.errands[LEARN] = errand
-    return work
+    own.errands[LEARN] = errand
+    return own
 
 
-__all__ = ["LearnUnionid", "ask_unionid", "note_follow", "work_with"]
+__all__ = ["LearnUnionid", "ask_unionid", "note_follow", "work"]

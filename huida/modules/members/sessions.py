@@ -11,7 +11,7 @@ from huida.kernel.http import ProviderOutcome, Refused
 from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
 from huida.modules import connections
-from huida.modules.members.change import change
+from huida.modules.members.profile import change
 from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram, Session

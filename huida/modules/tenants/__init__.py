@@ -6,7 +6,8 @@ Facts: StaffLoggedIn, StaffLocked, StaffChanged, KeyCreated, KeyRevoked, StoreCh
 EntitlementChanged.
 """
 
-from huida.modules.tenants.doors import COOKIE, Doors
+from huida.modules.tenants.directory import open_merchants, short_name
+from huida.modules.tenants.doors import COOKIE, Doors, operator_of, operator_read, operator_tx
 from huida.modules.tenants.facts import (
     EntitlementChanged,
     KeyCreated,
@@ -19,7 +20,6 @@ from huida.modules.tenants.facts import (
     StoreChanged,
 )
 from huida.modules.tenants.keys import create_key, key_actor, revoke_key
-from huida.modules.tenants.directory import open_merchants, short_name
 from huida.modules.tenants.models import (
     PLATFORM,
     ROLES,
@@ -85,9 +85,12 @@ __all__ = [
     "log_in",
     "merchant",
     "open_merchant",
+    "open_merchants",
+    "operator_of",
+    "operator_read",
+    "operator_tx",
     "revoke_key",
     "session_actor",
-    "open_merchants",
     "short_name",
     "stores_by_code",
     "withdraw",
