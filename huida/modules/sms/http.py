@@ -1,0 +1,295 @@
+"""Doors of SMS: the merchant's signature and texts, the platform's accounts and reviews, the providers' reports."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from huida.kernel import i18n
+from huida.kernel.db import Database, ReadTx, Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from huida.kernel.secrets import Secret
+from huida.kernel.web import Page, language_of, page, paged, staff_read, staff_tx
+from huida.modules import tenants
+from huida.modules.sms import queries, reports, service, signatures
+from huida.modules.sms.models import PROVIDERS
+from huida.modules.sms.service import Account, SmsText
+from huida.providers.sms import aliyun, tencent
+from huida.providers.sms.parts import MissingVariable
+
+console = APIRouter(prefix="/api/console/sms", tags=["console"])
+operator = APIRouter(prefix="/api/operator/sms", tags=["operator"])
+callbacks = APIRouter(prefix="/callbacks/sms", tags=["callbacks"])
+
+ANSWERS: Final = {"aliyun": aliyun.REPORT_ANSWER, "tencent": tencent.REPORT_ANSWER}
+SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq2M7xYp"}
+"""What the count is shown with before there is a real message: as long as real values are."""
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class CountIn(Body):
+    scenario: str = Field(max_length=60)
+    values: dict[str, str] = Field(default_factory=dict, max_length=20)
+    sign_name: str | None = Field(None, max_length=20)
+
+
+class AccountIn(Body):
+    key_id: str = Field(min_length=1, max_length=100)
+    secret: str = Field(min_length=1, max_length=200)
+    sdk_app_id: str = Field("", max_length=40)
+    weight: int = 100
+
+
+class TextIn(Body):
+    template_code: str = Field(min_length=1, max_length=40)
+    content: str = Field(min_length=1, max_length=500)
+    params: dict[str, str] = Field(max_length=20)
+
+
+class SettingsIn(Body):
+    part_fen: int
+    sign_name: str = Field(max_length=20)
+
+
+class Refusal(Body):
+    reason: str = Field(min_length=1, max_length=200)
+
+
+def platform_tx() -> Any:
+    """A write transaction of the platform itself, for its operators."""
+
+    async def dependency(request: Request) -> AsyncIterator[Tx]:
+        actor = await tenants.operator_of(request)
+        db: Database = request.app.state.db
+        async with db.tx(tenants.PLATFORM, actor=f"operator:{actor.id}") as tx:
+            yield tx
+
+    return Depends(dependency, scope="function")
+
+
+def show_signature(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "name": row["name"],
+        "source": row["source"],
+        "files": msgspec.json.decode(row["files"]),
+        "state": row["state"],
+        "reason": row["reason"],
+        "applied": row["applied"],
+        "submitted_at": row["submitted_at"],
+        "decided_at": row["decided_at"],
+    }
+
+
+def show_text(text: SmsText, *, sign_name: str, part_fen: int, language: str) -> dict[str, Any]:
+    """A text as the merchant sees it: read-only, with its parameters in words (S1-112, S1-113)."""
+    values = {name: SAMPLES[variable] for name, variable in text.params.items()}
+    sample = service.count(text.content, values, sign_name=sign_name, part_fen=part_fen)
+    return {
+        "scenario": text.scenario,
+        "content": text.content,
+        "params": [
+            {"name": name, "variable": variable, "label": i18n.text(f"sms.variable_{variable}", language)}
+            for name, variable in text.params.items()
+        ],
+        "sample": show_count(sample),
+    }
+
+
+def show_count(count: service.Count) -> dict[str, Any]:
+    return {"text": count.text, "length": count.length, "parts": count.parts, "cost_fen": count.cost_fen}
+
+
+@console.get("")
+async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> dict[str, Any]:
+    """Signature in use, price, texts and signatures: what the SMS page of the console shows."""
+    way = await service.route(tx)
+    part_fen, platform_name = await service.settings(tx)
+    name, own = await service.signature(tx)
+    texts = await service.texts(tx, way.provider) if way else {}
+    language = language_of(request)
+    return {
+        "ready": way is not None,
+        "sign_name": name,
+        "sign_is_own": own,
+        "platform_sign_name": platform_name,
+        "part_fen": part_fen,
+        "texts": [show_text(text, sign_name=name, part_fen=part_fen, language=language) for text in texts.values()],
+        "signatures": [show_signature(row) for row in await signatures.list_signatures(tx)],
+    }
+
+
+@console.post("/count")
+async def count(body: CountIn, tx: ReadTx = staff_read("messaging.view")) -> dict[str, Any]:
+    """How a scenario's text would be billed with these values and this signature; samples fill what is missing."""
+    way = await service.route(tx)
+    if way is None:
+        raise Conflict(code="sms.not_set_up")
+    text = (await service.texts(tx, way.provider)).get(body.scenario)
+    if text is None:
+        raise NotFound(code="sms.text_not_found", where="scenario")
+    values = {name: body.values.get(name, SAMPLES[variable]) for name, variable in text.params.items()}
+    sign_name = way.sign_name if body.sign_name is None else signatures.sign_name(body.sign_name)
+    try:
+        return show_count(service.count(text.content, values, sign_name=sign_name, part_fen=way.part_fen))
+    except MissingVariable as missing:
+        raise Invalid(code="sms.text_params_differ", where="values", named=missing.name) from missing
+
+
+@console.post("/signatures", status_code=201)
+async def submit(
+    tx: Tx = staff_tx("messaging.write"),
+    name: str = Form(max_length=20),
+    source: str = Form(max_length=20),
+    files: list[UploadFile] = File(),
+) -> dict[str, Any]:
+    """Hand a signature in with its papers (S1-95..S1-97)."""
+    return {"id": str(await signatures.submit(tx, name=name, source=source, proofs=await read_proofs(files)))}
+
+
+async def read_proofs(files: Sequence[UploadFile]) -> list[signatures.Proof]:
+    """The uploads, each read to at most one byte more than is taken."""
+    if len(files) > signatures.FILES_AT_MOST:
+        raise Invalid(code="sms.bad_proof_count", where="files", most=signatures.FILES_AT_MOST)
+    return [signatures.Proof(file.filename or "", await file.read(signatures.FILE_BYTES + 1)) for file in files]
+
+
+@console.post("/signatures/{signature_id}/apply", status_code=204)
+async def apply(signature_id: UUID, tx: Tx = staff_tx("messaging.write")) -> None:
+    await signatures.apply(tx, signature_id)
+
+
+@console.post("/signatures/{signature_id}/withdraw", status_code=204)
+async def withdraw(signature_id: UUID, tx: Tx = staff_tx("messaging.write")) -> None:
+    await signatures.withdraw(tx, signature_id)
+
+
+@console.post("/signatures/use-platform", status_code=204)
+async def use_platform(tx: Tx = staff_tx("messaging.write")) -> None:
+    await signatures.use_platform_signature(tx)
+
+
+@console.get("/signatures/{signature_id}/files/{number}")
+async def own_proof(signature_id: UUID, number: int, tx: ReadTx = staff_read("messaging.write")) -> Response:
+    return attachment(*await signatures.proof(tx, signature_id, number))
+
+
+def attachment(media_type: str, content: bytes) -> Response:
+    """A document that browsers save and never run."""
+    name = quote(f"proof.{media_type.rsplit('/', 1)[-1]}")
+    headers = {"Content-Disposition": f"attachment; filename={name}", "Content-Security-Policy": "sandbox"}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+@operator.get("")
+async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> dict[str, Any]:
+    """Accounts (without secrets, with their report addresses), texts and settings."""
+    part_fen, sign_name = await service.settings(tx)
+    public = request.app.state.public_url
+    return {
+        "part_fen": part_fen,
+        "sign_name": sign_name,
+        "accounts": [
+            account | {"report_url": f"{public}/callbacks/sms/{account['provider']}/{key}"}
+            for account, key in await queries.accounts(tx)
+        ],
+        "texts": await queries.texts(tx),
+    }
+
+
+@operator.put("/settings", status_code=204)
+async def save_settings(body: SettingsIn, tx: Tx = platform_tx()) -> None:
+    await service.save_settings(tx, part_fen=body.part_fen, sign_name=body.sign_name)
+
+
+@operator.put("/accounts/{provider}", status_code=204)
+async def save_account(provider: str, body: AccountIn, tx: Tx = platform_tx()) -> None:
+    await service.save_account(tx, Account(provider, body.key_id, Secret(body.secret), body.sdk_app_id, body.weight))
+
+
+@operator.delete("/accounts/{provider}", status_code=204)
+async def turn_off_account(provider: str, tx: Tx = platform_tx()) -> None:
+    await service.turn_off_account(tx, provider)
+
+
+@operator.put("/texts/{provider}/{scenario}", status_code=204)
+async def save_text(provider: str, scenario: str, body: TextIn, tx: Tx = platform_tx()) -> None:
+    await service.save_text(tx, provider, SmsText(scenario, body.template_code, body.content, body.params))
+
+
+@operator.delete("/texts/{provider}/{scenario}", status_code=204)
+async def drop_text(provider: str, scenario: str, tx: Tx = platform_tx()) -> None:
+    await service.drop_text(tx, provider, scenario)
+
+
+@operator.get("/reviews")
+async def reviews(wanted: Page = Depends(page), tx: ReadTx = tenants.operator_read()) -> dict[str, Any]:
+    """Signatures in review over all merchants, oldest first."""
+    after = UUID(wanted.after[0]) if wanted.after else None
+    rows = await signatures.reviews(tx, limit=wanted.limit + 1, after=after)
+    return paged(rows, wanted, lambda row: [str(row["signature_id"])], show_review)
+
+
+def show_review(row: Any) -> dict[str, Any]:
+    return {
+        "merchant_id": row["merchant_id"],
+        "merchant": row["merchant"],
+        "signature_id": str(row["signature_id"]),
+        "name": row["name"],
+        "submitted_at": row["submitted_at"],
+        "handed_in_at": row["handed_in_at"],
+    }
+
+
+REVIEW = "/reviews/{merchant_id}/{signature_id}"
+
+
+@operator.get(REVIEW)
+async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> dict[str, Any]:
+    rows = [row for row in await signatures.list_signatures(tx) if row["id"] == signature_id]
+    if not rows:
+        raise NotFound(code="sms.signature_not_found", where="signature_id")
+    return show_signature(rows[0])
+
+
+@operator.get(f"{REVIEW}/files/{{number}}")
+async def proof(signature_id: UUID, number: int, tx: Tx = tenants.operator_tx()) -> Response:
+    return attachment(*await signatures.proof(tx, signature_id, number))
+
+
+@operator.post(f"{REVIEW}/hand-in", status_code=204)
+async def hand_in(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> None:
+    await signatures.hand_in(tx, signature_id)
+
+
+@operator.post(f"{REVIEW}/approve", status_code=204)
+async def approve(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> None:
+    await signatures.approve(tx, signature_id)
+
+
+@operator.post(f"{REVIEW}/reject", status_code=204)
+async def reject(signature_id: UUID, body: Refusal, tx: Tx = tenants.operator_tx()) -> None:
+    await signatures.reject(tx, signature_id, reason=body.reason)
+
+
+@callbacks.post("/{provider}/{report_key}")
+async def report(request: Request, provider: str, report_key: str) -> Response:
+    """A provider's delivery reports; answered with exactly the body that the provider waits for."""
+    if provider not in PROVIDERS:
+        raise NotFound()
+    providers: Mapping[str, Any] = request.app.state.sms_providers
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > reports.LARGEST_PUSH:
+            raise TooLarge(limit_mb=reports.LARGEST_PUSH // 1024 // 1024)
+    await reports.take_push(request.app.state.db, providers, provider=provider, key=report_key, body=bytes(body))
+    return Response(ANSWERS[provider], media_type="application/json")
