@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import structlog
 from fastapi import Depends, FastAPI, Request
@@ -181,6 +182,16 @@ class Page:
     limit: int
     after: tuple[Any, ...] | None
 
+    @property
+    def before(self) -> UUID | None:
+        """The id to go on below, for lists with the newest first. Raises Invalid for a cursor that was made up."""
+        if self.after is None:
+            return None
+        try:
+            return UUID(str(self.after[0]))
+        except (ValueError, IndexError) as wrong:
+            raise Invalid(code="request.bad_cursor", where="cursor") from wrong
+
 
 def page(limit: int = 20, cursor: str | None = None) -> Page:
     """Query parameters `limit` (1–100) and `cursor` (opaque, from the page before)."""
@@ -247,6 +258,11 @@ def install_errors(app: FastAPI) -> None:
         known = AppError(code=codes.get(error.status_code, "request.invalid"))
         known.status = error.status_code
         return answer(request, known)
+
+    @app.exception_handler(asyncpg.CharacterNotInRepertoireError)
+    async def _(request: Request, error: asyncpg.CharacterNotInRepertoireError) -> Response:
+        # The one character that JSON and URLs can carry and PostgreSQL cannot keep: NUL.
+        return answer(request, Invalid())
 
     @app.exception_handler(ProviderOutcome)
     async def _(request: Request, error: ProviderOutcome) -> Response:

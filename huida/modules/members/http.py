@@ -110,8 +110,7 @@ async def list_members(
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("members.view"),
 ) -> dict[str, Any]:
-    before = UUID(wanted.after[0]) if wanted.after else None
-    rows = await queries.search(tx, limit=wanted.limit + 1, before=before, q=q, level=level, state=state)
+    rows = await queries.search(tx, limit=wanted.limit + 1, before=wanted.before, q=q, level=level, state=state)
     may = actor_of(request).may
     return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may))
 

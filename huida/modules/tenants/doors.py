@@ -1,9 +1,9 @@
 """The doorkeeper: staff by session cookie, callers by API key, members through a function that `main` passes in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Forbidden, NotFound, Unauthenticated
@@ -15,6 +15,7 @@ from huida.modules.tenants.sessions import session_actor
 COOKIE: Final = "huida_session"
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+MerchantId = Annotated[int, Path(ge=1, lt=2**63)]
 MemberActor = Callable[[Database, str], Awaitable[Actor]]
 
 
@@ -54,7 +55,7 @@ async def operator_of(request: Request) -> Actor:
 def operator_tx() -> Any:
     """A write transaction in the merchant that the path names, stamped with the operator. Raises NotFound."""
 
-    async def dependency(request: Request, merchant_id: int) -> AsyncIterator[Tx]:
+    async def dependency(request: Request, merchant_id: MerchantId) -> AsyncIterator[Tx]:
         actor = await operator_of(request)
         db: Database = request.app.state.db
         async with db.tx(merchant_id, actor=f"operator:{actor.id}") as tx:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import TooMany
+from huida.kernel.errors import Invalid, TooMany
 from huida.kernel.rates import Buckets
 from huida.kernel.web import Actor, Page, actor_of, page, paged, staff_only, staff_read, staff_tx
 from huida.modules.tenants import keys, passwords, queries, service, sessions, staff
@@ -296,7 +296,7 @@ async def audit(
     rows = await queries.audit(
         tx,
         limit=wanted.limit + 1,
-        before=UUID(wanted.after[0]) if wanted.after else None,
+        before=wanted.before,
         kind=kind,
         actor=actor,
         subject_id=subject_id,
@@ -313,6 +313,14 @@ async def merchants(wanted: Page = Depends(page), tx: ReadTx = operator_read()) 
         tx, limit=wanted.limit + 1, after=int(wanted.after[0]) if wanted.after else None
     )
     return paged(rows, wanted, lambda row: [row["id"]], dict)
+
+
+def _merchant_after(wanted: Page) -> int | None:
+    if wanted.after is None:
+        return None
+    if len(wanted.after) != 1 or type(wanted.after[0]) is not int or not 0 <= wanted.after[0] < 2**63:
+        raise Invalid(code="request.bad_cursor", where="cursor")
+    return wanted.after[0]
 
 
 @operator.post("/merchants", status_code=201)
