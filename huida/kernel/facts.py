@@ -16,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from huida.kernel.arrays import texts, uuids
 from huida.kernel.ids import uuid7
 
 SHARDS = 64
@@ -103,7 +104,7 @@ def shard_of(tenant_id: int, lane: UUID) -> int:
 INSERT_FACTS = """
 INSERT INTO facts (tenant_id, id, kind, subject_id, actor, at, payload)
 SELECT $1, f.id, f.kind, f.subject_id, $2, $3, f.payload
-FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::jsonb[]) AS f(id, kind, subject_id, payload)
+FROM unnest(($4::text)::uuid[], ($5::text)::text[], ($6::text)::uuid[], ($7::text)::jsonb[]) AS f(id, kind, subject_id, payload)
 """
 INSERT_JOBS = """
 WITH added AS (
@@ -137,10 +138,10 @@ async def write(
             tenant_id,
             actor,
             now,
-            [f.id for f in facts],
-            [f.fact.kind for f in facts],
-            [f.fact.subject_id for f in facts],
-            [_encode(f.fact).decode() for f in facts],
+            uuids([f.id for f in facts]),
+            texts([f.fact.kind for f in facts]),
+            uuids([f.fact.subject_id for f in facts]),
+            texts([_encode(f.fact).decode() for f in facts]),
         )
         for pending in facts:
             subscribers = subscriptions.by_fact.get(pending.fact.kind)

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from huida.kernel import queue
+from huida.kernel.arrays import uuids
 from huida.kernel.db import AWAY, Database, Tx
 from huida.kernel.facts import DOORBELL, Recorded
 from huida.kernel.ids import uuid7
@@ -275,7 +276,9 @@ class Worker:
 async def load_facts(tx: Tx, ids: list[UUID]) -> list[Recorded[Any]]:
     """Facts by id, in the order of their ids (which is the order of their making)."""
     rows = await tx.fetch(
-        "SELECT id, kind, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, ids
+        "SELECT id, kind, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = ANY(($2::text)::uuid[])",
+        tx.tenant_id,
+        uuids(ids),
     )
     decoders = tx.db.subscriptions.decoders
     rows.sort(key=lambda row: row["id"])

@@ -24,8 +24,127 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_api_keys'))
     )
     op.create_index('ix_api_keys_tenant', 'api_keys', ['tenant_id', 'id'], unique=False)
-    op.create_table('entitlements',
+    op.create_table('apps',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('app_id', sa.Text(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('original_id', sa.Text(), server_default='', nullable=False),
+    sa.Column('secret_sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('token_sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('aes_key_sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('callback_mode', sa.Text(), server_default='safe', nullable=False),
+    sa.Column('callback_seen_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('route_key', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), server_default='connected', nullable=False),
+    sa.Column('subscribe_open', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('checks', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('checked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('connected_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'app_id', name=op.f('pk_apps'))
+    )
+    op.create_index('uq_apps_connected_kind', 'apps', ['tenant_id', 'kind'], unique=True, postgresql_where=sa.text("state = 'connected'"))
+    op.create_table('callback_inbox',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.LargeBinary(), nullable=False),
+    sa.Column('app_id', sa.Text(), nullable=False),
+    sa.Column('query', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_callback_inbox'))
+    )
+    op.create_index('ix_callback_inbox_received', 'callback_inbox', ['tenant_id', 'received_at'], unique=False)
+    op.create_table('callback_routes',
+    sa.Column('route_key', sa.Text(), nullable=False),
     sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('app_id', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('route_key', name=op.f('pk_callback_routes'))
+    )
+    op.create_index('ix_callback_routes_app', 'callback_routes', ['app_id'], unique=False)
+    op.create_table('coupon_holders',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('template_id', sa.Uuid(), nullable=False),
+    sa.Column('member_id', sa.Uuid(), nullable=False),
+    sa.Column('issued', sa.Integer(), nullable=False),
+    sa.CheckConstraint('issued >= 0', name=op.f('ck_coupon_holders_issued')),
+    sa.PrimaryKeyConstraint('tenant_id', 'template_id', 'member_id', name=op.f('pk_coupon_holders'))
+    )
+    op.create_table('coupon_reminders',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('coupon_id', sa.Uuid(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("why IN ('after_claim', 'before_expiry')", name=op.f('ck_coupon_reminders_why')),
+    sa.PrimaryKeyConstraint('tenant_id', 'coupon_id', 'why', name=op.f('pk_coupon_reminders'))
+    )
+    op.create_table('coupon_settings',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('remind_after_days', sa.SmallInteger(), server_default='0', nullable=False),
+    sa.Column('remind_before_days', sa.SmallInteger(), server_default='3', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('remind_after_days BETWEEN 0 AND 365', name=op.f('ck_coupon_settings_after')),
+    sa.CheckConstraint('remind_before_days BETWEEN 0 AND 365', name=op.f('ck_coupon_settings_before')),
+    sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_coupon_settings'))
+    )
+    op.create_table('coupon_templates',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('note', sa.Text(), server_default='', nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('threshold_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('discount_bp', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('total', sa.Integer(), nullable=False),
+    sa.Column('issued', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('per_member', sa.Integer(), server_default='1', nullable=False),
+    sa.Column('valid_from', sa.Date(), nullable=True),
+    sa.Column('valid_to', sa.Date(), nullable=True),
+    sa.Column('valid_days', sa.SmallInteger(), nullable=True),
+    sa.Column('claimable', sa.Boolean(), server_default='true', nullable=False),
+    sa.Column('state', sa.Text(), server_default='draft', nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("kind IN ('cash', 'discount', 'gift')", name=op.f('ck_coupon_templates_kind')),
+    sa.CheckConstraint("state IN ('draft', 'on', 'off')", name=op.f('ck_coupon_templates_state')),
+    sa.CheckConstraint('(valid_days IS NULL) <> (valid_to IS NULL) AND (valid_from IS NULL) = (valid_to IS NULL)', name=op.f('ck_coupon_templates_validity')),
+    sa.CheckConstraint('issued >= 0 AND issued <= total', name=op.f('ck_coupon_templates_stock')),
+    sa.CheckConstraint('per_member >= 1', name=op.f('ck_coupon_templates_per_member')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_coupon_templates')),
+    postgresql_with={'fillfactor': '70'}
+    )
+    op.create_index('ix_coupon_templates_state', 'coupon_templates', ['tenant_id', 'state', 'id'], unique=False)
+    op.create_table('coupons',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('template_id', sa.Uuid(), nullable=False),
+    sa.Column('member_id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('source_key', sa.Text(), nullable=False),
+    sa.Column('issued_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('valid_until', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('store_code', sa.Text(), server_default='', nullable=False),
+    sa.Column('order_ref', sa.Text(), server_default='', nullable=False),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reason', sa.Text(), server_default='', nullable=False),
+    sa.CheckConstraint("(state = 'used') = (used_at IS NOT NULL)", name=op.f('ck_coupons_used_at')),
+    sa.CheckConstraint("state IN ('issued', 'used', 'expired', 'void', 'returned')", name=op.f('ck_coupons_state')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_coupons'))
+    )
+    op.create_index('ix_coupons_member', 'coupons', ['tenant_id', 'member_id', 'id'], unique=False)
+    op.create_index('ix_coupons_open_since', 'coupons', ['tenant_id', 'issued_at'], unique=False, postgresql_where=sa.text("state = 'issued'"))
+    op.create_index('ix_coupons_open_until', 'coupons', ['tenant_id', 'valid_until'], unique=False, postgresql_where=sa.text("state = 'issued'"))
+    op.create_index('ix_coupons_template', 'coupons', ['tenant_id', 'template_id', 'id'], unique=False)
+    op.create_index('uq_coupons_code', 'coupons', ['tenant_id', 'code'], unique=True)
+    op.create_index('uq_coupons_source', 'coupons', ['tenant_id', 'template_id', 'source', 'source_key'], unique=True)
+    op.create_table('entitlements',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('module', sa.Text(), nullable=False),
     sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('until', sa.DateTime(timezone=True), nullable=True),
@@ -45,7 +164,7 @@ def upgrade() -> None:
     op.create_index('ix_facts_kind', 'facts', ['tenant_id', 'kind', 'id'], unique=False)
     op.create_index('ix_facts_subject', 'facts', ['tenant_id', 'subject_id', 'id'], unique=False)
     op.create_table('idempotency_keys',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('request_hash', sa.LargeBinary(), nullable=False),
     sa.Column('status', sa.SmallInteger(), nullable=False),
@@ -54,12 +173,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'key', name=op.f('pk_idempotency_keys'))
     )
     op.create_table('identities',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('app_id', sa.Text(), nullable=False),
     sa.Column('openid', sa.Text(), nullable=False),
     sa.Column('member_id', sa.Uuid(), nullable=True),
     sa.Column('unionid', sa.Text(), nullable=True),
     sa.Column('follows', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('follows_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', 'app_id', 'openid', name=op.f('pk_identities'))
     )
@@ -103,7 +223,7 @@ def upgrade() -> None:
     op.create_index('ix_jobs_later_due', 'jobs_later', ['due_at'], unique=False)
     op.create_index('ix_jobs_later_kind', 'jobs_later', ['tenant_id', 'kind'], unique=False)
     op.create_table('ledger_accounts',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('owner_id', sa.Uuid(), nullable=False),
     sa.Column('unit', sa.Text(), nullable=False),
     sa.Column('balance', sa.BigInteger(), server_default='0', nullable=False),
@@ -114,7 +234,7 @@ def upgrade() -> None:
     postgresql_with={'fillfactor': '70'}
     )
     op.create_table('ledger_holds',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('owner_id', sa.Uuid(), nullable=False),
     sa.Column('unit', sa.Text(), nullable=False),
@@ -129,7 +249,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_ledger_holds_open', 'ledger_holds', ['tenant_id', 'expires_at'], unique=False, postgresql_where=sa.text("state = 'open'"))
     op.create_table('ledger_lots',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('owner_id', sa.Uuid(), nullable=False),
     sa.Column('unit', sa.Text(), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
@@ -139,7 +259,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_ledger_lots_due', 'ledger_lots', ['tenant_id', 'expires_at'], unique=False, postgresql_where=sa.text('remaining > 0'))
     op.create_table('ledger_transfers',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('owner_id', sa.Uuid(), nullable=False),
     sa.Column('unit', sa.Text(), nullable=False),
     sa.Column('seq', sa.BigInteger(), nullable=False),
@@ -155,8 +275,14 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'source_id', 'source_type', 'reason', 'owner_id', 'unit', name='uq_ledger_once')
     )
     op.create_index('uq_ledger_reversed_once', 'ledger_transfers', ['tenant_id', 'owner_id', 'unit', 'reverses'], unique=True, postgresql_where=sa.text('reverses IS NOT NULL'))
-    op.create_table('loyalty_rules',
+    op.create_table('logins',
+    sa.Column('login', sa.Text(), nullable=False),
     sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('staff_id', sa.Uuid(), nullable=False),
+    sa.PrimaryKeyConstraint('login', name=op.f('pk_logins'))
+    )
+    op.create_table('loyalty_rules',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('rules', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_loyalty_rules'))
@@ -170,7 +296,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_member_sessions'))
     )
     op.create_table('members',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('card_no', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -186,7 +312,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_members')),
     sa.UniqueConstraint('tenant_id', 'card_no', name=op.f('uq_members_tenant_id_card_no'))
     )
-    op.create_index('ix_members_name', 'members', ['tenant_id', 'name'], unique=False)
+    op.create_index('ix_members_name', 'members', ['tenant_id', 'name'], unique=False, postgresql_ops={'name': 'text_pattern_ops'})
     op.create_index('uq_members_phone', 'members', ['tenant_id', 'phone_hash'], unique=True, postgresql_where=sa.text('phone_hash IS NOT NULL'))
     op.create_table('merchants',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False, start=1001), nullable=False),
@@ -197,7 +323,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_merchants'))
     )
     op.create_table('purchases',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('store_id', sa.Uuid(), nullable=False),
     sa.Column('till_no', sa.Text(), nullable=False),
@@ -216,7 +342,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_purchases_member', 'purchases', ['tenant_id', 'member_id', 'id'], unique=False)
     op.create_table('recharges',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('store_id', sa.Uuid(), nullable=False),
     sa.Column('till_no', sa.Text(), nullable=False),
@@ -231,7 +357,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_recharges_member', 'recharges', ['tenant_id', 'member_id', 'id'], unique=False)
     op.create_table('refunds',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('store_id', sa.Uuid(), nullable=False),
     sa.Column('till_no', sa.Text(), nullable=False),
@@ -260,14 +386,89 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_sessions'))
     )
+    op.create_index('ix_sessions_staff', 'sessions', ['tenant_id', 'staff_id'], unique=False)
     op.create_table('shard_leases',
     sa.Column('shard', sa.SmallInteger(), nullable=False),
     sa.Column('owner', sa.Uuid(), nullable=True),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('shard', name=op.f('pk_shard_leases'))
     )
+    op.create_table('sms_accounts',
+    sa.Column('provider', sa.Text(), nullable=False),
+    sa.Column('key_id', sa.Text(), nullable=False),
+    sa.Column('secret_sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('sdk_app_id', sa.Text(), server_default='', nullable=False),
+    sa.Column('report_key_sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('state', sa.Text(), server_default='active', nullable=False),
+    sa.Column('weight', sa.Integer(), server_default='100', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("provider IN ('aliyun', 'tencent')", name=op.f('ck_sms_accounts_provider')),
+    sa.CheckConstraint("state IN ('active', 'off')", name=op.f('ck_sms_accounts_state')),
+    sa.PrimaryKeyConstraint('provider', name=op.f('pk_sms_accounts'))
+    )
+    op.create_table('sms_reports',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.LargeBinary(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_sms_reports'))
+    )
+    op.create_index('ix_sms_reports_at', 'sms_reports', ['tenant_id', 'at'], unique=False)
+    op.create_table('sms_reviews',
+    sa.Column('merchant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('signature_id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('handed_in_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('merchant_id', 'signature_id', name=op.f('pk_sms_reviews'))
+    )
+    op.create_index('ix_sms_reviews_signature_id', 'sms_reviews', ['signature_id'], unique=False)
+    op.create_table('sms_settings',
+    sa.Column('id', sa.SmallInteger(), autoincrement=False, nullable=False),
+    sa.Column('part_fen', sa.Integer(), server_default='10', nullable=False),
+    sa.Column('sign_name', sa.Text(), server_default='会达', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('id = 1', name=op.f('ck_sms_settings_one_row')),
+    sa.CheckConstraint('part_fen >= 0', name=op.f('ck_sms_settings_part_fen')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sms_settings'))
+    )
+    op.create_table('sms_signature_files',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('signature_id', sa.Uuid(), nullable=False),
+    sa.Column('number', sa.SmallInteger(), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'signature_id', 'number', name=op.f('pk_sms_signature_files'))
+    )
+    op.create_table('sms_signatures',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('applied', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('submitted_by', sa.Text(), nullable=False),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("NOT applied OR state = 'approved'", name=op.f('ck_sms_signatures_applied_is_approved')),
+    sa.CheckConstraint("state IN ('in_review', 'approved', 'rejected', 'withdrawn')", name=op.f('ck_sms_signatures_state')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_sms_signatures'))
+    )
+    op.create_index('uq_sms_signatures_applied', 'sms_signatures', ['tenant_id'], unique=True, postgresql_where=sa.text('applied'))
+    op.create_index('uq_sms_signatures_in_review', 'sms_signatures', ['tenant_id'], unique=True, postgresql_where=sa.text("state = 'in_review'"))
+    op.create_table('sms_texts',
+    sa.Column('provider', sa.Text(), nullable=False),
+    sa.Column('scenario', sa.Text(), nullable=False),
+    sa.Column('template_code', sa.Text(), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Column('params', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('state', sa.Text(), server_default='active', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("state IN ('active', 'off')", name=op.f('ck_sms_texts_state')),
+    sa.PrimaryKeyConstraint('provider', 'scenario', name=op.f('pk_sms_texts'))
+    )
     op.create_table('staff',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('login', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -279,11 +480,11 @@ def upgrade() -> None:
     sa.Column('failed_logins', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('locked_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_staff'))
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_staff')),
+    sa.UniqueConstraint('tenant_id', 'login', name=op.f('uq_staff_tenant_id_login'))
     )
-    op.create_index('uq_staff_login', 'staff', ['login'], unique=True)
     op.create_table('stores',
-    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('code', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from huida.kernel.arrays import ints, texts, times, uuids
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
@@ -13,7 +14,8 @@ from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
 
 POST = """
 SELECT outcome, ord, owner, unit, balance, seq FROM ledger_post(
-  $1, $2, $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::timestamptz[])
+  $1, $2, ($3::text)::uuid[], ($4::text)::text[], ($5::text)::bigint[], ($6::text)::text[], ($7::text)::text[],
+  ($8::text)::text[], ($9::text)::uuid[], ($10::text)::bigint[], ($11::text)::timestamptz[])
 """
 
 
@@ -44,30 +46,31 @@ async def _post_some(
 ) -> list[int]:
     """One call of the posting function; returns the entries that are still open."""
     owners: list[int] = []
-    columns: tuple[list[object], ...] = tuple([] for _ in range(9))
+    moves: list[Move] = []
     for number in todo:
         entry = entries[number]
         if not entry.moves:
             results[number] = Posted({})
-        for move in entry.moves:
-            assert move.unit in UNITS and move.amount != 0, f"not a move: {move}"
+        for step in entry.moves:
+            assert step.unit in UNITS and step.amount != 0, f"not a move: {step}"
             owners.append(number)
-            values = (
-                move.owner_id,
-                move.unit,
-                move.amount,
-                move.contra,
-                move.reason,
-                entry.source_type,
-                entry.source_id,
-                move.reverses,
-                move.expires_at,
-            )
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
+            moves.append(step)
     if not owners:
         return []
-    rows = await tx.fetch(POST, tx.tenant_id, tx.now, *columns)
+    rows = await tx.fetch(
+        POST,
+        tx.tenant_id,
+        tx.now,
+        uuids([m.owner_id for m in moves]),
+        texts([m.unit for m in moves]),
+        ints([m.amount for m in moves]),
+        texts([m.contra for m in moves]),
+        texts([m.reason for m in moves]),
+        texts([entries[number].source_type for number in owners]),
+        uuids([entries[number].source_id for number in owners]),
+        ints([m.reverses for m in moves]),
+        times([m.expires_at for m in moves]),
+    )
     outcome = rows[0]["outcome"] if rows else "repeated"
     if outcome == "posted":
         balances: dict[int, dict[tuple[UUID, str], int]] = {number: {} for number in todo}

@@ -52,7 +52,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 def points_for(rules: Rules, paid: Fen, *, level: str, store: str) -> Points:
     """Points that a payment earns, rounded down once at the end (no rounding gain by splitting the rates)."""
-    rate = next((x.rate_bp for x in rules.levels if x.code == level), 10_000)
+    rate = 10_000
+    for known in rules.levels:
+        if known.code == level:
+            rate = known.rate_bp
     store_rate = rules.store_rate_bp.get(store, 10_000)
     return Points(max(paid, 0) * rules.points_per_100_yuan * rate * store_rate // (10_000 * 10_000 * 10_000))
 

@@ -63,6 +63,12 @@ async def save_rules(tx: Tx, new: Rules) -> None:
     tx.emit(RulesChanged(fields=changed))
 
 
+def points_of(rules: Rules, sale: Sale) -> int:
+    """What a sale earns."""
+    earning = sale.total_fen if rules.earn_on_balance else sale.total_fen - sale.balance_fen
+    return pure.points_for(rules, Fen(earning), level=sale.member.level, store=sale.store_code)
+
+
 async def settle_sales(tx: Tx, rules: Rules, sales: Sequence[Sale]) -> list[Settled | Short]:
     """Post what sales earn and spend; one result per sale. A sale that stored value cannot pay is Short, alone."""
     payers = sorted({sale.member.id for sale in sales if sale.balance_fen})
@@ -85,8 +91,7 @@ async def settle_sales(tx: Tx, rules: Rules, sales: Sequence[Sale]) -> list[Sett
             for unit, amount in zip(STORED_VALUE, split, strict=True):
                 if amount:
                     moves.append(Move(sale.member.id, unit, -amount, "sales", "purchase"))
-        earning = sale.total_fen if rules.earn_on_balance else sale.total_fen - sale.balance_fen
-        points = pure.points_for(rules, Fen(earning), level=sale.member.level, store=sale.store_code)
+        points = points_of(rules, sale)
         if points:
             moves.append(Move(sale.member.id, "points", points, "points_issued", "purchase", expires_at))
         if grows and sale.total_fen >= 100:

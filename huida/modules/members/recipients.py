@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from huida.kernel.arrays import uuids
 from huida.kernel.db import Tx
 from huida.modules.members.service import PHONE
 
 RECIPIENTS = """
 SELECT m.id, m.name, m.card_no, m.level, m.state, m.phone_sealed, m.phone_tail, mi.openid AS mini_openid,
        oa.openid AS oa_openid, oa.follows
-FROM unnest($2::uuid[]) AS w(id)
+FROM unnest(($2::text)::uuid[]) AS w(id)
 CROSS JOIN LATERAL (SELECT * FROM members WHERE tenant_id = $1 AND members.id = w.id LIMIT 1) AS m
 LEFT JOIN LATERAL (
   SELECT openid FROM identities i WHERE i.tenant_id = $1 AND i.member_id = w.id AND i.app_id = $3
@@ -23,7 +24,7 @@ LEFT JOIN LATERAL (
 
 async def recipients(tx: Tx, member_ids: Sequence[UUID], *, mini_app: str, oa_app: str) -> dict[UUID, Any]:
     """Rows by member: name, card number, level, state, sealed phone, `mini_openid`, `oa_openid`, `follows`."""
-    rows = await tx.fetch(RECIPIENTS, tx.tenant_id, list(member_ids), mini_app, oa_app)
+    rows = await tx.fetch(RECIPIENTS, tx.tenant_id, uuids(member_ids), mini_app, oa_app)
     return {row["id"]: row for row in rows}
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
 from huida.kernel.http import Refused, Unavailable, Unknown
@@ -38,7 +39,7 @@ ASK_SMS = "messaging.ask_sms"
 LOAD = """
 SELECT d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.app_id, d.address, d.template_id, d.body, d.attempt,
        d.created_at, d.sent_at
-FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS w(fact_id, scenario, n)
+FROM unnest(($2::text)::uuid[], ($3::text)::text[]) WITH ORDINALITY AS w(fact_id, scenario, n)
 CROSS JOIN LATERAL (SELECT * FROM deliveries x
   WHERE x.tenant_id = $1 AND x.fact_id = w.fact_id AND x.scenario = w.scenario LIMIT 1) AS d
 WHERE d.state IN ('queued', 'retrying') ORDER BY w.n
@@ -48,8 +49,8 @@ UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.pro
   sent_at = $2, parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
   cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
   done_at = CASE WHEN r.state IN ('failed', 'dead') THEN $2 END
-FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::smallint[])
-  AS r(fact_id, scenario, state, reason, provider_ref, parts)
+FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[], ($7::text)::text[],
+            ($8::text)::smallint[]) AS r(fact_id, scenario, state, reason, provider_ref, parts)
 WHERE d.tenant_id = $1 AND d.fact_id = r.fact_id AND d.scenario = r.scenario AND d.state IN ('queued', 'retrying', 'unknown')
 """
 
@@ -103,7 +104,7 @@ class Sender:
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Batch:
         keys = [(UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload]
-        rows = await tx.fetch(LOAD, tx.tenant_id, *columns(keys, 2))
+        rows = await tx.fetch(LOAD, tx.tenant_id, uuids([k[0] for k in keys]), texts([k[1] for k in keys]))
         batch = Batch(tx.tenant_id, [Item(row) for row in rows])
         channels = {row["channel"] for row in rows}
         for channel, kind in (("subscribe", "mini"), ("template", "oa")):
@@ -246,7 +247,8 @@ class Sender:
                 ask.append(item)
             done.append((*key, item.state, item.reason, item.provider_ref, item.parts))
         if done:
-            await tx.execute(RECORD, tx.tenant_id, tx.now, *columns(done, 6))
+            fact_ids, *others, parts = columns(done, 6)
+            await tx.execute(RECORD, tx.tenant_id, tx.now, uuids(fact_ids), *map(texts, others), ints(parts))
         for (due, member_id), keys in later.items():
             send_later(tx, keys, member_id, due)
         for item in ask:

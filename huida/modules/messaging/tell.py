@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded, shard_of
 from huida.modules import connections, ledger, loyalty, members, sms, tenants
@@ -33,8 +34,9 @@ INSERT INTO deliveries (tenant_id, fact_id, scenario, member_id, channel, state,
                         parts, cost_fen, created_at, done_at)
 SELECT $1, d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.reason, d.app_id, d.address, d.template_id, d.body,
        d.parts, d.cost_fen, $2, CASE WHEN d.state = 'not_attempted' THEN $2 END
-FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-            $12::text[], $13::smallint[], $14::bigint[])
+FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::text)::text[], ($7::text)::text[],
+            ($8::text)::text[], ($9::text)::text[], ($10::text)::text[], ($11::text)::text[], ($12::text)::text[],
+            ($13::text)::smallint[], ($14::text)::bigint[])
   AS d(fact_id, scenario, member_id, channel, state, reason, app_id, address, template_id, body, parts, cost_fen)
 """
 
@@ -226,24 +228,23 @@ def _render_sms(shop: Shop, draft: Draft, values: dict[str, Any], page: str, lin
 
 
 async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
-    rows = [
-        (
-            draft.recorded.id,
-            draft.live.scenario.code,
-            draft.recorded.fact.subject_id,
-            draft.live.channel,
-            "not_attempted" if draft.reason else "queued",
-            draft.reason,
-            draft.live.app_id,
-            draft.address,
-            draft.live.template_id,
-            draft.body,
-            0 if draft.reason else draft.parts,
-            0 if draft.reason else draft.cost_fen,
-        )
-        for draft in drafts
-    ]
-    await tx.execute(INSERT, tx.tenant_id, tx.now, *columns(rows, 12))
+    await tx.execute(
+        INSERT,
+        tx.tenant_id,
+        tx.now,
+        uuids([d.recorded.id for d in drafts]),
+        texts([d.live.scenario.code for d in drafts]),
+        uuids([d.recorded.fact.subject_id for d in drafts]),
+        texts([d.live.channel for d in drafts]),
+        texts(["not_attempted" if d.reason else "queued" for d in drafts]),
+        texts([d.reason for d in drafts]),
+        texts([d.live.app_id for d in drafts]),
+        texts([d.address for d in drafts]),
+        texts([d.live.template_id for d in drafts]),
+        texts([d.body for d in drafts]),
+        ints([0 if d.reason else d.parts for d in drafts]),
+        ints([0 if d.reason else d.cost_fen for d in drafts]),
+    )
     by_shard: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if not draft.reason:

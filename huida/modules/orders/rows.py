@@ -23,6 +23,8 @@ class Who(msgspec.Struct, kw_only=True):
     @property
     def ref(self) -> tuple[str, str] | None:
         """(`card_no` | `phone` | `openid`, value); None unless exactly one is given."""
+        if self.card_no and not self.phone and not self.openid:
+            return ("card_no", self.card_no)
         given = [(k, v) for k, v in (("card_no", self.card_no), ("phone", self.phone), ("openid", self.openid)) if v]
         return given[0] if len(given) == 1 else None
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from huida.kernel.arrays import ints, texts, times, uuids
 from huida.kernel.db import Tx, columns
 from huida.kernel.errors import AppError, Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
@@ -20,9 +21,10 @@ from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, SignOffIn
 
 INSERT = """
 INSERT INTO purchases (tenant_id, id, store_id, till_no, member_id, total_fen, balance_fen, principal_fen, points, items, occurred_at)
-SELECT $1, p.id, p.store_id, p.till_no, p.member_id, p.total_fen, p.balance_fen, 0, 0, p.items, p.occurred_at
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::jsonb[], $9::timestamptz[])
-  AS p(id, store_id, till_no, member_id, total_fen, balance_fen, items, occurred_at)
+SELECT $1, p.id, p.store_id, p.till_no, p.member_id, p.total_fen, p.balance_fen, 0, p.points, p.items, p.occurred_at
+FROM unnest(($2::text)::uuid[], ($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::text)::bigint[],
+            ($7::text)::bigint[], ($8::text)::bigint[], ($9::text)::jsonb[], ($10::text)::timestamptz[])
+  AS p(id, store_id, till_no, member_id, total_fen, balance_fen, points, items, occurred_at)
 ON CONFLICT (tenant_id, store_id, till_no) DO NOTHING RETURNING id
 """
 
@@ -37,6 +39,10 @@ class _Checked:
     store: tenants.StoreRef
     member: members.Known
     occurred_at: datetime
+
+    @property
+    def sale(self) -> loyalty.Sale:
+        return loyalty.Sale(self.id, self.member, self.store.code, self.row.total_fen, self.row.balance_fen)
 
 
 async def find_members(tx: Tx, who: Sequence[Who]) -> dict[tuple[str, str], members.Known]:
@@ -74,13 +80,14 @@ async def record_purchases(tx: Tx, rows: Sequence[PurchaseIn]) -> list[Outcome]:
     """
     outcomes: list[Outcome | None] = [None] * len(rows)
     checked = await _check(tx, rows, outcomes)
-    fresh = await _insert(tx, checked)
-    for item in checked:
-        if item.id not in fresh:
-            outcomes[item.place] = await _before(tx, item)
-    todo = [item for item in checked if item.id in fresh]
-    if todo:
-        await _settle(tx, todo, outcomes)
+    if checked:
+        rules = await loyalty.rules_of(tx)
+        fresh = await _insert(tx, rules, checked)
+        todo = [item for item in checked if item.id in fresh]
+        if todo:
+            await _settle(tx, rules, todo, outcomes)
+        if len(todo) < len(checked):
+            await _answer_repeated(tx, [item for item in checked if item.id not in fresh], outcomes)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -101,57 +108,65 @@ async def _check(tx: Tx, rows: Sequence[PurchaseIn], outcomes: list[Outcome | No
     return checked
 
 
-async def _insert(tx: Tx, checked: Sequence[_Checked]) -> set[UUID]:
-    """Insert what was not recorded before; returns the ids that are new."""
-    if not checked:
-        return set()
-    values = [
-        (
-            item.id,
-            item.store.id,
-            item.row.till_no,
+async def _insert(tx: Tx, rules: loyalty.Rules, checked: Sequence[_Checked]) -> set[UUID]:
+    """Insert what was not recorded before, with the points it earns; returns the ids that are new."""
+    rows = await tx.fetch(
+        INSERT,
+        tx.tenant_id,
+        uuids([item.id for item in checked]),
+        uuids([item.store.id for item in checked]),
+        texts([item.row.till_no for item in checked]),
+        uuids([item.member.id for item in checked]),
+        ints([item.row.total_fen for item in checked]),
+        ints([item.row.balance_fen for item in checked]),
+        ints([loyalty.points_of(rules, item.sale) for item in checked]),
+        texts(
+            [None if (bought := item.row.items) is None else msgspec.json.encode(bought).decode() for item in checked]
+        ),
+        times([item.occurred_at for item in checked]),
+    )
+    return {row["id"] for row in rows}
+
+
+async def _answer_repeated(tx: Tx, repeated: Sequence[_Checked], outcomes: list[Outcome | None]) -> None:
+    """Answer rows whose key is taken: as before when they are the same, refused when they are not.
+
+    A key that stands twice in one batch and whose first row was refused is refused alike.
+    """
+    rows = await tx.fetch(
+        "SELECT p.id, p.store_id, p.till_no, p.member_id, p.total_fen, p.balance_fen, p.points "
+        "FROM unnest(($2::text)::uuid[], ($3::text)::text[]) AS k(store_id, till_no) CROSS JOIN LATERAL ("
+        "  SELECT * FROM purchases x WHERE x.tenant_id = $1 AND x.store_id = k.store_id AND x.till_no = k.till_no LIMIT 1) AS p",
+        *(tx.tenant_id, uuids([item.store.id for item in repeated]), texts([item.row.till_no for item in repeated])),
+    )
+    known = {(row["store_id"], row["till_no"]): row for row in rows}
+    for item in repeated:
+        row = known.get((item.store.id, item.row.till_no))
+        if row is None or (row["member_id"], row["total_fen"], row["balance_fen"]) != (
             item.member.id,
             item.row.total_fen,
             item.row.balance_fen,
-            None if item.row.items is None else msgspec.json.encode(item.row.items).decode(),
-            item.occurred_at,
-        )
-        for item in checked
-    ]
-    return {row["id"] for row in await tx.fetch(INSERT, tx.tenant_id, *columns(values, 8))}
+        ):
+            refusal = Conflict(code="orders.till_no_reused", where="till_no", till_no=item.row.till_no)
+            outcomes[item.place] = Outcome(status="refused", till_no=item.row.till_no, error=refusal)
+        else:
+            outcomes[item.place] = Outcome(
+                status="repeated", till_no=item.row.till_no, id=row["id"], points=row["points"]
+            )
 
 
-async def _before(tx: Tx, item: _Checked) -> Outcome:
-    """The answer for a key that was recorded before."""
-    known = await tx.row(
-        "SELECT id, member_id, total_fen, balance_fen, points FROM purchases "
-        "WHERE tenant_id = $1 AND store_id = $2 AND till_no = $3",
-        *(tx.tenant_id, item.store.id, item.row.till_no),
-    )
-    assert known is not None
-    same = (known["member_id"], known["total_fen"], known["balance_fen"])
-    if same != (item.member.id, item.row.total_fen, item.row.balance_fen):
-        refusal = Conflict(code="orders.till_no_reused", where="till_no", till_no=item.row.till_no)
-        return Outcome(status="refused", till_no=item.row.till_no, error=refusal)
-    return Outcome(status="repeated", till_no=item.row.till_no, id=known["id"], points=known["points"])
-
-
-async def _settle(tx: Tx, todo: Sequence[_Checked], outcomes: list[Outcome | None]) -> None:
+async def _settle(tx: Tx, rules: loyalty.Rules, todo: Sequence[_Checked], outcomes: list[Outcome | None]) -> None:
     """Move points and stored value, take back the rows that cannot be paid, and record the facts."""
-    rules = await loyalty.rules_of(tx)
-    sales = [
-        loyalty.Sale(item.id, item.member, item.store.code, item.row.total_fen, item.row.balance_fen) for item in todo
-    ]
     unpaid: list[UUID] = []
-    moved: list[tuple[UUID, int, int]] = []
-    for item, result in zip(todo, await loyalty.settle_sales(tx, rules, sales), strict=True):
+    paid_from: list[tuple[UUID, int]] = []
+    for item, result in zip(todo, await loyalty.settle_sales(tx, rules, [item.sale for item in todo]), strict=True):
         if isinstance(result, Short):
             unpaid.append(item.id)
             refusal = ledger.InsufficientBalance(unit=result.unit, needed=result.needed, available=result.available)
             outcomes[item.place] = Outcome(status="refused", till_no=item.row.till_no, error=refusal)
             continue
-        if result.points or result.principal_fen:
-            moved.append((item.id, result.points, result.principal_fen))
+        if result.principal_fen:
+            paid_from.append((item.id, result.principal_fen))
         outcomes[item.place] = Outcome(
             status="recorded",
             till_no=item.row.till_no,
@@ -178,11 +193,11 @@ async def _settle(tx: Tx, todo: Sequence[_Checked], outcomes: list[Outcome | Non
         )
     if unpaid:
         await tx.execute("DELETE FROM purchases WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, unpaid)
-    if moved:
+    if paid_from:
         await tx.execute(
-            "UPDATE purchases p SET points = v.points, principal_fen = v.principal FROM "
-            "unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS v(id, points, principal) WHERE p.tenant_id = $1 AND p.id = v.id",
-            *(tx.tenant_id, *columns(moved, 3)),
+            "UPDATE purchases p SET principal_fen = v.principal FROM "
+            "unnest($2::uuid[], $3::bigint[]) AS v(id, principal) WHERE p.tenant_id = $1 AND p.id = v.id",
+            *(tx.tenant_id, *columns(paid_from, 2)),
         )
 
 
