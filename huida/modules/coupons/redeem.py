@@ -4,6 +4,7 @@ from typing import Any
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, NotFound, move
+from huida.kernel.money import yuan
 from huida.modules.coupons.facts import CouponExpired, CouponRedeemed, CouponReopened, CouponReturned, CouponVoided
 from huida.modules.coupons.models import COUPON_MOVES
 from huida.modules.coupons.queries import coupon_of
@@ -24,11 +25,21 @@ RETURNING id, member_id, code
 """
 
 
+NOT_USABLE = {
+    "used": "coupon.already_used",
+    "expired": "coupon.over",
+    "void": "coupon.taken_away",
+    "returned": "coupon.given_back",
+    "not_yet_valid": "coupon.not_yet_valid",
+    "below_threshold": "coupon.below_threshold",
+}
+
+
 class CouponNotUsable(Conflict):
-    """The coupon cannot be used now; `reason` says why: used, expired, void, returned, not_yet_valid, below_threshold."""
+    """The coupon cannot be used now; `reason` is one of the keys of NOT_USABLE."""
 
     def __init__(self, reason: str, **params: Any) -> None:
-        super().__init__(code=f"coupon.not_usable_{reason}", where="code", reason=reason, **params)
+        super().__init__(code=NOT_USABLE[reason], where="code", reason=reason, **params)
 
 
 async def redeem(
@@ -42,7 +53,7 @@ async def redeem(
     clean = normal_code(code)
     known = await _with_terms(tx, clean)
     if order_fen is not None and order_fen < known["threshold_fen"]:
-        raise CouponNotUsable("below_threshold", threshold_fen=known["threshold_fen"])
+        raise CouponNotUsable("below_threshold", threshold=yuan(known["threshold_fen"]))
     off = None
     if order_fen is not None:
         off = worth_fen(

@@ -7,7 +7,7 @@ told once. Sending and its record are messaging's. Facts: SmsReported, Signature
 
 from huida.modules.sms.facts import SignatureMoved, SmsReported
 from huida.modules.sms.invariants import INVARIANTS
-from huida.modules.sms.reactions import ASK_SIGNATURE, AskSignature, work
+from huida.modules.sms.reactions import work
 from huida.modules.sms.service import (
     Account,
     Count,
@@ -26,10 +26,8 @@ from huida.modules.sms.service import (
 from huida.modules.sms.signatures import Proof, approve, reject, submit
 
 __all__ = [
-    "ASK_SIGNATURE",
     "INVARIANTS",
     "Account",
-    "AskSignature",
     "Count",
     "Proof",
     "SignatureMoved",

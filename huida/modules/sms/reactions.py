@@ -1,7 +1,7 @@
 """The SMS module's schedules: ask providers about signatures in review, forget old reports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,23 +19,23 @@ from huida.providers.sms.provider import Audit, SmsAudit, SmsCredentials, SmsPro
 
 ASK_SIGNATURE = "sms.ask_signature"
 
-work = Work("sms")
+_work = Work("sms")
 
 
-@work.scheduled(every=timedelta(minutes=10))
+@_work.scheduled(every=timedelta(minutes=10))
 async def ask_signatures(tx: Tx, payloads: Sequence[Any]) -> None:
     """Ask the provider about every signature that was handed in. Twice is safe: asking changes nothing there."""
     rows = await tx.fetch("SELECT DISTINCT merchant_id FROM sms_reviews WHERE handed_in_at IS NOT NULL LIMIT 5000")
     await fan_out(tx, ASK_SIGNATURE, [row["merchant_id"] for row in rows])
 
 
-@work.scheduled(at=time(3, 30))
+@_work.scheduled(at=time(3, 30))
 async def forget_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
     """Ask every merchant to forget old reports. Twice is safe: the second finds none."""
     await fan_out(tx, "sms.forget_some", await tenants.open_merchants(tx))
 
 
-@work.job
+@_work.job
 async def forget_some(tx: Tx, payloads: Sequence[Any]) -> None:
     """Forget a merchant's old reports. Twice is safe: they are gone."""
     await forget(tx)
@@ -50,7 +50,7 @@ class _Question:
 
 
 class AskSignature:
-    """An errand: the provider's word on the merchant's signature in review. Main gives it the clients.
+    """An errand: the provider's word on the merchant's signature in review.
 
     Twice is safe: a signature that is decided does not move.
     """
@@ -70,16 +70,16 @@ class AskSignature:
             return None
         return _Question(way.provider, way.credentials, row["signature_id"], row["name"])
 
-    async def call(self, work: _Question | None) -> tuple[UUID, SmsAudit] | None:
+    async def call(self, question: _Question | None) -> tuple[UUID, SmsAudit] | None:
         """Ask; no answer means that the next schedule asks again."""
-        if work is None or work.provider not in self._providers:
+        if question is None or question.provider not in self._providers:
             return None
         try:
-            audit = await self._providers[work.provider].sign(work.credentials, work.name)
+            audit = await self._providers[question.provider].sign(question.credentials, question.name)
         except ProviderOutcome as outcome:
-            log.warning("sms_signature_unanswered", provider=work.provider, outcome=type(outcome).__name__)
+            log.warning("sms_signature_unanswered", provider=question.provider, outcome=type(outcome).__name__)
             return None
-        return work.signature_id, audit
+        return question.signature_id, audit
 
     async def record(self, tx: Tx, outcome: tuple[UUID, SmsAudit] | None) -> None:
         """Move the signature, unless an operator or the merchant has in the meantime."""
@@ -98,3 +98,8 @@ class AskSignature:
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         """Nothing to close: asking has no effect, and the next schedule asks again."""
+
+
+def work(providers: Mapping[str, SmsProvider]) -> Work:
+    """The module's work, with the provider clients that `main` has built."""
+    return replace(_work, errands={ASK_SIGNATURE: AskSignature(providers)})

@@ -1,0 +1,347 @@
+"""Doors of coupons: the console (`/api/console/coupons`), tills (`/api/v1/coupons`), members (`/api/member/coupons`)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from huida.kernel.ids import uuid7
+from huida.kernel.web import (
+    Page,
+    actor_of,
+    key_read,
+    key_tx,
+    member_read,
+    member_tx,
+    once,
+    page,
+    paged,
+    staff_read,
+    staff_tx,
+)
+from huida.modules.coupons import queries, templates
+from huida.modules.coupons.issue import issue
+from huida.modules.coupons.redeem import redeem, reopen, void
+from huida.modules.coupons.remind import reminders, save_reminders
+from huida.modules.coupons.rules import Coupon, Terms
+
+console = APIRouter(prefix="/api/console/coupons", tags=["coupons"])
+open_api = APIRouter(prefix="/api/v1/coupons", tags=["coupons"])
+member = APIRouter(prefix="/api/member/coupons", tags=["member"])
+
+Paging = Annotated[Page, Depends(page)]
+State = Literal["issued", "used", "expired", "void", "returned"]
+
+
+class KnownMember(Protocol):
+    """A member as the members' front door tells it."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def state(self) -> str: ...
+
+
+MembersBy = Mapping[str, Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, KnownMember]]]]
+"""Ways to find a member, given by `main` as `app.state.members_by`: this module stands beside members and may not import
+it."""
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TemplateIn(Body):
+    name: str = Field(max_length=40)
+    kind: str = Field(max_length=20)
+    total: int
+    amount_fen: int = 0
+    threshold_fen: int = 0
+    discount_bp: int = 0
+    per_member: int = 1
+    valid_from: date | None = None
+    valid_to: date | None = None
+    valid_days: int | None = None
+    claimable: bool = True
+    note: str = Field("", max_length=500)
+
+
+class TemplateChange(Body):
+    name: str | None = Field(None, max_length=40)
+    kind: str | None = Field(None, max_length=20)
+    total: int | None = None
+    amount_fen: int | None = None
+    threshold_fen: int | None = None
+    discount_bp: int | None = None
+    per_member: int | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    valid_days: int | None = None
+    claimable: bool | None = None
+    note: str | None = Field(None, max_length=500)
+
+
+class Who(Body):
+    """A member, by exactly one of these."""
+
+    card_no: str | None = Field(None, max_length=32)
+    phone: str | None = Field(None, max_length=11)
+    openid: str | None = Field(None, max_length=64)
+
+
+class IssueIn(Who):
+    """`key` names the reason (an order, an activity): the same key gives the same coupon again."""
+
+    template_id: UUID
+    key: str = Field(min_length=1, max_length=100)
+
+
+class RedeemIn(Body):
+    store: str = Field("", max_length=32)
+    order_ref: str = Field("", max_length=100)
+    order_fen: int | None = Field(None, ge=0)
+
+
+class VoidIn(Body):
+    reason: str = Field(min_length=1, max_length=100)
+
+
+class RemindersIn(Body):
+    remind_after_days: int
+    remind_before_days: int
+
+
+def show(coupon: Coupon) -> dict[str, Any]:
+    return {
+        "id": str(coupon.id),
+        "template_id": str(coupon.template_id),
+        "member_id": str(coupon.member_id),
+        "code": coupon.code,
+        "name": coupon.name,
+        "state": coupon.state,
+        "issued_at": coupon.issued_at,
+        "valid_from": coupon.valid_from,
+        "valid_until": coupon.valid_until,
+        "used_at": coupon.used_at,
+        "store": coupon.store_code,
+        "order_ref": coupon.order_ref,
+        "reason": coupon.reason,
+    }
+
+
+TERMS = tuple(TemplateIn.model_fields)
+
+
+def show_template(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        **{name: row[name] for name in TERMS},
+        "issued": row["issued"],
+        "left": row["total"] - row["issued"],
+        "state": row["state"],
+        "created_at": row["created_at"],
+    }
+
+
+def last_of(wanted: Page) -> UUID | None:
+    """The id that a page starts after. Raises Invalid for a cursor that is not ours."""
+    if wanted.after is None:
+        return None
+    try:
+        return UUID(wanted.after[0])
+    except (ValueError, AttributeError, IndexError, TypeError) as wrong:
+        raise Invalid(code="request.bad_cursor", where="cursor") from wrong
+
+
+async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
+    """The active member that a body names. Raises Invalid, NotFound, Conflict."""
+    named = [(by, value) for by in ("card_no", "phone", "openid") if (value := getattr(who, by)) is not None]
+    if len(named) != 1:
+        raise Invalid(code="member.one_reference", where="card_no")
+    [(by, value)] = named
+    ways: MembersBy = request.app.state.members_by
+    found = (await ways[by](tx, [value])).get(value)
+    if found is None:
+        raise NotFound(code="member.not_found", where=by)
+    if found.state != "active":
+        raise Conflict(code="member.not_active", where=by, state=found.state)
+    return found.id
+
+
+@console.get("/templates")
+async def list_templates(
+    wanted: Paging, state: str | None = None, tx: ReadTx = staff_read("coupons.view")
+) -> dict[str, Any]:
+    rows = await queries.templates(tx, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    return paged(rows, wanted, lambda row: [str(row["id"])], show_template)
+
+
+@console.post("/templates", status_code=201)
+async def create_template(body: TemplateIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+    return {"id": str(await templates.create_template(tx, Terms(**body.model_dump())))}
+
+
+@console.get("/templates/{template_id}")
+async def get_template(template_id: UUID, tx: ReadTx = staff_read("coupons.view")) -> dict[str, Any]:
+    return show_template(await templates.get_template(tx, template_id))
+
+
+@console.patch("/templates/{template_id}", status_code=204)
+async def change_template(template_id: UUID, body: TemplateChange, tx: Tx = staff_tx("coupons.write")) -> None:
+    await templates.update_template(tx, template_id, body.model_dump(exclude_unset=True))
+
+
+@console.post("/templates/{template_id}/on", status_code=204)
+async def put_on(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> None:
+    await templates.put_on(tx, template_id)
+
+
+@console.post("/templates/{template_id}/off", status_code=204)
+async def take_off(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> None:
+    await templates.take_off(tx, template_id)
+
+
+@console.get("/templates/{template_id}/coupons")
+async def coupons_of_template(
+    template_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
+) -> dict[str, Any]:
+    rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
+
+
+@console.get("/members/{member_id}")
+async def coupons_of_member(
+    member_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
+) -> dict[str, Any]:
+    rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
+
+
+@console.post("/issue", status_code=201)
+async def give(request: Request, body: IssueIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+    """Give a coupon by hand; `key` is made by the form, so that a double click gives one."""
+    member_id = await member_for(request, tx, body)
+    return show(await issue(tx, body.template_id, member_id=member_id, source="console", source_key=body.key))
+
+
+@console.get("/reminders")
+async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> dict[str, Any]:
+    timing = await reminders(tx)
+    return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}
+
+
+@console.put("/reminders", status_code=204)
+async def put_reminders(body: RemindersIn, tx: Tx = staff_tx("coupons.write")) -> None:
+    await save_reminders(tx, after_days=body.remind_after_days, before_days=body.remind_before_days)
+
+
+@console.get("/codes/{code}")
+async def console_by_code(code: str, tx: ReadTx = staff_read("coupons.redeem")) -> dict[str, Any]:
+    return show(await queries.by_code(tx, code))
+
+
+@console.post("/codes/{code}/redeem")
+async def console_redeem(code: str, body: RedeemIn, tx: Tx = staff_tx("coupons.redeem")) -> dict[str, Any]:
+    return await _redeem(tx, code, body)
+
+
+@console.post("/codes/{code}/reopen")
+async def console_reopen(code: str, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+    return show(await reopen(tx, code))
+
+
+@console.post("/codes/{code}/void")
+async def console_void(code: str, body: VoidIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+    return show(await void(tx, code, reason=body.reason))
+
+
+async def _redeem(tx: Tx, code: str, body: RedeemIn) -> dict[str, Any]:
+    coupon, off_fen = await redeem(tx, code, store_code=body.store, order_ref=body.order_ref, order_fen=body.order_fen)
+    return show(coupon) | {"off_fen": off_fen}
+
+
+@open_api.post("", status_code=201)
+async def open_issue(request: Request, body: IssueIn, tx: Tx = key_tx("coupons.write")) -> Response:
+    async def work() -> tuple[int, Any]:
+        member_id = await member_for(request, tx, body)
+        coupon = await issue(tx, body.template_id, member_id=member_id, source="api", source_key=body.key)
+        return 201, show(coupon)
+
+    return await once(tx, request, work)
+
+
+@open_api.get("/{code}")
+async def open_by_code(code: str, tx: ReadTx = key_read("coupons.write")) -> dict[str, Any]:
+    return show(await queries.by_code(tx, code))
+
+
+@open_api.post("/{code}/redeem")
+async def open_redeem(request: Request, code: str, body: RedeemIn, tx: Tx = key_tx("coupons.write")) -> Response:
+    async def work() -> tuple[int, Any]:
+        return 200, await _redeem(tx, code, body)
+
+    return await once(tx, request, work)
+
+
+@open_api.post("/{code}/reopen")
+async def open_reopen(request: Request, code: str, tx: Tx = key_tx("coupons.write")) -> Response:
+    async def work() -> tuple[int, Any]:
+        return 200, show(await reopen(tx, code))
+
+    return await once(tx, request, work)
+
+
+def own_id(request: Request) -> UUID:
+    """The member whose session this is. Raises Forbidden for a visitor who has not joined."""
+    actor = actor_of(request)
+    if actor.kind != "member":
+        raise Forbidden(code="coupon.join_first")
+    return actor.id
+
+
+@member.get("")
+async def my_coupons(
+    request: Request, wanted: Paging, state: State | None = None, tx: ReadTx = member_read()
+) -> dict[str, Any]:
+    rows = await queries.of_member(tx, own_id(request), state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
+
+
+@member.get("/offers")
+async def offers(request: Request, tx: ReadTx = member_read()) -> dict[str, Any]:
+    """What this member can claim, and what they have taken already."""
+    rows = await queries.offered(tx, own_id(request))
+    return {"items": [show_template(row) | {"taken": row["taken"]} for row in rows]}
+
+
+@member.post("/offers/{template_id}/claim", status_code=201)
+async def claim(
+    request: Request,
+    template_id: UUID,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)] = None,
+    tx: Tx = member_tx(),
+) -> dict[str, Any]:
+    """Take a coupon (S1-06). The page sends one `Idempotency-Key` for each tap, so that a repeated call takes one.
+
+    The key belongs to the member: another member's equal key is another claim.
+    """
+    member_id = own_id(request)
+    if not (await templates.get_template(tx, template_id))["claimable"]:
+        raise NotFound(code="coupon.template_not_found", where="template_id")
+    source_key = f"{member_id}.{key or uuid7()}"
+    return show(await issue(tx, template_id, member_id=member_id, source="claim", source_key=source_key))
+
+
+@member.get("/{coupon_id}")
+async def my_coupon(request: Request, coupon_id: UUID, tx: ReadTx = member_read()) -> dict[str, Any]:
+    """One of the member's own coupons with its terms: the page behind a message."""
+    coupon = await queries.get(tx, coupon_id)
+    if coupon.member_id != own_id(request):
+        raise NotFound(code="coupon.not_found", where="coupon_id")
+    return show(coupon) | {"template": show_template(await templates.get_template(tx, coupon.template_id))}
