@@ -23,7 +23,6 @@ from huida.modules import connections, coupons, ledger, members, orders, sms, te
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
-from huida.modules.ledger import INVARIANTS as LEDGER_INVARIANTS
 from huida.modules.loyalty import http as loyalty_http
 from huida.modules.loyalty import reactions as loyalty_reactions
 from huida.modules.members import http as members_http
@@ -45,7 +44,7 @@ from huida.providers.wechat.tokens import AccessTokens
 from huida.settings import Settings
 
 INVARIANTS: dict[str, str] = {
-    **LEDGER_INVARIANTS,
+    **ledger.INVARIANTS,
     **coupons_invariants.INVARIANTS,
     **orders_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,

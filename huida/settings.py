@@ -78,5 +78,5 @@ def _read(raw: str, kind: type[object]) -> object:
             raise ValueError(raw)
         return raw.lower() in {"1", "true", "yes"}
     if kind in (int, float):
-        return kind(raw)  # type: ignore[call-arg]
+        return kind(raw)
     return Path(raw) if issubclass(kind, Path) else raw

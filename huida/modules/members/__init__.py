@@ -9,7 +9,7 @@ from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChan
 from huida.modules.members.models import Identity, Member, MemberSession
 from huida.modules.members.profile import change, freeze, unfreeze
 from huida.modules.members.reactions import work
-from huida.modules.members.recipients import is_mobile, recipients
+from huida.modules.members.recipients import accounts, is_mobile, recipients
 from huida.modules.members.service import (
     Known,
     by_card_no,
@@ -36,6 +36,7 @@ __all__ = [
     "MemberSession",
     "MembersImported",
     "account_of",
+    "accounts",
     "by_card_no",
     "by_openid",
     "by_phone",

@@ -31,3 +31,11 @@ async def recipients(tx: Tx, member_ids: Sequence[UUID], *, mini_app: str, oa_ap
 def is_mobile(phone: str) -> bool:
     """Whether an SMS can be sent to it: a mainland mobile number (S1-118)."""
     return PHONE.fullmatch(phone) is not None
+
+
+async def accounts(tx: Tx, member_id: UUID) -> list[Any]:
+    """A member's WeChat accounts: `app_id`, `openid`, `follows`."""
+    return await tx.fetch(
+        "SELECT app_id, openid, follows FROM identities WHERE tenant_id = $1 AND member_id = $2 ORDER BY app_id, openid LIMIT 100",
+        *(tx.tenant_id, member_id),
+    )

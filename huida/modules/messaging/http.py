@@ -306,7 +306,7 @@ async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW
 @console.get("/members/{member_id}/credits")
 async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
     """Granted, consumed and remaining by account and template (S1-78)."""
-    accounts = await members.identities(tx, member_id)
+    accounts = await members.accounts(tx, member_id)
     return {
         "items": [
             {"app_id": account["app_id"], "openid": account["openid"], **dict(row)}
@@ -325,7 +325,7 @@ async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> d
 async def subscriptions(request: Request, page_name: str | None = None, tx: ReadTx = member_read()) -> dict[str, Any]:
     """What can be subscribed to, on the notices page or on one page; `show_entry` is false when nothing is (S1-74)."""
     entries = await queries.entries_for_page(tx, page_name)
-    app_id, openid = await members.account_of_session(tx, actor_of(request))
+    app_id, openid = members.account_of(actor_of(request))
     left = await credit_ledger.remaining(tx, app_id, openid)
     items = [
         {**entry, "remaining": left.get(entry["template_id"], 0)} for entry in entries if entry["app_id"] == app_id
@@ -336,7 +336,7 @@ async def subscriptions(request: Request, page_name: str | None = None, tx: Read
 @member.post("/subscriptions/results")
 async def subscribe_results(request: Request, body: SubscribeResult, tx: Tx = member_tx()) -> dict[str, Any]:
     """Report what the member answered; only templates that are live now are counted."""
-    app_id, openid = await members.account_of_session(tx, actor_of(request))
+    app_id, openid = members.account_of(actor_of(request))
     live = {entry["template_id"] for entry in await queries.entries_for_page(tx, None)}
     answers = {template_id: answer for template_id, answer in body.answers.items() if template_id in live}
     left = await credit_ledger.client_answered(
