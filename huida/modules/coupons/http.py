@@ -149,16 +149,6 @@ def show_template(row: Any) -> dict[str, Any]:
     }
 
 
-def last_of(wanted: Page) -> UUID | None:
-    """The id that a page starts after. Raises Invalid for a cursor that is not ours."""
-    if wanted.after is None:
-        return None
-    try:
-        return UUID(wanted.after[0])
-    except (ValueError, AttributeError, IndexError, TypeError) as wrong:
-        raise Invalid(code="request.bad_cursor", where="cursor") from wrong
-
-
 async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
     """The active member that a body names. Raises Invalid, NotFound, Conflict."""
     named = [(by, value) for by in ("card_no", "phone", "openid") if (value := getattr(who, by)) is not None]
@@ -178,7 +168,7 @@ async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
 async def list_templates(
     wanted: Paging, state: str | None = None, tx: ReadTx = staff_read("coupons.view")
 ) -> dict[str, Any]:
-    rows = await queries.templates(tx, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    rows = await queries.templates(tx, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda row: [str(row["id"])], show_template)
 
 
@@ -211,7 +201,7 @@ async def take_off(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> Non
 async def coupons_of_template(
     template_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
 ) -> dict[str, Any]:
-    rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
@@ -219,7 +209,7 @@ async def coupons_of_template(
 async def coupons_of_member(
     member_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
 ) -> dict[str, Any]:
-    rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
@@ -309,7 +299,7 @@ def own_id(request: Request) -> UUID:
 async def my_coupons(
     request: Request, wanted: Paging, state: State | None = None, tx: ReadTx = member_read()
 ) -> dict[str, Any]:
-    rows = await queries.of_member(tx, own_id(request), state=state, limit=wanted.limit + 1, after=last_of(wanted))
+    rows = await queries.of_member(tx, own_id(request), state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 

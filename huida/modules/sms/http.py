@@ -233,8 +233,7 @@ async def drop_text(provider: str, scenario: str, tx: Tx = platform_tx()) -> Non
 @operator.get("/reviews")
 async def reviews(wanted: Page = Depends(page), tx: ReadTx = tenants.operator_read()) -> dict[str, Any]:
     """Signatures in review over all merchants, oldest first."""
-    after = UUID(wanted.after[0]) if wanted.after else None
-    rows = await signatures.reviews(tx, limit=wanted.limit + 1, after=after)
+    rows = await signatures.reviews(tx, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda row: [str(row["signature_id"])], show_review)
 
 
