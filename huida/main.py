@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from huida import __version__
 from huida.kernel.clock import Clock, SystemClock
 from huida.kernel.db import AWAY, Database
-from huida.kernel.http import Outgoing
+from huida.kernel.http import Outgoing, Send
 from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
@@ -76,11 +76,11 @@ class System:
         await self.db.close()
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> System:
-    """Wire the modules together. Opens no connection yet."""
+def build(settings: Settings, *, clock: Clock | None = None, send: Send | None = None) -> System:
+    """Wire the modules together. Opens no connection yet. `send` takes the place of the network (tests)."""
     clock = clock or SystemClock()
     registry = Registry()
-    outgoing = Outgoing()
+    outgoing = Outgoing(send=send)
     tokens = AccessTokens(outgoing, clock=clock, base_url=settings.wechat_api_url)
     mini = MiniProgram(outgoing, tokens, clock=clock, base_url=settings.wechat_api_url)
     oa = OfficialAccount(
