@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -128,7 +129,7 @@ def build_api(system: System) -> ASGIApp:
         title="Huida 会达",
         version=__version__,
         lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=operation_name,
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -149,6 +150,11 @@ def build_api(system: System) -> ASGIApp:
     _add_watch_doors(app, system)
     _document_ingest(app)
     return Edge(orders.Ingest(app, system.db, doorkeeper))
+
+
+def operation_name(route: APIRoute) -> str:
+    """A stable name for generated clients: module and function (`messaging_save_channel`)."""
+    return f"{route.endpoint.__module__.removeprefix('huida.modules.').split('.')[0]}_{route.name}"
 
 
 def routers() -> list[Any]:
@@ -223,7 +229,7 @@ def _document_ingest(app: FastAPI) -> None:
                     "operationId": name,
                     "tags": ["orders"],
                     "summary": "Report a purchase" if body is one else "Report up to 1,000 purchases",
-                    "description": "Scope purchases.write. Repeating store and till number changes nothing; each row is answered on its own.",
+                    "description": "Scope purchases.write. Repeating store and till number changes nothing; each row has its answer.",
                     "requestBody": {
                         "required": True,
                         "content": {"application/json": {"schema": body, "example": sample}},
