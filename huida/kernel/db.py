@@ -164,6 +164,8 @@ class Database:
             max_overflow=4,
             pool_reset_on_return=None,
             isolation_level="AUTOCOMMIT",
+            # JSON columns come as text, so that msgspec decodes them straight into the type that is wanted.
+            json_deserializer=str,
             connect_args={"statement_cache_size": 400, **socket_args(url), **(connect_args or {})},
         )
 
