@@ -45,6 +45,22 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'app_id', name=op.f('pk_apps'))
     )
     op.create_index('uq_apps_connected_kind', 'apps', ['tenant_id', 'kind'], unique=True, postgresql_where=sa.text("state = 'connected'"))
+    op.create_table('bindings',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('scenario', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('live', sa.Boolean(), nullable=False),
+    sa.Column('exclusive', sa.Boolean(), server_default='true', nullable=False),
+    sa.Column('template_id', sa.Text(), nullable=False),
+    sa.Column('mapping', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('paused_reason', sa.Text(), nullable=True),
+    sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('updated_by', sa.Text(), nullable=False),
+    sa.CheckConstraint("channel IN ('subscribe', 'sms', 'template')", name=op.f('ck_bindings_channel')),
+    sa.PrimaryKeyConstraint('tenant_id', 'scenario', 'channel', name=op.f('pk_bindings'))
+    )
+    op.create_index('uq_bindings_one_live', 'bindings', ['tenant_id', 'scenario'], unique=True, postgresql_where=sa.text('live AND exclusive'))
     op.create_table('callback_inbox',
     sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.LargeBinary(), nullable=False),
@@ -143,6 +159,29 @@ def upgrade() -> None:
     op.create_index('ix_coupons_template', 'coupons', ['tenant_id', 'template_id', 'id'], unique=False)
     op.create_index('uq_coupons_code', 'coupons', ['tenant_id', 'code'], unique=True)
     op.create_index('uq_coupons_source', 'coupons', ['tenant_id', 'template_id', 'source', 'source_key'], unique=True)
+    op.create_table('deliveries',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('fact_id', sa.Uuid(), nullable=False),
+    sa.Column('scenario', sa.Text(), nullable=False),
+    sa.Column('member_id', sa.Uuid(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('app_id', sa.Text(), server_default='', nullable=False),
+    sa.Column('address', sa.Text(), server_default='', nullable=False),
+    sa.Column('template_id', sa.Text(), server_default='', nullable=False),
+    sa.Column('body', sa.Text(), server_default='', nullable=False),
+    sa.Column('attempt', sa.SmallInteger(), server_default='0', nullable=False),
+    sa.Column('provider_ref', sa.Text(), server_default='', nullable=False),
+    sa.Column('parts', sa.SmallInteger(), server_default='0', nullable=False),
+    sa.Column('cost_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'fact_id', 'scenario', name=op.f('pk_deliveries')),
+    postgresql_with={'fillfactor': '75'}
+    )
+    op.create_index('ix_deliveries_member', 'deliveries', ['tenant_id', 'member_id', 'fact_id'], unique=False)
     op.create_table('entitlements',
     sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('module', sa.Text(), nullable=False),
@@ -372,6 +411,13 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'store_id', 'till_no', name=op.f('uq_refunds_tenant_id_store_id_till_no'))
     )
     op.create_index('ix_refunds_purchase', 'refunds', ['tenant_id', 'purchase_id'], unique=False)
+    op.create_table('scenario_settings',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('scenario', sa.Text(), nullable=False),
+    sa.Column('policy', sa.Text(), server_default='exclusive', nullable=False),
+    sa.Column('options', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'scenario', name=op.f('pk_scenario_settings'))
+    )
     op.create_table('schedule_runs',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
@@ -392,6 +438,13 @@ def upgrade() -> None:
     sa.Column('owner', sa.Uuid(), nullable=True),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('shard', name=op.f('pk_shard_leases'))
+    )
+    op.create_table('short_links',
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.Column('page', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('code', name=op.f('pk_short_links'))
     )
     op.create_table('sms_accounts',
     sa.Column('provider', sa.Text(), nullable=False),
@@ -493,6 +546,53 @@ def upgrade() -> None:
     sa.Column('state', sa.Text(), server_default='open', nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_stores')),
     sa.UniqueConstraint('tenant_id', 'code', name=op.f('uq_stores_tenant_id_code'))
+    )
+    op.create_table('subscribe_credits',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('app_id', sa.Text(), nullable=False),
+    sa.Column('openid', sa.Text(), nullable=False),
+    sa.Column('template_id', sa.Text(), nullable=False),
+    sa.Column('by_client', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('by_event', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('consumed', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('refused', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('consumed >= 0 AND consumed <= greatest(by_client, by_event)', name=op.f('ck_subscribe_credits_not_overdrawn')),
+    sa.PrimaryKeyConstraint('tenant_id', 'app_id', 'openid', 'template_id', name=op.f('pk_subscribe_credits'))
+    )
+    op.create_table('subscribe_reports',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_subscribe_reports'))
+    )
+    op.create_table('template_proposals',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('title', sa.Text(), nullable=False),
+    sa.Column('keywords', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('scene', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_template_proposals'))
+    )
+    op.create_table('wechat_templates',
+    sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('app_id', sa.Text(), nullable=False),
+    sa.Column('template_id', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('title', sa.Text(), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Column('example', sa.Text(), server_default='', nullable=False),
+    sa.Column('kind', sa.SmallInteger(), server_default='2', nullable=False),
+    sa.Column('choices', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False),
+    sa.Column('library_id', sa.Text(), nullable=True),
+    sa.Column('keywords', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('scene', sa.Text(), server_default='', nullable=False),
+    sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('gone_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'app_id', 'template_id', name=op.f('pk_wechat_templates'))
     )
     op.create_table('workers',
     sa.Column('id', sa.Uuid(), nullable=False),

@@ -1,0 +1,18 @@
+"""Flow tests: HTTP in, jobs run, the simulated phone shows what arrived."""
+
+from typing import Any
+
+import pytest
+
+from tests.shop import Shop, open_shop
+
+
+@pytest.fixture
+async def shop(world: Any) -> Shop:
+    return await open_shop(world)
+
+
+@pytest.fixture
+async def locked_shop(world: Any) -> Shop:
+    """A merchant that has not bought the module."""
+    return await open_shop(world, entitled=False)
