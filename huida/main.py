@@ -143,6 +143,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.settings = system.settings
     app.state.public_url = system.settings.public_url
     app.state.balances_of = ledger.balances
+    app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)
     for router in routers():

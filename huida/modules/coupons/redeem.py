@@ -18,11 +18,12 @@ WHERE tenant_id = $1 AND code = $2 AND state = 'issued' AND valid_from <= $3 AND
 RETURNING *
 """
 EXPIRE = """
-UPDATE coupons SET state = 'expired', closed_at = $2 WHERE tenant_id = $1 AND id IN (
+UPDATE coupons SET state = 'expired', closed_at = $2 WHERE tenant_id = $1 AND id = ANY(ARRAY(
   SELECT id FROM coupons WHERE tenant_id = $1 AND state = 'issued' AND valid_until < $2
-  ORDER BY valid_until LIMIT $3 FOR UPDATE SKIP LOCKED)
+  ORDER BY valid_until LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING id, member_id, code
 """
+"""An array, not IN: PostgreSQL may run a locking subquery again for each row, and then its LIMIT bounds nothing."""
 
 
 NOT_USABLE = {
