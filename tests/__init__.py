@@ -1,0 +1,1 @@
+"""Tests; `make` and `asgi` are shared."""

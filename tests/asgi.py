@@ -1,0 +1,170 @@
+"""Calling an ASGI application in process: a small browser-like client, and the outgoing seam towards a simulator."""
+
+import json
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from starlette.types import ASGIApp, Message
+
+from huida.kernel.http import Answer, Headers, Send
+
+
+@dataclass
+class Reply:
+    """What an application answered, whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """(status, code) of a problem."""
+        return self.status, self.json()["code"]
+
+
+async def call(
+    app: ASGIApp,
+    method: str,
+    url: str,
+    *,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    address: str = "203.0.113.7",
+) -> Reply:
+    """One request, one reply. Exceptions of the application come through."""
+    parts = urlsplit(url)
+    raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    if body:
+        raw.append((b"content-length", str(len(body)).encode()))
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": parts.scheme or "http",
+        "path": parts.path,
+        "raw_path": parts.path.encode(),
+        "query_string": parts.query.encode(),
+        "root_path": "",
+        "headers": [(b"host", (parts.netloc or "huida.test").encode()), *raw],
+        "client": (address, 40000),
+        "server": ("huida.test", 80),
+    }
+    sent = False
+    status = 0
+    answered: list[tuple[bytes, bytes]] = []
+    chunks: list[bytes] = []
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            answered.extend(message["headers"])
+        else:
+            chunks.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    cookies: dict[str, str] = {}
+    for name, value in answered:
+        if name == b"set-cookie":
+            cookies |= {key: morsel.value for key, morsel in SimpleCookie(value.decode()).items()}
+    flat = {name.decode(): value.decode() for name, value in answered}
+    return Reply(status, flat, b"".join(chunks), cookies)
+
+
+@dataclass
+class Client:
+    """Somebody who calls our API: keeps cookies and sends what `headers` say."""
+
+    app: ASGIApp
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    address: str = "203.0.113.7"
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        json_body: Any = None,
+        *,
+        params: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
+        sent = {**self.headers, **(headers or {})}
+        if json_body is not None:
+            body = json.dumps(json_body, ensure_ascii=False).encode()
+            sent.setdefault("content-type", "application/json")
+        if self.cookies:
+            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        url = path + ("?" + urlencode(params) if params else "")
+        reply = await call(self.app, method, url, headers=sent, body=body, address=self.address)
+        for name, value in reply.cookies.items():
+            if value in {"", '""'}:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        return reply
+
+    async def get(self, path: str, **params: Any) -> Reply:
+        return await self.request("GET", path, params=params or None)
+
+    async def post(self, path: str, json_body: Any = None, **kwargs: Any) -> Reply:
+        return await self.request("POST", path, json_body, **kwargs)
+
+    async def patch(self, path: str, json_body: Any = None) -> Reply:
+        return await self.request("PATCH", path, json_body)
+
+    async def put(self, path: str, json_body: Any = None) -> Reply:
+        return await self.request("PUT", path, json_body)
+
+    async def delete(self, path: str) -> Reply:
+        return await self.request("DELETE", path)
+
+    async def upload(self, path: str, name: str, content: bytes, **params: Any) -> Reply:
+        """A file as a form's field `file`."""
+        edge = "----huida"
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        return await self.request(
+            "POST",
+            path,
+            params=params or None,
+            headers={"content-type": f"multipart/form-data; boundary={edge}"},
+            body=head + content + f"\r\n--{edge}--\r\n".encode(),
+        )
+
+    async def log_in(self, login: str, password: str, totp: str = "") -> Reply:
+        """Open a session; its CSRF token goes with every later request."""
+        reply = await self.post("/api/console/login", {"login": login, "password": password, "totp": totp})
+        if reply.status == 200:
+            self.headers["x-csrf-token"] = reply.json()["csrf_token"]
+        return reply
+
+
+def sender(app: ASGIApp) -> Send:
+    """The outgoing seam: every provider call goes to `app` (a simulator) instead of the network."""
+
+    async def send(method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
+        given = {"content-type": "application/json; charset=utf-8", **(headers or {})}
+        reply = await call(app, method, url, headers=given, body=body or b"")
+        return Answer(reply.status, reply.body, reply.headers.get("content-type", ""))
+
+    return send
