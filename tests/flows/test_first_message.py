@@ -18,7 +18,7 @@ async def test_a_purchase_arrives_as_a_service_notice_and_spends_one_credit(shop
 
     [notice] = await shop.notices(member)
     card = await shop.card_no(member)
-    values = {row["label"]: row["value"] for row in notice["rows"]}
+    values = dict(notice["fields"])
     assert values["卡号"] == card
     assert values["会员姓名"] == "林小满"
     assert values["消费金额"] == "25.00元"

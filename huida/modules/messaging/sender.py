@@ -46,9 +46,9 @@ WHERE d.state IN ('queued', 'retrying') ORDER BY w.n
 """
 RECORD = """
 UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.provider_ref, attempt = d.attempt + 1,
-  sent_at = $2, parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
+  sent_at = $2::timestamptz, parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
   cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
-  done_at = CASE WHEN r.state IN ('failed', 'dead') THEN $2 END
+  done_at = CASE WHEN r.state IN ('failed', 'dead') THEN $2::timestamptz END
 FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[], ($7::text)::text[],
             ($8::text)::smallint[]) AS r(fact_id, scenario, state, reason, provider_ref, parts)
 WHERE d.tenant_id = $1 AND d.fact_id = r.fact_id AND d.scenario = r.scenario AND d.state IN ('queued', 'retrying', 'unknown')

@@ -33,7 +33,7 @@ INSERT = """
 INSERT INTO deliveries (tenant_id, fact_id, scenario, member_id, channel, state, reason, app_id, address, template_id, body,
                         parts, cost_fen, created_at, done_at)
 SELECT $1, d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.reason, d.app_id, d.address, d.template_id, d.body,
-       d.parts, d.cost_fen, $2, CASE WHEN d.state = 'not_attempted' THEN $2 END
+       d.parts, d.cost_fen, $2::timestamptz, CASE WHEN d.state = 'not_attempted' THEN $2::timestamptz END
 FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::text)::text[], ($7::text)::text[],
             ($8::text)::text[], ($9::text)::text[], ($10::text)::text[], ($11::text)::text[], ($12::text)::text[],
             ($13::text)::smallint[], ($14::text)::bigint[])
