@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import AppError
 from huida.kernel.facts import SHARDS
+from huida.kernel.secrets import token, token_hash
 from huida.kernel.worker import Worker
 from huida.main import System
-from huida.modules import coupons
+from huida.modules import coupons, members
 from huida.modules.coupons import Gift, Terms, rules
 from tests import make
 from tests.asgi import Client
@@ -492,3 +493,53 @@ async def test_the_console_makes_offers_and_sets_the_reminders(console: Client, 
         "remind_after_days": 0,
         "remind_before_days": 3,
     }
+
+
+async def phone_page(app: ASGIApp, db: Database, tenant: int, member: UUID | None) -> Client:
+    """The member centre of a member, or of a visitor who has not joined."""
+    session, openid = token("hm"), f"o{uuid4().hex}"
+    async with db.tx(tenant) as tx:
+        await members.see_identity(tx, app_id="wxmini", openid=openid)
+        if member is not None:
+            await members.link_identity(tx, member, app_id="wxmini", openid=openid)
+        await tx.execute(
+            "INSERT INTO member_sessions (token_hash, tenant_id, app_id, openid, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            *(token_hash(session.reveal()), tenant, "wxmini", openid, tx.now + timedelta(hours=1)),
+        )
+    return Client(app, {"authorization": f"Bearer {session.reveal()}"})
+
+
+async def test_a_member_claims_once_for_each_tap(app: ASGIApp, db: Database, tenant: int) -> None:
+    template_id = await on_offer(db, tenant, replace(CASH, per_member=2))
+    hidden = await on_offer(db, tenant, replace(CASH, claimable=False))
+    one = await phone_page(app, db, tenant, await make.member(db, tenant))
+    two = await phone_page(app, db, tenant, await make.member(db, tenant))
+    visitor = await phone_page(app, db, tenant, None)
+    path, tap = f"/api/member/coupons/offers/{template_id}/claim", {"idempotency-key": "tap-1"}
+    first = await one.post(path, headers=tap)
+    assert (first.status, (await one.post(path, headers=tap)).json()) == (201, first.json())
+    assert (await two.post(path, headers=tap)).json()["code"] != first.json()["code"]
+    assert (await one.post(path, headers={"idempotency-key": "tap-2"})).status == 201
+    third = await one.post(path, headers={"idempotency-key": "tap-3"})
+    closed = await one.post(f"/api/member/coupons/offers/{hidden}/claim", headers=tap)
+    assert [reply.refusal for reply in (third, closed, await visitor.post(path, headers=tap))] == [
+        (409, "coupon.limit_reached"),
+        (404, "coupon.template_not_found"),
+        (403, "coupon.join_first"),
+    ]
+    assert [offer["taken"] for offer in (await one.get("/api/member/coupons/offers")).json()["items"]] == [2]
+    assert len((await one.get("/api/member/coupons")).json()["items"]) == 2
+    detail = f"/api/member/coupons/{first.json()['id']}"
+    assert (await one.get(detail)).json()["template"]["amount_fen"] == 500
+    assert (await two.get(detail)).refusal == (404, "coupon.not_found")
+    assert (await state_of_stock(db, tenant), await told(db, tenant)) == ((3, 3, 3), ["coupon.issued"] * 3)
+
+
+async def test_lists_go_on_where_the_page_before_ended(console: Client, db: Database, tenant: int) -> None:
+    template_id = await on_offer(db, tenant)
+    given = [await give(db, tenant, template_id, key=str(n)) for n in range(3)]
+    path = f"/api/console/coupons/templates/{template_id}/coupons"
+    first = (await console.get(path, limit=2)).json()
+    rest = (await console.get(path, limit=2, cursor=first["next_cursor"])).json()
+    assert [coupon["code"] for coupon in first["items"] + rest["items"]] == [c.code for c in reversed(given)]
+    assert rest["next_cursor"] is None
