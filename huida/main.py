@@ -47,6 +47,7 @@ from huida.settings import Settings
 INVARIANTS: dict[str, str] = {
     **ledger.INVARIANTS,
     **coupons_invariants.INVARIANTS,
+    **sms.INVARIANTS,
     **orders_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,
 }

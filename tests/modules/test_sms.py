@@ -130,6 +130,9 @@ async def test_the_approved_one_stays_while_another_is_in_review_or_refused(
     async with db.tx(tenant) as tx:
         await signatures.use_platform_signature(tx)
     assert await in_use(db, tenant) == "会达"
+    async with db.read(tenant) as tx:
+        broken = [await tx.fetch(query) for query in sms.INVARIANTS.values()]
+    assert broken == [[], [], [], []]
     assert await states(db, tenant) == [
         ("山月茶事", "approved", False, ""),
         ("山月小馆", "rejected", False, "资质不符"),

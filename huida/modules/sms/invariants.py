@@ -6,10 +6,9 @@ INVARIANTS: dict[str, str] = {
     "sms.applied_is_approved": """
         SELECT tenant_id, id, state FROM sms_signatures WHERE applied AND state <> 'approved'""",
     "sms.review_is_in_review": """
-        SELECT r.merchant_id, r.signature_id, s.state FROM sms_reviews r
-        FULL JOIN (SELECT tenant_id, id, state FROM sms_signatures WHERE state = 'in_review') s
-          ON s.tenant_id = r.merchant_id AND s.id = r.signature_id
-        WHERE s.id IS NULL OR r.signature_id IS NULL""",
+        SELECT s.tenant_id, s.id, s.state FROM sms_signatures s
+        LEFT JOIN sms_reviews r ON r.merchant_id = s.tenant_id AND r.signature_id = s.id
+        WHERE (s.state = 'in_review') <> (r.signature_id IS NOT NULL)""",
     "sms.decided_has_its_time": """
         SELECT tenant_id, id, state FROM sms_signatures WHERE (state = 'in_review') <> (decided_at IS NULL)""",
 }
