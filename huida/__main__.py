@@ -1,0 +1,5 @@
+"""`python -m huida` is the command `huida`."""
+
+from huida.cli import main
+
+main()

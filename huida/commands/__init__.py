@@ -1,0 +1,1 @@
+"""The command line's verbs; `huida.cli` gives them their names and options."""

@@ -1,0 +1,96 @@
+"""`serve` and `worker`: the two faces of the system as processes."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+from prometheus_client import start_http_server
+
+from huida.commands import database
+from huida.commands.ports import taken
+from huida.commands.screen import Screen
+from huida.commands.signals import on_endings
+from huida.kernel import log
+from huida.main import build
+from huida.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its own signal handling: the command decides when and in which order things end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings, screen: Screen, *, with_worker: bool) -> None:
+    """Serve until an ending. With the embedded database the schema is brought up to date first."""
+    log.configure(json=settings.log_json, level=settings.log_level)
+    sock = taken(settings.host, settings.port, option="--port / HUIDA_PORT")
+    with sock, database.opened(settings, screen) as place:
+        _ready(place, screen)
+        screen.say("cli.serving", url=f"http://{settings.host}:{settings.port}")
+        uvloop.run(_serve(place.settings, sock, with_worker=with_worker))
+
+
+def work(settings: Settings, screen: Screen, *, metrics_port: int | None) -> None:
+    """Work until an ending; `metrics_port` serves this process's figures."""
+    log.configure(json=settings.log_json, level=settings.log_level)
+    if metrics_port is not None:
+        taken(settings.host, metrics_port, option="--metrics-port").close()
+        start_http_server(metrics_port, addr=settings.host)
+    with database.opened(settings, screen) as place:
+        _ready(place, screen)
+        screen.say("cli.working")
+        uvloop.run(_work(place.settings))
+
+
+def _ready(place: database.Place, screen: Screen) -> None:
+    if place.server is not None:
+        database.brought_up(place.settings, screen)
+    else:
+        database.must_be_current(place.settings)
+
+
+async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) -> None:
+    config = uvicorn.Config(
+        build(settings).api(),
+        http="httptools",
+        interface="asgi3",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+    )
+    server = Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    on_endings(asyncio.get_running_loop(), stop)
+    if not with_worker:
+        await server.serve(sockets=[sock])
+        return
+    # A system of its own: the API's closes with its last request, while the worker may still be recording.
+    system = build(settings)
+    worker = system.worker()
+    working = asyncio.create_task(worker.run())
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        worker.stop()
+        await working
+        await system.close()
+
+
+async def _work(settings: Settings) -> None:
+    system = build(settings)
+    worker = system.worker()
+    on_endings(asyncio.get_running_loop(), worker.stop)
+    try:
+        await worker.run()
+    finally:
+        await system.close()

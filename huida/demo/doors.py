@@ -1,0 +1,53 @@
+"""A caller of HTTP doors, ours and the simulator's, as a merchant's own program would be one."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pyreqwest.client import SyncClientBuilder
+from pyreqwest.exceptions import RequestError
+
+
+class Closed(Exception):
+    """A door answered no, or nobody answered."""
+
+
+class Doors:
+    """Calls one base address; keeps cookies and headers. Every call is made once."""
+
+    def __init__(self, base_url: str, *, timeout_s: float = 15.0) -> None:
+        self.base_url = base_url
+        self.headers: dict[str, str] = {}
+        builder = SyncClientBuilder().default_cookie_store(True).no_proxy().timeout(timedelta(seconds=timeout_s))
+        self._client = builder.build()
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._call("POST", path, body or {})
+
+    def put(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._call("PUT", path, body or {})
+
+    def log_in(self, login: str, password: str) -> None:
+        """Log a member of staff in; the calls that follow are theirs."""
+        me = self.post("/api/console/login", {"login": login, "password": password})
+        self.headers["x-csrf-token"] = me["csrf_token"]
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        request = self._client.request(method, self.base_url + path).headers(self.headers)
+        if body is not None:
+            request = request.header("content-type", "application/json").body_bytes(msgspec.json.encode(body))
+        try:
+            response = request.build().send()
+            content = bytes(response.bytes())
+        except RequestError as failed:
+            raise Closed(f"{method} {path}: {type(failed).__name__}") from failed
+        if not 200 <= response.status < 300:
+            raise Closed(f"{method} {path}: {response.status} {content.decode(errors='replace')[:500]}")
+        return msgspec.json.decode(content) if content else None
