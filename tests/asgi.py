@@ -1,5 +1,6 @@
 """Calling an ASGI application in process: a small browser-like client, and the outgoing seam towards a simulator."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -69,7 +70,7 @@ async def call(
     async def receive() -> Message:
         nonlocal sent
         if sent:
-            return {"type": "http.disconnect"}
+            await asyncio.Event().wait()  # the caller stays until it is answered
         sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -183,6 +183,9 @@ async def test_a_disconnected_app_is_not_heard(world: World, console: Client) ->
     await console.post(f"{path}/disconnect")
     assert (await verify(world.app, url, signed(seed.OA_TOKEN, int(time.time())))).status == 404
 
+    assert (await connected(console, OA))["callback_url"] == url
+    assert (await verify(world.app, url, signed(seed.OA_TOKEN, int(time.time())))).status == 200
+
 
 async def test_messages_are_told_with_their_first_200_characters(world: World) -> None:
     user = world.user(seed.OA_APPID)

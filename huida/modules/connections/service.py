@@ -126,23 +126,24 @@ async def callback_keys(tx: Tx, app_id: str) -> CallbackKeys | None:
 
 
 async def merchants_with(db: Database, app_id: str) -> list[tuple[int, AppCredentials]]:
-    """The merchants that have this app connected, with its credentials: for logins, before a tenant is known.
+    """The merchants that have this app connected, newest connection first: for logins, before a tenant is known.
 
     Usually one. Who claims another's app does not know its secret, so WeChat refuses the login there.
     """
     async with db.raw() as (_, sql):
         rows = await sql.fetch(
             "SELECT r.tenant_id FROM callback_routes r JOIN merchants m ON m.id = r.tenant_id "
-            "WHERE r.app_id = $1 AND m.state = 'open' ORDER BY r.tenant_id LIMIT 20",
+            "WHERE r.app_id = $1 AND m.state = 'open' ORDER BY r.tenant_id DESC LIMIT 100",
             app_id,
         )
     found = []
     for row in rows:
         async with db.read(row["tenant_id"]) as tx:
             cred = await credentials_of(tx, app_id)
-        if cred is not None:
-            found.append((row["tenant_id"], cred))
-    return found
+            if cred is not None:
+                found.append(((await get(tx, app_id)).connected_at, row["tenant_id"], cred))
+    found.sort(key=lambda one: one[:2], reverse=True)
+    return [(tenant_id, cred) for _, tenant_id, cred in found]
 
 
 async def connect(
@@ -230,8 +231,12 @@ async def change(
 
 
 async def disconnect(tx: Tx, app_id: str) -> None:
-    """Stop calling and hearing this app; what it told stays. Raises NotFound."""
-    await get(tx, app_id)
+    """Stop calling and hearing this app; what it told stays, and its address is the same when it comes back.
+
+    Raises NotFound.
+    """
+    app = await get(tx, app_id)
+    await tx.execute("DELETE FROM callback_routes WHERE route_key = $1 AND tenant_id = $2", app.route_key, tx.tenant_id)
     if await tx.execute(
         "UPDATE apps SET state = 'disconnected', subscribe_open = false "
         "WHERE tenant_id = $1 AND app_id = $2 AND state = 'connected'",
