@@ -17,19 +17,24 @@ def codes_in(source: str) -> set[str]:
     """The dotted texts given as `code=…`, also inside a choice, and as a class's `code = …`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        value: ast.expr | None = None
-        if isinstance(node, ast.keyword) and node.arg == "code":
-            value = node.value
-        elif isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["code"]:
-            value = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "code":
-            value = node.value
+        value = value_of_code(node)
         if value is None or isinstance(value, ast.JoinedStr):
             continue
         for part in ast.walk(value):
             if isinstance(part, ast.Constant) and isinstance(part.value, str) and CODE.fullmatch(part.value):
                 found.add(part.value)
     return found
+
+
+def value_of_code(node: ast.AST) -> ast.expr | None:
+    """What is given to `code`, as an argument or by assignment."""
+    match node:
+        case ast.keyword(arg="code", value=value) | ast.Assign(targets=[ast.Name(id="code")], value=value):
+            return value
+        case ast.AnnAssign(target=ast.Name(id="code"), value=value):
+            return value
+        case _:
+            return None
 
 
 def all_codes() -> set[str]:
