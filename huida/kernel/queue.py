@@ -180,10 +180,11 @@ WITH gone AS (
 INSERT INTO jobs (shard, tenant_id, id, kind, fact_ids, attempt)
 SELECT g.shard, g.tenant_id, f.id, g.kind, ARRAY[f.id], g.attempt FROM gone g CROSS JOIN LATERAL unnest(g.fact_ids) AS f(id)
 """
+# `= ANY(ARRAY(…))` and not `IN (…)`: the planner may run a subquery with LIMIT and FOR UPDATE more than once.
 RIPEN = """
 WITH ripe AS (
-  DELETE FROM jobs_later WHERE (tenant_id, id) IN (
-    SELECT tenant_id, id FROM jobs_later WHERE due_at <= $1 ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+  DELETE FROM jobs_later WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM jobs_later WHERE due_at <= $1 ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED))
   RETURNING shard, tenant_id, id, kind, fact_ids, payload, attempt
 ), back AS (
   INSERT INTO jobs (shard, tenant_id, id, kind, fact_ids, payload, attempt) SELECT * FROM ripe RETURNING 1
@@ -203,8 +204,8 @@ JOIN_WORK = (
 BURY_WORKERS = "DELETE FROM workers WHERE seen_at < $1"
 RENEW = "UPDATE shard_leases SET expires_at = $2 WHERE owner = $1 AND expires_at > $3 RETURNING shard"
 SEIZE = """
-UPDATE shard_leases SET owner = $1, expires_at = $2 WHERE shard IN (
-  SELECT shard FROM shard_leases WHERE owner IS NULL OR expires_at <= $3 ORDER BY shard LIMIT $4 FOR UPDATE SKIP LOCKED)
+UPDATE shard_leases SET owner = $1, expires_at = $2 WHERE shard = ANY(ARRAY(
+  SELECT shard FROM shard_leases WHERE owner IS NULL OR expires_at <= $3 ORDER BY shard LIMIT $4 FOR UPDATE SKIP LOCKED))
 RETURNING shard
 """
 RELEASE = "UPDATE shard_leases SET owner = NULL WHERE owner = $1 AND shard = ANY($2::smallint[])"

@@ -8,7 +8,7 @@ import msgspec
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from huida.modules import sms, tenants
+from huida.modules import coupons, sms, tenants
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, Scenario
 from huida.modules.messaging.facts import ChannelSaved, ChannelStopped
@@ -192,13 +192,17 @@ async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) 
     """Save a scenario's options. Raises Invalid for a reminder that is not 0 to 365 days (S1-08)."""
     await must_be_entitled(tx)
     scenario = scenario_of(scenario_code)
-    for name in ("remind_after_days", "remind_before_days"):
-        days = options.get(name)
-        if days is not None and (not isinstance(days, int) or not 0 <= days <= 365):
-            raise Invalid(code="messaging.bad_reminder", where=name)
-    unknown: Sequence[str] = [name for name in options if name not in {"remind_after_days", "remind_before_days"}]
+    known = {"remind_after_days", "remind_before_days"} if scenario.code == "coupon_unused" else set()
+    unknown: Sequence[str] = [name for name in options if name not in known]
     if unknown:
         raise Invalid(code="messaging.option_unknown", where=unknown[0])
+    for name in known:
+        days = options.get(name, 0)
+        if not isinstance(days, int) or not 0 <= days <= 365:
+            raise Invalid(code="messaging.bad_reminder", where=name)
+    if known:
+        after, before = int(options.get("remind_after_days", 0)), int(options.get("remind_before_days", 0))
+        await coupons.save_reminders(tx, after_days=after, before_days=before)
     await tx.execute(
         "INSERT INTO scenario_settings (tenant_id, scenario, options) VALUES ($1, $2, $3) "
         "ON CONFLICT (tenant_id, scenario) DO UPDATE SET options = excluded.options",
