@@ -107,7 +107,6 @@ async def test_another_merchants_apps_do_not_exist(console: Client, other: Clien
     assert (await console.get(path)).json()["name"] == "会达小店"
 
 
-@pytest.mark.covers("S1-32")
 async def test_subscribe_messages_are_opened_for_a_mini_program_only(console: Client) -> None:
     assert (await connected(console, MINI))["subscribe_open"] is False
     await connected(console, OA)

@@ -163,7 +163,6 @@ async def test_changing_the_password_ends_every_session(app: ASGIApp, db: Databa
     assert (await Client(app).log_in(person.login, "another horse 77")).status == 200
 
 
-@pytest.mark.covers("X-15")
 async def test_roles_open_only_their_doors(app: ASGIApp, db: Database, tenant: int) -> None:
     admin = await make.logged_in(Client(app), await make.staff(db, tenant))
     clerk = await make.logged_in(Client(app), await make.staff(db, tenant, role="store_staff"))
@@ -264,7 +263,6 @@ async def test_a_key_needs_known_scopes(console: Client) -> None:
     assert (await console.get("/api/console/keys")).json() == {"items": []}
 
 
-@pytest.mark.covers("S1-09")
 async def test_the_operator_opens_a_merchant_and_grants_what_it_bought(app: ASGIApp, db: Database) -> None:
     operator = await make.logged_in(Client(app), await make.operator(db))
     login = f"boss{make.number()}-{id(db)}"
