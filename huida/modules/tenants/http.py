@@ -113,7 +113,7 @@ async def login(request: Request, body: LoginIn) -> JSONResponse:
         path="/",
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=request.app.state.public_url.startswith("https:"),
     )
     return answer
 
