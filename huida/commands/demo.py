@@ -112,9 +112,10 @@ def _run(settings: Settings, screen: Screen, options: Options, children: Childre
     _show_addresses(settings, screen, notes)
     if options.play or options.exit_after_play:
         _play(settings, screen, set_stage, notes)
-    if not options.exit_after_play:
-        screen.say("cli.until_ctrl_c")
-        _watch(children)
+    if options.exit_after_play:
+        return
+    screen.say("cli.until_ctrl_c")
+    _watch(children)
 
 
 def _load(settings: Settings, screen: Screen, notes: Notes) -> None:
@@ -212,11 +213,9 @@ def _arrival(set_stage: stage.Stage, seen: set[Any]) -> dict[str, Any]:
 def _show_message(screen: Screen, message: dict[str, Any], *, answered_ms: float, took_ms: float) -> None:
     lines = [f"[bold]{escape(message['title'])}[/]"]
     lines += [f"[dim]{escape(label)}[/]  {escape(value)}" for label, value in message["fields"]]
-    subtitle = screen.text("cli.demo.timing", answered=f"{answered_ms:.0f}", took=f"{took_ms:.0f}")
-    panel = Panel(
-        "\n".join(lines), title=escape(screen.text("cli.demo.phone_of", name="林小满")), subtitle=subtitle, expand=False
-    )
-    screen.console.print(panel)
+    title = escape(screen.text("cli.demo.phone_of", name="林小满"))
+    screen.console.print(Panel("\n".join(lines), title=title, expand=False))
+    screen.say("cli.demo.timing", answered=f"{answered_ms:.0f}", took=f"{took_ms:.0f}")
 
 
 @contextmanager

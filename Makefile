@@ -1,0 +1,83 @@
+# A fresh machine needs Python 3.11 or newer, and make. Everything else is fetched into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TEST_WORKERS ?= 2
+ARGS ?=
+GATE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format bench coverage-matrix lock clean browser
+
+help:  ## show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run.stamp  ## the whole product with sample data: http://127.0.0.1:8900/ shows the phones
+	@$(BIN)/huida demo $(ARGS)
+
+serve: $(VENV)/run.stamp  ## server and worker with the embedded database
+	@$(BIN)/huida serve --with-worker $(ARGS)
+
+test: $(VENV)/test.stamp browser  ## all tests, those in a browser too (ARGS=… goes to pytest)
+	@mkdir -p var
+	@$(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) $(ARGS) \
+	  && echo "make test: everything passed" \
+	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
+
+check: $(VENV)/test.stamp  ## style, formatting, types, architecture
+	@echo "== ruff" && $(BIN)/ruff check .
+	@echo "== ruff format" && $(BIN)/ruff format --check .
+	@echo "== mypy" && $(BIN)/mypy
+	@echo "== import-linter" && $(BIN)/lint-imports --no-logo
+	@echo "make check: everything passed"
+
+format: $(VENV)/test.stamp  ## format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(VENV)/bench.stamp  ## benchmarks side by side (NAME=pipeline, ledger, ingest; empty: all)
+	@for name in $(or $(NAME),pipeline ledger ingest); do echo "== $$name"; $(BIN)/huida bench $$name $(ARGS) || exit 1; done
+
+coverage-matrix: $(VENV)/test.stamp  ## which requirements the last `make test` proved (GATE=S1 fails when one is missing)
+	@$(BIN)/python tools/coverage_matrix.py $(addprefix --gate ,$(GATE)) $(ARGS)
+
+# uv lives in an environment of its own: it is a tool of the maintainers, not of the product.
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock:  ## choose newer versions of everything and lock them
+	@set -e; tool=$$(mktemp -d); trap 'rm -rf "$$tool"' EXIT; \
+	$(PYTHON) -m venv "$$tool/venv"; "$$tool/venv/bin/python" -m pip install --quiet uv; \
+	export PATH="$$tool/venv/bin:$$PATH"; \
+	echo "== run"; $(COMPILE) --upgrade --extra embedded pyproject.toml -o requirements/run.txt; \
+	sed 's/ --hash.*//; s/ \\$$//; /^ *--hash/d' requirements/run.txt > "$$tool/constraints.txt"; \
+	echo "== test"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra test pyproject.toml -o requirements/test.txt; \
+	echo "== bench"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra bench pyproject.toml -o requirements/bench.txt
+
+clean:  ## remove what was built and what the demo wrote; other data in var/ stays
+	rm -rf $(VENV) var/demo var/coverage.json build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+$(VENV)/made.stamp:
+	@echo "== virtual environment"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it with PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/made.stamp
+	@echo "== packages of the product"
+	@$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	@$(PIP) install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
+	@echo "== packages for tests and checks"
+	@$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/run.stamp
+	@echo "== packages for benchmarks"
+	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+browser:  # Chromium and a Chinese font for the tests in a browser
+	@sh tools/browser.sh
