@@ -1,0 +1,209 @@
+"""doctor, backup and restore, on databases that these tests made."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from huida.kernel.embedded import EmbeddedPostgres
+from tests.commands import processes
+from tests.commands.conftest import Terminal
+
+BALANCES = "SELECT tenant_id, owner_id, unit, balance, held FROM ledger_accounts ORDER BY 1, 2, 3"
+SHOP = """
+import asyncio
+from pathlib import Path
+from huida.demo import history
+from huida.kernel.embedded import EmbeddedPostgres
+from huida.settings import Settings
+import sys
+history.DAYS, history.MEMBERS = 6, 40
+data = Path(sys.argv[1])
+server = EmbeddedPostgres(data / "pg")
+with server:
+    settings = Settings(database_url=server.url_for("huida_app"), data_dir=data)
+    asyncio.run(history.tell(settings, passwords={"operator": "just a test", "shanyue": "just a test"}, told=lambda n: None))
+"""
+
+
+def data_of(terminal: Terminal) -> Path:
+    return terminal.home / "var"
+
+
+def with_shop(terminal: Terminal) -> None:
+    """A migrated database with a few days of the sample shop."""
+    assert terminal.run("migrate").returncode == 0
+    script = terminal.home / "shop.py"
+    script.write_text(SHOP)
+    subprocess.run([sys.executable, str(script), str(data_of(terminal))], check=True, env=terminal.environment)
+
+
+def asked(terminal: Terminal, query: str, *, data: Path | None = None) -> list[Any]:
+    """Ask the embedded database as its owner."""
+
+    async def ask(url: str) -> list[Any]:
+        sql = await asyncpg.connect(url)
+        try:
+            return list(await sql.fetch(query))
+        finally:
+            await sql.close()
+
+    with EmbeddedPostgres((data or data_of(terminal)) / "pg") as server:
+        return asyncio.run(ask(server.url))
+
+
+def findings(terminal: Terminal) -> tuple[int, dict[str, Any]]:
+    done = terminal.run("doctor", "--json")
+    return done.returncode, {one["check"]: one for one in json.loads(done.stdout)}
+
+
+def test_doctor_finds_a_planted_fault_and_only_that(terminal: Terminal) -> None:
+    # given: a sound shop
+    with_shop(terminal)
+    code, sound = findings(terminal)
+    assert (code, [name for name, one in sound.items() if one["state"] == "fail"]) == (0, [])
+
+    # when: somebody gives points past the ledger
+    asked(
+        terminal,
+        "UPDATE ledger_accounts SET balance = balance + 7 WHERE ctid = "
+        "(SELECT ctid FROM ledger_accounts WHERE unit = 'points' ORDER BY owner_id LIMIT 1)",
+    )
+
+    # then
+    code, broken = findings(terminal)
+    assert code == 1
+    assert [name for name, one in broken.items() if one["state"] == "fail"] == ["ledger.balance_is_sum_of_transfers"]
+    assert broken["ledger.balance_is_sum_of_transfers"]["params"]["count"] == 1
+
+
+def test_doctor_sees_a_schema_that_somebody_changed_and_a_foreign_key_file(terminal: Terminal) -> None:
+    # given
+    with_shop(terminal)
+
+    # when
+    asked(terminal, "ALTER TABLE members DROP COLUMN note")
+    (data_of(terminal) / "master.key").write_text("ab" * 32)
+
+    # then
+    code, found = findings(terminal)
+    assert code == 1
+    assert [name for name, one in found.items() if one["state"] == "fail"] == ["schema.drift", "secrets.master_key"]
+
+
+def test_backup_and_restore_keep_every_balance_and_the_key(terminal: Terminal) -> None:
+    # given
+    with_shop(terminal)
+    before = asked(terminal, BALANCES)
+    assert len(before) > 40
+    file = terminal.home / "huida.backup"
+
+    # when
+    saved = terminal.run("backup", str(file), "--with-key")
+    assert saved.returncode == 0, saved.stderr
+    elsewhere = terminal.home / "new"
+    back = terminal.run("restore", str(file), "--data-dir", str(elsewhere))
+
+    # then
+    assert back.returncode == 0, back.stderr
+    assert asked(terminal, BALANCES, data=elsewhere) == before
+    assert (elsewhere / "master.key").read_text().strip() == (data_of(terminal) / "master.key").read_text().strip()
+    assert [path.stat().st_mode & 0o077 for path in (file, file.with_name("huida.backup.key"))] == [0, 0]
+    examined = terminal.run("doctor", "--data-dir", str(elsewhere))
+    assert examined.returncode == 0, examined.stdout
+
+
+def test_restore_replaces_data_only_when_told_and_confirmed(terminal: Terminal) -> None:
+    # given: a backup, and a change after it
+    with_shop(terminal)
+    before = asked(terminal, BALANCES)
+    file = terminal.home / "huida.backup"
+    saved = terminal.run("backup", str(file))
+    assert "NOT in the backup" in saved.stderr
+    asked(terminal, "DELETE FROM ledger_accounts WHERE unit = 'growth'")
+    changed = asked(terminal, BALANCES)
+    assert changed != before
+
+    # when, then: without force
+    refused = terminal.run("restore", str(file))
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    assert asked(terminal, BALANCES) == changed
+
+    # when, then: with force, but nobody says yes
+    unconfirmed = terminal.run("restore", str(file), "--force")
+    assert unconfirmed.returncode == 1
+    assert asked(terminal, BALANCES) == changed
+
+    # when, then: with force and yes
+    assert terminal.run("restore", str(file), "--force", "--yes").returncode == 0
+    assert asked(terminal, BALANCES) == before
+
+
+def test_a_broken_backup_changes_nothing(terminal: Terminal) -> None:
+    # given
+    with_shop(terminal)
+    before = asked(terminal, BALANCES)
+    file = terminal.home / "huida.backup"
+    assert terminal.run("backup", str(file)).returncode == 0
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+
+    # when
+    refused = terminal.run("restore", str(file), "--force", "--yes")
+
+    # then
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert asked(terminal, BALANCES) == before
+
+
+def test_serve_with_worker_ends_on_sigterm_and_takes_its_database_along(
+    terminal: Terminal, ports: tuple[int, int]
+) -> None:
+    # given
+    server = terminal.start("serve", "--with-worker", "--port", str(ports[0]))
+    terminal.await_output("Serving on")
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    terminal.until(ready, "the server is ready")
+
+    # when
+    server.send_signal(signal.SIGTERM)
+
+    # then
+    assert server.wait(30) == 0, terminal.output()
+    assert processes.of(str(terminal.home)) == {}
+
+
+def test_serve_refuses_a_database_that_is_not_migrated(terminal: Terminal) -> None:
+    # given: an empty database that the settings name
+    with EmbeddedPostgres(data_of(terminal) / "pg") as server:
+        url = server.url_for("huida_app")
+
+        # when
+        refused = terminal.run("serve", "--port", "0", HUIDA_DATABASE_URL=url)
+
+    # then
+    assert refused.returncode == 1
+    assert "run `huida migrate`" in refused.stderr
+
+
+def test_an_unreachable_database_and_a_bad_setting_are_sentences(terminal: Terminal) -> None:
+    away = terminal.run("doctor", HUIDA_DATABASE_URL="postgresql://nobody@127.0.0.1:1/huida", LANG="zh_CN.UTF-8")
+    assert (away.returncode, "无法连接数据库" in away.stderr, "Traceback" in away.stderr) == (1, True, False)
+
+    wrong = terminal.run("serve", HUIDA_PORT="many")
+    assert (wrong.returncode, "HUIDA_PORT" in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False)
