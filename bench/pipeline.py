@@ -25,6 +25,7 @@ from huida.kernel.embedded import EmbeddedPostgres
 
 PEOPLE = 5000
 BATCH = 500
+HUIDA = ("-c", "from huida.cli import main; main()")
 
 
 def count(base: str) -> int:
@@ -58,11 +59,11 @@ def pipeline(
         "HUIDA_SEND_RATE_PER_S": "1000000",
     }
     with ExitStack() as stack:
-        serve = ["-m", "huida.cli", "serve", *(["--with-worker"] if processes == 1 else [])]
+        serve = [*HUIDA, "serve", *(["--with-worker"] if processes == 1 else [])]
         children = [stack.enter_context(Child(serve, environment))]
         if processes > 1:
             children += [
-                stack.enter_context(Child(["-m", "huida.cli", "worker"], environment)) for _ in range(processes - 1)
+                stack.enter_context(Child([*HUIDA, "worker"], environment)) for _ in range(processes - 1)
             ]
         wait_for_port(port, children[0])
         time.sleep(6)  # leases are taken and the processes are warm

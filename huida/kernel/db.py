@@ -18,6 +18,8 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import BigInteger, MetaData
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -50,19 +52,28 @@ class TenantOwned:
     tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-100)
 
 
-class DatabaseAway(Exception):
-    """PostgreSQL cannot be reached or went away; nothing was committed by this transaction as far as we know."""
+class Unstorable(ValueError):
+    """A value that its column cannot hold (a number beyond 64 bits, a text where a number belongs)."""
+
+
+class DatabaseGone(ConnectionError):
+    """The connection broke under a statement, or none could be opened: nothing of this transaction is known to be done.
+
+    asyncpg reports a closed connection as InterfaceError, but a wrong call too; only the first is this.
+    """
 
 
 AWAY: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    PoolTimeoutError,
 )
+"""Not now: it cannot be reached, went away, is restarting, or has no disk, memory or connection left."""
 
 
 class Tx:
@@ -95,18 +106,22 @@ class Tx:
         return self._session
 
     async def fetch(self, query: str, *args: Any) -> list[Row]:
-        rows: list[Row] = await self.sql.fetch(query, *args)
+        with _values_checked():
+            rows: list[Row] = await self.sql.fetch(query, *args)
         return rows
 
     async def row(self, query: str, *args: Any) -> Row | None:
-        return await self.sql.fetchrow(query, *args)
+        with _values_checked():
+            return await self.sql.fetchrow(query, *args)
 
     async def value(self, query: str, *args: Any) -> Any:
-        return await self.sql.fetchval(query, *args)
+        with _values_checked():
+            return await self.sql.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> int:
         """Run a statement; returns the number of rows it touched."""
-        status = await self.sql.execute(query, *args)
+        with _values_checked():
+            status = await self.sql.execute(query, *args)
         tail = status.rsplit(" ", 1)[-1]
         return int(tail) if tail.isdigit() else 0
 
@@ -139,6 +154,7 @@ class ReadTx(Tx):
 
 
 AnyTx = TypeVar("AnyTx", bound=Tx)
+READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Database:
@@ -166,7 +182,12 @@ class Database:
             isolation_level="AUTOCOMMIT",
             # JSON columns come as text, so that msgspec decodes them straight into the type that is wanted.
             json_deserializer=str,
-            connect_args={"statement_cache_size": 400, **socket_args(url), **(connect_args or {})},
+            connect_args={
+                "statement_cache_size": 400,
+                "server_settings": {"jit": "off"},
+                **socket_args(url),
+                **(connect_args or {}),
+            },
         )
 
     @asynccontextmanager
@@ -178,7 +199,7 @@ class Database:
     @asynccontextmanager
     async def read(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[ReadTx]:
         """Open a read-only transaction with one snapshot for all its statements."""
-        async with self._open(tenant_id, actor, ReadTx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
+        async with self._open(tenant_id, actor, ReadTx, READ_ONLY) as tx:
             yield tx
 
     @asynccontextmanager
@@ -189,26 +210,39 @@ class Database:
             try:
                 await sql.execute(f"{begin}; SET LOCAL app.tenant_id = '{int(tenant_id)}'")
                 tx = kind(self, connection, sql, tenant_id, actor)
-                try:
-                    yield tx
-                    await tx.flush()
-                except BaseException:
-                    await _rollback(connection, sql)
-                    raise
+                yield tx
+                await tx.flush()
                 await sql.execute("COMMIT")
+            except BaseException:
+                # Also when BEGIN or COMMIT was cancelled: the next user of the connection must not go on in this one.
+                await _rollback(connection, sql)
+                raise
             finally:
                 tx_is_open.reset(token)
 
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
         """A pooled connection in autocommit, as SQLAlchemy and as asyncpg see it: for the queue's own statements."""
-        async with self.engine.connect() as connection:
+        connection = self.engine.connect()
+        try:
+            await connection.start()
+        except DBAPIError as refused:
+            raise DatabaseGone(type(refused.orig).__name__) from refused
+        try:
             driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
             try:
                 yield connection, driver
             except AWAY:
                 await connection.invalidate()
                 raise
+            except asyncpg.InterfaceError as broken:
+                if not driver.is_closed():
+                    raise
+                await connection.invalidate()
+                raise DatabaseGone("the connection was closed") from broken
+        finally:
+            await connection.close()
 
     async def listen(self, channel: str, ring: Any) -> Any:
         """A connection of its own that calls `ring()` on each notification; the caller closes it."""
@@ -220,10 +254,27 @@ class Database:
         await self.engine.dispose()
 
 
+class _ValuesChecked:
+    """A value that its column cannot hold is the caller's mistake, though asyncpg calls it an interface error."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, ValueError) and isinstance(error, asyncpg.InterfaceError):
+            raise Unstorable(str(error)[:200]) from None
+
+
+_CHECK = _ValuesChecked()
+
+
+def _values_checked() -> _ValuesChecked:
+    return _CHECK
+
+
 async def _rollback(connection: AsyncConnection, sql: Any) -> None:
     try:
         await asyncio.shield(sql.execute("ROLLBACK"))
-    except (*AWAY, asyncio.CancelledError, asyncpg.PostgresError):
+    except (*AWAY, asyncio.CancelledError, asyncpg.PostgresError, asyncpg.InterfaceError):
         await connection.invalidate()
 
 

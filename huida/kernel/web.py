@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from huida.kernel import i18n
-from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx
+from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx, Unstorable
 from huida.kernel.errors import AppError, Forbidden, Invalid, TooLarge, Unauthenticated
 from huida.kernel.http import ProviderOutcome, Refused, Unavailable
 from huida.kernel.ids import uuid7
@@ -263,6 +263,10 @@ def install_errors(app: FastAPI) -> None:
     async def _(request: Request, error: asyncpg.CharacterNotInRepertoireError) -> Response:
         # The one character that JSON and URLs can carry and PostgreSQL cannot keep: NUL.
         return answer(request, Invalid())
+
+    @app.exception_handler(Unstorable)
+    async def _(request: Request, error: Unstorable) -> Response:
+        return answer(request, Invalid(code="request.invalid", detail="a value is out of range"))
 
     @app.exception_handler(ProviderOutcome)
     async def _(request: Request, error: ProviderOutcome) -> Response:

@@ -24,7 +24,7 @@ WITHOUT_TENANT = (
 
 
 def upgrade() -> None:
-    for name in ("ledger_post",):
+    for name in ("ledger_post", "deliveries_record", "credits_take"):
         op.execute((Path(__file__).parent.parent / "sql" / f"{name}.sql").read_text("utf-8"))
     op.execute("CREATE TABLE facts_default PARTITION OF facts DEFAULT")
     op.execute("INSERT INTO shard_leases (shard) SELECT generate_series(0, 63)")

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from huida.kernel.arrays import texts
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
@@ -92,9 +93,10 @@ async def next_card_no(tx: Tx) -> str:
 async def by_card_no(tx: Tx, card_nos: Sequence[str]) -> dict[str, Known]:
     """Members by card number; unknown numbers are absent."""
     rows = await tx.fetch(
-        "SELECT id, card_no, level, state FROM members WHERE tenant_id = $1 AND card_no = ANY($2)",
+        "SELECT m.id, m.card_no, m.level, m.state FROM unnest(($2::text)::text[]) AS k(card_no) CROSS JOIN LATERAL ("
+        "  SELECT * FROM members x WHERE x.tenant_id = $1 AND x.card_no = k.card_no LIMIT 1) AS m",
         tx.tenant_id,
-        list(card_nos),
+        texts(card_nos),
     )
     return {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
 

@@ -6,7 +6,7 @@ may be repeated under the same client_msg_id within ten minutes, an SMS is asked
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,18 +23,23 @@ from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
 from huida.modules import connections, members, sms
+from huida.modules.messaging import bindings
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.facts import DeliveryDied
 from huida.modules.messaging.tell import send_later
-from huida.providers.sms.provider import SmsProvider
+from huida.providers.sms.provider import SmsCredentials, SmsProvider
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram
 from huida.providers.wechat.official_account import OfficialAccount
 
-AT_ONCE = 128
+AT_ONCE = 32
+"""Calls under way in one batch; a worker has a few streams, so up to four times as many per process."""
 REPEAT_WITHIN = timedelta(minutes=9)
 ASK_SMS = "messaging.ask_sms"
+LONGEST_HOLD_S = 60
+TEMPLATE_GONE = frozenset({"wechat.40037", "wechat.43107", "wechat.43116"})
+"""No such template in the account; the template or the account may not send it any more."""
 
 LOAD = """
 SELECT d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.app_id, d.address, d.template_id, d.body, d.attempt,
@@ -45,13 +50,8 @@ CROSS JOIN LATERAL (SELECT * FROM deliveries x
 WHERE d.state IN ('queued', 'retrying') ORDER BY w.n
 """
 RECORD = """
-UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.provider_ref, attempt = d.attempt + 1,
-  sent_at = $2::timestamptz, parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
-  cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
-  done_at = CASE WHEN r.state IN ('failed', 'dead') THEN $2::timestamptz END
-FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[], ($7::text)::text[],
-            ($8::text)::smallint[]) AS r(fact_id, scenario, state, reason, provider_ref, parts)
-WHERE d.tenant_id = $1 AND d.fact_id = r.fact_id AND d.scenario = r.scenario AND d.state IN ('queued', 'retrying', 'unknown')
+SELECT deliveries_record($1, $2, ($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[],
+                         ($7::text)::text[], ($8::text)::smallint[], ($9::text)::int[])
 """
 
 
@@ -68,6 +68,8 @@ class Item:
     parts: int = -1
     wait_s: float | None = None
     held: bool = False
+    held_s: float = RETRY_LADDER_S[0]
+    lost: bool = False
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Batch:
     tenant_id: int
     items: list[Item]
     credentials: dict[str, AppCredentials] = field(default_factory=dict)
-    route: "sms.SmsRoute | None" = None
+    sms_credentials: dict[str, SmsCredentials] = field(default_factory=dict)
 
 
 class Sender:
@@ -98,12 +100,11 @@ class Sender:
         self.sms_providers = sms_providers
         self.clock = clock
         self.rate_per_s = rate_per_s
-        self._at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._buckets: dict[str, TokenBucket] = {}
-        self._busy: set[str] = set()
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Batch:
-        keys = [(UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload]
+        # Two jobs may name one delivery (a commit cut off and repeated): it is one message.
+        keys = list(dict.fromkeys((UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload))
         rows = await tx.fetch(LOAD, tx.tenant_id, uuids([k[0] for k in keys]), texts([k[1] for k in keys]))
         batch = Batch(tx.tenant_id, [Item(row) for row in rows])
         channels = {row["channel"] for row in rows}
@@ -113,7 +114,7 @@ class Sender:
                 if found is not None:
                     batch.credentials[found.app_id] = found
         if "sms" in channels:
-            batch.route = await sms.route(tx)
+            batch.sms_credentials = await sms.credentials(tx)
             await self._load_phones(tx, batch)
         await self._hold_behind_waiting(tx, batch)
         return batch
@@ -133,34 +134,40 @@ class Sender:
         ):
             return
         rows = await tx.fetch(
-            "SELECT member_id, min(fact_id::text)::uuid AS first FROM deliveries "
-            "WHERE tenant_id = $1 AND member_id = ANY($2) AND state = 'retrying' GROUP BY member_id",
+            "SELECT DISTINCT ON (member_id) member_id, fact_id AS first, attempt FROM deliveries "
+            "WHERE tenant_id = $1 AND member_id = ANY($2) AND state = 'retrying' ORDER BY member_id, fact_id",
             *(tx.tenant_id, list({item.row["member_id"] for item in batch.items})),
         )
-        first = {row["member_id"]: row["first"] for row in rows}
+        first = {row["member_id"]: row for row in rows}
         for item in batch.items:
-            item.held = item.row["state"] == "queued" and item.row["fact_id"] > first.get(
-                item.row["member_id"], item.row["fact_id"]
-            )
+            before = first.get(item.row["member_id"])
+            if before is not None and item.row["state"] == "queued" and item.row["fact_id"] > before["first"]:
+                item.held = True
+                item.held_s = min(RETRY_LADDER_S[min(before["attempt"], len(RETRY_LADDER_S)) - 1], LONGEST_HOLD_S)
 
     async def call(self, work: Batch) -> Batch:
         lanes: dict[str, list[Item]] = defaultdict(list)
         for item in work.items:
             if not item.held:
-                lanes[item.row["address"] or item.phone].append(item)
-        await asyncio.gather(*(self._lane(work, items) for items in lanes.values()))
+                lanes[item.phone or item.row["address"]].append(item)
+        waiting = iter(lanes.values())
+
+        async def work_through() -> None:
+            for items in waiting:
+                await self._lane(work, items)
+
+        await asyncio.gather(*(work_through() for _ in range(min(AT_ONCE, len(lanes)))))
         return work
 
     async def _lane(self, batch: Batch, items: list[Item]) -> None:
         """One address, one message after the other: WeChat refuses overlapping sends to one openid (43108)."""
-        for item in items:
-            sender = item.row["app_id"] or "sms"
-            async with self._at_once[sender]:
-                await self._bucket(sender).take()
-                await self._send(batch, item)
-            DELIVERIES.labels(item.row["channel"], item.state).inc()
+        for place, item in enumerate(items):
+            bucket = self._bucket(item.row["app_id"] or "sms")
+            if bucket.try_take():
+                await bucket.take()
+            await self._send(batch, item)
             if item.state == "retrying":
-                for later in items[items.index(item) + 1 :]:
+                for later in items[place + 1 :]:
                     later.held = True
                 return
 
@@ -186,9 +193,11 @@ class Sender:
 
     def _after_unknown(self, item: Item, reason: str) -> None:
         """A template message may be repeated under its number for a while; nothing else may."""
-        young = self.clock.now() - (item.row["sent_at"] or self.clock.now()) < REPEAT_WITHIN
-        item.reason = reason
-        item.state = "retrying" if item.row["channel"] == "template" and young else "unknown"
+        now = self.clock.now()
+        again = self._due(now, item)
+        in_time = again is not None and again - (item.row["sent_at"] or now) < REPEAT_WITHIN
+        item.reason, item.lost = reason, True
+        item.state = "retrying" if item.row["channel"] == "template" and in_time else "unknown"
 
     async def _post(self, batch: Batch, item: Item) -> str:
         row = item.row
@@ -203,13 +212,14 @@ class Sender:
         return str(await self.oa.send_template(credentials, body))
 
     async def _post_sms(self, batch: Batch, item: Item) -> str:
-        if batch.route is None:
-            raise Refused("sms.not_set_up", "no provider")
         if not item.phone:
             raise Refused("sms.no_phone", "the member has no phone any more")
         message = msgspec.json.decode(item.row["body"])
-        accepted = await self.sms_providers[batch.route.provider].send(
-            batch.route.credentials,
+        credentials = batch.sms_credentials.get(message["provider"])
+        if credentials is None:
+            raise Refused("sms.not_set_up", "the provider of this text is not in use any more")
+        accepted = await self.sms_providers[message["provider"]].send(
+            credentials,
             phone=item.phone,
             sign_name=message["sign"],
             template_code=message["template"],
@@ -228,12 +238,12 @@ class Sender:
             row = item.row
             key = (row["fact_id"], row["scenario"])
             if item.held:
-                later[tx.now + timedelta(seconds=RETRY_LADDER_S[0]), row["member_id"]].append(key)
+                later[tx.now + timedelta(seconds=item.held_s), row["member_id"]].append(key)
                 continue
             if item.state == "retrying":
                 due = self._due(tx.now, item)
                 if due is None:
-                    item.state = "dead"
+                    item.state, item.parts = "dead", 0
                     died = DeliveryDied(
                         subject_id=row["member_id"],
                         fact_id=row["fact_id"].hex,
@@ -245,21 +255,32 @@ class Sender:
                     later[due, row["member_id"]].append(key)
             elif item.state == "unknown" and row["channel"] == "sms":
                 ask.append(item)
-            done.append((*key, item.state, item.reason, item.provider_ref, item.parts))
+            done.append((*key, item.state, item.reason, item.provider_ref, item.parts, item.lost))
         if done:
-            fact_ids, *others, parts = columns(done, 6)
-            await tx.execute(RECORD, tx.tenant_id, tx.now, uuids(fact_ids), *map(texts, others), ints(parts))
+            fact_ids, *others, parts, lost = columns(done, 7)
+            await tx.value(
+                RECORD, tx.tenant_id, tx.now, uuids(fact_ids), *map(texts, others), ints(parts), ints(map(int, lost))
+            )
+        await self._stop_gone_templates(tx, outcome.items)
         for (due, member_id), keys in later.items():
             send_later(tx, keys, member_id, due)
         for item in ask:
             ask_later(tx, item.row["fact_id"], item.row["scenario"], item.row["member_id"], 0)
         await self._settle_credits(tx, outcome.items)
+        for (channel, state), number in Counter((i.row["channel"], i.state or "held") for i in outcome.items).items():
+            DELIVERIES.labels(channel, state).inc(number)
 
     def _due(self, now: datetime, item: Item) -> datetime | None:
         attempt = item.row["attempt"]
         if attempt >= len(RETRY_LADDER_S):
             return None
         return now + timedelta(seconds=max(RETRY_LADDER_S[attempt], item.wait_s or 0))
+
+    async def _stop_gone_templates(self, tx: Tx, items: Sequence[Item]) -> None:
+        """A template that WeChat does not know or lets nobody send: its scenarios stop, so that people see it (S1-43)."""
+        gone = {item.row["template_id"] for item in items if item.state == "failed" and item.reason in TEMPLATE_GONE}
+        for template_id in sorted(gone):
+            await bindings.stop_template(tx, template_id, reason="template_gone")
 
     async def _settle_credits(self, tx: Tx, items: Sequence[Item]) -> None:
         """A message refused for its content or its template used no credit; 43101 means that there was none (§3.6)."""
@@ -286,14 +307,16 @@ class Sender:
             "UPDATE deliveries d SET state = 'unknown', reason = 'worker_died', attempt = d.attempt + 1, sent_at = $4 "
             "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) WHERE d.tenant_id = $1 "
             "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state IN ('queued', 'retrying') "
-            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id",
+            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id, d.created_at",
             *(tx.tenant_id, *columns(keys, 2), tx.now),
         )
-        again = [row for row in rows if row["channel"] == "template"]
+        # The same client_msg_id within ten minutes is delivered once (reference §2.5): then repeating is safe. When it
+        # was sent nobody knows any more, but not before it was created.
+        again = [row for row in rows if row["channel"] == "template" and tx.now - row["created_at"] < REPEAT_WITHIN]
         if again:
-            # The same client_msg_id within ten minutes is delivered once (reference §2.5): repeating is safe.
             await tx.execute(
-                "UPDATE deliveries d SET state = 'retrying' FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) "
+                "UPDATE deliveries d SET state = 'retrying', sent_at = d.created_at "
+                "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) "
                 "WHERE d.tenant_id = $1 AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state = 'unknown'",
                 *(tx.tenant_id, *columns([(row["fact_id"], row["scenario"]) for row in again], 2)),
             )
