@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, DateTime, Index, SmallInteger, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, DateTime, Index, SmallInteger, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,7 +28,8 @@ class FactRow(Base):
     __tablename__ = "facts"
     __table_args__ = (
         Index("ix_facts_subject", "tenant_id", "subject_id", "id"),
-        Index("ix_facts_kind", "tenant_id", "kind", "id"),
+        # What is about no member (settings, staff, WeChat's pushes): the many facts of members are found by their member.
+        Index("ix_facts_kind", "tenant_id", "kind", "id", postgresql_where=text("subject_id IS NULL")),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

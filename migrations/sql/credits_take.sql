@@ -6,24 +6,25 @@ LANGUAGE plpgsql
 SET enable_seqscan = off
 AS $$
 DECLARE
+  w record;
   got integer[] := '{}';
   most integer;
 BEGIN
-  FOR i IN 1..cardinality(p_openid) LOOP
-    UPDATE subscribe_credits c SET consumed = c.consumed + p_n[i]
-    WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = p_openid[i] AND c.template_id = p_template[i]
-      AND NOT c.refused AND greatest(c.by_client, c.by_event) - c.consumed >= p_n[i];
+  FOR w IN SELECT * FROM unnest(p_openid, p_template, p_n) AS t(openid, template_id, n) LOOP
+    UPDATE subscribe_credits c SET consumed = c.consumed + w.n
+    WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = w.openid AND c.template_id = w.template_id
+      AND NOT c.refused AND greatest(c.by_client, c.by_event) - c.consumed >= w.n;
     IF FOUND THEN
-      got := got || p_n[i];
+      got := got || w.n;
       CONTINUE;
     END IF;
-    SELECT least(p_n[i], greatest(c.by_client, c.by_event) - c.consumed) INTO most FROM subscribe_credits c
-    WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = p_openid[i] AND c.template_id = p_template[i]
+    SELECT least(w.n, greatest(c.by_client, c.by_event) - c.consumed) INTO most FROM subscribe_credits c
+    WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = w.openid AND c.template_id = w.template_id
       AND NOT c.refused FOR NO KEY UPDATE;
     most := greatest(coalesce(most, 0), 0);
     IF most > 0 THEN
       UPDATE subscribe_credits c SET consumed = c.consumed + most
-      WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = p_openid[i] AND c.template_id = p_template[i];
+      WHERE c.tenant_id = p_tenant AND c.app_id = p_app AND c.openid = w.openid AND c.template_id = w.template_id;
     END IF;
     got := got || most;
   END LOOP;

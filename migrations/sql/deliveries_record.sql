@@ -11,14 +11,19 @@ LANGUAGE plpgsql
 SET enable_seqscan = off
 AS $$
 DECLARE
+  r record;
   moved integer := 0;
 BEGIN
-  FOR i IN 1..cardinality(p_fact) LOOP
-    UPDATE deliveries d SET state = p_state[i], reason = p_reason[i], provider_ref = p_ref[i], attempt = d.attempt + 1,
-      sent_at = CASE WHEN p_lost[i] = 1 THEN coalesce(d.sent_at, p_at) ELSE p_at END, parts = CASE WHEN p_parts[i] >= 0 THEN p_parts[i] ELSE d.parts END,
-      cost_fen = CASE WHEN p_parts[i] = 0 THEN 0 ELSE d.cost_fen END,
-      done_at = CASE WHEN p_state[i] IN ('failed', 'dead') THEN p_at END
-    WHERE d.tenant_id = p_tenant AND d.fact_id = p_fact[i] AND d.scenario = p_scenario[i]
+  FOR r IN
+    SELECT * FROM unnest(p_fact, p_scenario, p_state, p_reason, p_ref, p_parts, p_lost)
+      AS t(fact_id, scenario, state, reason, ref, parts, lost)
+  LOOP
+    UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.ref, attempt = d.attempt + 1,
+      sent_at = CASE WHEN r.lost = 1 THEN coalesce(d.sent_at, p_at) ELSE p_at END,
+      parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
+      cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
+      done_at = CASE WHEN r.state IN ('failed', 'dead') THEN p_at END
+    WHERE d.tenant_id = p_tenant AND d.fact_id = r.fact_id AND d.scenario = r.scenario
       AND d.state IN ('queued', 'retrying', 'unknown');
     IF FOUND THEN
       moved := moved + 1;

@@ -27,7 +27,7 @@ BEGIN
   BEGIN
     FOR step IN
       SELECT r.o, r.u, sum(r.amount)::bigint AS net, count(*) AS steps,
-             least(0, min(r.running) FILTER (WHERE r.amount < 0))::bigint AS lowest
+             bool_or(r.amount < 0) AS debits, least(0, min(r.running) FILTER (WHERE r.amount < 0))::bigint AS lowest
       FROM (SELECT p.o, p.u, p.amount, sum(p.amount) OVER (PARTITION BY p.o, p.u ORDER BY p.n) AS running
             FROM unnest(p_owner, p_unit, p_amount) WITH ORDINALITY AS p(o, u, amount, n)) AS r
       GROUP BY r.o, r.u ORDER BY r.o, r.u
@@ -48,7 +48,7 @@ BEGIN
       units := units || step.u;
       balances := balances || was_balance;
       seqs := seqs || was_seq;
-      has_debit := has_debit OR step.lowest < 0;
+      has_debit := has_debit OR step.debits;
     END LOOP;
     RETURN QUERY
       WITH r AS (
@@ -65,17 +65,13 @@ BEGIN
       )
       SELECT 'posted'::text, r.n::integer, r.o, r.u, r.after_it::bigint, r.its_seq FROM r;
   EXCEPTION
-    WHEN SQLSTATE 'HD001' THEN
+    -- Too little, or posted before: lock the accounts first, so that the answer is still true when the caller acts on it.
+    WHEN SQLSTATE 'HD001' OR unique_violation THEN
       FOR step IN SELECT DISTINCT t.o, t.u FROM unnest(p_owner, p_unit) AS t(o, u) ORDER BY 1, 2 LOOP
-        RETURN QUERY
-          SELECT 'short'::text, NULL::integer, a.owner_id, a.unit, a.balance - a.held, a.seq FROM ledger_accounts a
-          WHERE a.tenant_id = p_tenant AND a.owner_id = step.o AND a.unit = step.u FOR NO KEY UPDATE;
-        IF NOT FOUND THEN
-          RETURN QUERY SELECT 'short'::text, NULL::integer, step.o, step.u, 0::bigint, 0::bigint;
-        END IF;
+        PERFORM FROM ledger_accounts a
+        WHERE a.tenant_id = p_tenant AND a.owner_id = step.o AND a.unit = step.u FOR NO KEY UPDATE;
       END LOOP;
-      RETURN;
-    WHEN unique_violation THEN
+      -- What was posted before is never too much: it takes nothing.
       RETURN QUERY
         SELECT 'repeated'::text, p.n::integer, t.owner_id, t.unit, t.balance_after, t.seq
         FROM unnest(p_owner, p_unit, p_reason, p_source_type, p_source, p_reverses)
@@ -85,6 +81,15 @@ BEGIN
           WHERE x.tenant_id = p_tenant AND x.owner_id = p.o AND x.unit = p.u AND (
             (x.source_id = p.source AND x.source_type = p.source_type AND x.reason = p.reason) OR x.reverses = p.reverses)
           LIMIT 1) AS t;
+      IF FOUND THEN
+        RETURN;
+      END IF;
+      RETURN QUERY
+        SELECT 'short'::text, NULL::integer, t.o, t.u, coalesce(a.balance - a.held, 0), coalesce(a.seq, 0)
+        FROM (SELECT DISTINCT p.o, p.u FROM unnest(p_owner, p_unit) AS p(o, u)) AS t
+        LEFT JOIN LATERAL (
+          SELECT x.balance, x.held, x.seq FROM ledger_accounts x
+          WHERE x.tenant_id = p_tenant AND x.owner_id = t.o AND x.unit = t.u LIMIT 1) AS a ON true;
       RETURN;
   END;
 

@@ -200,7 +200,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_facts')),
     postgresql_partition_by='RANGE (id)'
     )
-    op.create_index('ix_facts_kind', 'facts', ['tenant_id', 'kind', 'id'], unique=False)
+    op.create_index('ix_facts_kind', 'facts', ['tenant_id', 'kind', 'id'], unique=False, postgresql_where=sa.text('subject_id IS NULL'))
     op.create_index('ix_facts_subject', 'facts', ['tenant_id', 'subject_id', 'id'], unique=False)
     op.create_table('idempotency_keys',
     sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -556,9 +556,11 @@ def upgrade() -> None:
     sa.Column('by_event', sa.Integer(), server_default='0', nullable=False),
     sa.Column('consumed', sa.Integer(), server_default='0', nullable=False),
     sa.Column('refused', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('rejected_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('consumed >= 0 AND consumed <= greatest(by_client, by_event)', name=op.f('ck_subscribe_credits_not_overdrawn')),
-    sa.PrimaryKeyConstraint('tenant_id', 'app_id', 'openid', 'template_id', name=op.f('pk_subscribe_credits'))
+    sa.PrimaryKeyConstraint('tenant_id', 'app_id', 'openid', 'template_id', name=op.f('pk_subscribe_credits')),
+    postgresql_with={'fillfactor': '70'}
     )
     op.create_table('subscribe_reports',
     sa.Column('tenant_id', sa.BigInteger(), autoincrement=False, nullable=False),

@@ -13,8 +13,8 @@ from huida.kernel.db import Base, TenantOwned
 CHANNELS = ("subscribe", "sms", "template")
 
 DELIVERY_MOVES = {
-    "queued": frozenset({"accepted", "failed", "unknown", "retrying", "dead", "not_attempted"}),
-    "retrying": frozenset({"accepted", "failed", "unknown", "retrying", "dead", "queued"}),
+    "queued": frozenset({"accepted", "delivered", "failed", "unknown", "retrying", "dead", "not_attempted"}),
+    "retrying": frozenset({"accepted", "delivered", "failed", "unknown", "retrying", "dead", "queued"}),
     "unknown": frozenset({"accepted", "delivered", "failed"}),
     "accepted": frozenset({"delivered", "failed"}),
     "dead": frozenset({"queued"}),
@@ -94,6 +94,7 @@ class Credit(TenantOwned, Base):
     __tablename__ = "subscribe_credits"
     __table_args__ = (
         CheckConstraint("consumed >= 0 AND consumed <= greatest(by_client, by_event)", name="not_overdrawn"),
+        {"postgresql_with": {"fillfactor": "70"}},
     )
     app_id: Mapped[str] = mapped_column(Text, primary_key=True)
     openid: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -102,6 +103,7 @@ class Credit(TenantOwned, Base):
     by_event: Mapped[int] = mapped_column(Integer, server_default="0")
     consumed: Mapped[int] = mapped_column(Integer, server_default="0")
     refused: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    rejected_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 

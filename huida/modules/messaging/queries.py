@@ -8,6 +8,7 @@ import msgspec
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import NotFound
+from huida.kernel.facts import shard_of
 from huida.kernel.web import Page
 from huida.modules import tenants
 from huida.modules.messaging import bindings
@@ -23,11 +24,9 @@ async def scenarios(tx: Tx) -> dict[str, Any]:
         tx.tenant_id,
     )
     saved = {(row["scenario"], row["channel"]): row for row in rows}
-    options = {
-        row["scenario"]: (row["policy"], msgspec.json.decode(row["options"]))
-        for row in await tx.fetch(
-            "SELECT scenario, policy, options FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id
-        )
+    policies = {
+        row["scenario"]: row["policy"]
+        for row in await tx.fetch("SELECT scenario, policy FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id)
     }
     return {
         "locked": not await tenants.is_entitled(tx, MODULE),
@@ -36,8 +35,8 @@ async def scenarios(tx: Tx) -> dict[str, Any]:
                 "code": scenario.code,
                 "label": scenario.label,
                 "label_en": scenario.label_en,
-                "policy": options.get(scenario.code, ("exclusive", {}))[0],
-                "options": options.get(scenario.code, ("exclusive", {}))[1],
+                "policy": policies.get(scenario.code, "exclusive"),
+                "options": await bindings.settings_of(tx, scenario.code),
                 "default_title": scenario.default.title,
                 "variables": [msgspec.to_builtins(variable) for variable in scenario.variables],
                 "channels": [_channel(saved.get((scenario.code, channel)), channel) for channel in CHANNELS],
@@ -78,7 +77,7 @@ async def deliveries(
         "AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR state = $5) AND ($6::text IS NULL OR scenario = $6) "
         "AND ($7::uuid IS NULL OR member_id = $7) AND ($8::timestamptz IS NULL OR created_at >= $8) "
         "AND ($9::timestamptz IS NULL OR created_at < $9) ORDER BY fact_id DESC, scenario DESC LIMIT $10",
-        *(tx.tenant_id, *((UUID(page.after[0]), page.after[1]) if page.after else (None, None))),
+        *(tx.tenant_id, page.before, str(page.after[-1]) if page.after else None),
         *(channel, state, scenario, member_id, since, until, page.limit + 1),
     )
 
@@ -111,7 +110,9 @@ async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
     What left no row is explained from the settings as they were at the fact's time. Raises NotFound.
     """
     row = await tx.row(
-        "SELECT id, kind, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, fact_id
+        "SELECT id, kind, subject_id, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        fact_id,
     )
     if row is None:
         raise NotFound(code="messaging.fact_unknown", where="fact_id")
@@ -123,6 +124,7 @@ async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
     }
     was_live = await live_at(tx, row["at"])
     entitled = await tenants.is_entitled(tx, MODULE)
+    waits = await _waits(tx, fact_id, row["subject_id"])
     steps = []
     for scenario in fired:
         if scenario.code in sent:
@@ -132,18 +134,32 @@ async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
             decision, reason = "not_told", "scenario_off"
         elif sent:
             decision, reason = "merged", f"merged_into:{next(iter(sent))}"
+        elif waits:
+            decision, reason = "waiting", "in_queue"
         else:
-            decision, reason = ("waiting", "in_queue") if entitled else ("not_told", "not_entitled")
+            decision, reason = "not_told", "scenario_off" if entitled else "not_entitled"
         delivery = show_delivery(sent[scenario.code]) if scenario.code in sent else None
         steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": delivery})
     return {"fact_id": fact_id, "kind": row["kind"], "at": row["at"], "actor": row["actor"], "steps": steps}
+
+
+async def _waits(tx: Tx, fact_id: UUID, subject_id: UUID | None) -> bool:
+    """Whether the job that decides about a fact is still to run."""
+    return bool(
+        await tx.value(
+            "SELECT EXISTS (SELECT FROM jobs WHERE shard = $1 AND tenant_id = $2 AND kind = $3 AND $4 = ANY(fact_ids)) "
+            "OR EXISTS (SELECT FROM jobs_later WHERE tenant_id = $2 AND kind = $3 AND $4 = ANY(fact_ids))",
+            *(shard_of(tx.tenant_id, subject_id or fact_id), tx.tenant_id, "messaging.tell_members", fact_id),
+        )
+    )
 
 
 async def live_at(tx: Tx, moment: datetime) -> set[str]:
     """The scenarios that had a live channel at a moment, from the facts of saves and stops."""
     rows = await tx.fetch(
         "SELECT DISTINCT ON (payload->>'scenario') payload->>'scenario' AS scenario, kind FROM facts "
-        "WHERE tenant_id = $1 AND kind IN ('messaging.channel_saved', 'messaging.channel_stopped') AND at <= $2 "
+        "WHERE tenant_id = $1 AND subject_id IS NULL AND at <= $2 "
+        "AND kind IN ('messaging.channel_saved', 'messaging.channel_stopped') "
         "ORDER BY payload->>'scenario', id DESC",
         *(tx.tenant_id, moment),
     )
@@ -156,7 +172,7 @@ async def timeline(tx: Tx, member_id: UUID, page: Page) -> list[Any]:
         "SELECT f.id, f.kind, f.actor, f.at, f.payload, d.scenario, d.channel, d.state, d.reason FROM facts f "
         "LEFT JOIN deliveries d ON d.tenant_id = f.tenant_id AND d.fact_id = f.id "
         "WHERE f.tenant_id = $1 AND f.subject_id = $2 AND ($3::uuid IS NULL OR f.id < $3) ORDER BY f.id DESC LIMIT $4",
-        *(tx.tenant_id, member_id, UUID(page.after[0]) if page.after else None, page.limit + 1),
+        *(tx.tenant_id, member_id, page.before, page.limit + 1),
     )
 
 
@@ -172,7 +188,9 @@ async def outcomes(tx: Tx, since: datetime) -> list[dict[str, Any]]:
 
 async def entries_for_page(tx: Tx, page_name: str | None) -> list[dict[str, Any]]:
     """Templates that the member centre may ask to subscribe to: all live ones, or those of one page's scenarios (S1-74,
-    S1-75, S1-84)."""
+    S1-75, S1-84); none without the paid module (S1-10)."""
+    if not await tenants.is_entitled(tx, MODULE):
+        return []
     found = [
         {
             "scenario": channel.scenario.code,
