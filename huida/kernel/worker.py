@@ -3,6 +3,7 @@
 A worker has a few streams; each owns some of the worker's shards and does one thing after the other, so the order
 within a lane is free. While one stream waits for the network, the others use the database. A row found `started_by`
 another worker means that worker died in the middle of an errand: the outcome is unknown (design/architecture §7, §9).
+A job whose errand was started is never tried again: it is recorded, or closed by `abandoned`, or dead.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from huida.kernel.queue import Job
 LEASE_S = 15.0
 HEARTBEAT_S = 4.0
 POLL_S = 1.0
+RECORD_TRIES = 3
 
 
 class Worker:
@@ -42,6 +44,7 @@ class Worker:
         self._listener: Any = None
         self._turns = [asyncio.Lock() for _ in range(streams)]
         self._leaving: set[int] = set()
+        self._leased_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._schedules_seen: dict[str, datetime] = {}
 
@@ -84,11 +87,15 @@ class Worker:
                 await self.run_due_schedules()
             except AWAY as away:
                 log.warning("database_away", error=type(away).__name__)
+            except Exception as error:
+                # A heartbeat that ends would lose the leases while the streams go on.
+                log.error("heartbeat_failed", exc_info=error)
             await self._pause(0.5)
 
     async def _beat(self) -> None:
         now = self.db.clock.now()
         expires = now + timedelta(seconds=LEASE_S)
+        leased_until = asyncio.get_running_loop().time() + LEASE_S
         async with self.db.raw() as (_, sql):
             await sql.execute(queue.JOIN_WORK, self.id, now)
             await sql.execute(queue.BURY_WORKERS, now - timedelta(seconds=LEASE_S))
@@ -98,9 +105,11 @@ class Worker:
             surplus = sorted(held)[share:]
             if surplus:
                 held -= set(surplus)
+                self.shards = held  # before the hand-over may look for a stream that is between two turns
                 self._hand_over(set(surplus) - self._leaving)
             elif len(held) < share:
                 held |= {r["shard"] for r in await sql.fetch(queue.SEIZE, self.id, expires, now, share - len(held))}
+        self._leased_until = leased_until
         if held != self.shards:
             self.shards = held
             self.ring()
@@ -117,9 +126,13 @@ class Worker:
         for number in {shard % self.streams for shard in surplus}:
             async with self._turns[number]:
                 pass
-        async with self.db.raw() as (_, sql):
-            await sql.execute(queue.RELEASE, self.id, sorted(surplus))
-        self._leaving -= surplus
+        try:
+            async with self.db.raw() as (_, sql):
+                await sql.execute(queue.RELEASE, self.id, sorted(surplus))
+        except AWAY as away:
+            log.warning("database_away", error=type(away).__name__)  # the next beat finds them surplus again
+        finally:
+            self._leaving -= surplus
 
     async def _leave(self) -> None:
         if self._listener is not None:
@@ -156,15 +169,25 @@ class Worker:
     async def _stream(self, number: int) -> None:
         bell = self._bells[number]
         start = 0
+        loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
-            mine = [s for s in self.shards if s % self.streams == number]
+            taken: list[Job] = []
             try:
-                taken = await self.turn(mine, start) if mine else []
+                async with self._turns[number]:
+                    mine = [s for s in self.shards if s % self.streams == number]
+                    # A process that stood still may have lost its shards to another one.
+                    if mine and loop.time() < self._leased_until:
+                        taken = await self.turn(mine, start)
                 start = (
                     max((j.tenant_id for j in taken), default=-1) + 1 if len({j.tenant_id for j in taken}) >= 20 else 0
                 )
             except AWAY as away:
                 log.warning("database_away", error=type(away).__name__)
+                await self._pause(POLL_S)
+                continue
+            except Exception as error:
+                # A stream that ends would leave its shards undone while the heartbeat keeps their leases.
+                log.error("turn_failed", stream=number, exc_info=error)
                 await self._pause(POLL_S)
                 continue
             if not taken:
@@ -243,21 +266,45 @@ class Worker:
         await self._record(tenant_id, kind, mine, outcome)
 
     async def _abandon(self, tenant_id: int, kind: str, jobs: list[Job]) -> None:
-        async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
-            if await tx.execute(queue.DONE, *queue.keys(jobs)):
-                await self.registry.errands[kind].abandoned(tx, jobs)
+        """Close what was started and not recorded; what cannot even be closed is dead, for a person to look at."""
+        try:
+            async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
+                if await tx.execute(queue.DONE, *queue.keys(jobs)):
+                    await self.registry.errands[kind].abandoned(tx, jobs)
+        except AWAY:
+            raise
+        except Exception as error:
+            if len(jobs) > 1:
+                for job in jobs:
+                    await self._abandon(tenant_id, kind, [job])
+                return
+            log.error("abandon_failed", job=kind, tenant=tenant_id, id=str(jobs[0].id), exc_info=error)
+            await self._bury(jobs[0], error)
 
     async def _record(self, tenant_id: int, kind: str, jobs: list[Job], outcome: Any) -> None:
-        """Write an outcome that is already true outside: keep trying while the database is away."""
+        """Write an outcome that is already true outside: keep trying while the database is away.
+
+        When a commit was cut off, the job rows tell whether it took place: it is not written twice.
+        """
+        tries = 0
+        cut_off = False
         while True:
             try:
                 async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
-                    await tx.execute(queue.DONE, *queue.keys(jobs))
-                    await self.registry.errands[kind].record(tx, outcome)
+                    if await tx.execute(queue.DONE, *queue.keys(jobs)) or not cut_off:
+                        await self.registry.errands[kind].record(tx, outcome)
                 return
             except AWAY as away:
+                cut_off = True
                 log.warning("record_waits_for_database", job=kind, error=type(away).__name__)
                 await asyncio.sleep(POLL_S)
+            except Exception as error:
+                tries += 1
+                log.error("record_failed", job=kind, tenant=tenant_id, tries=tries, exc_info=error)
+                if tries == RECORD_TRIES:
+                    await self._abandon(tenant_id, kind, jobs)
+                    return
+                await asyncio.sleep(0.05 * tries)
 
     async def _postpone(self, job: Job, error: Exception) -> None:
         """Split a job of several facts, or put a single one on the retry ladder, or declare it dead."""
@@ -271,6 +318,11 @@ class Worker:
                 await sql.execute(queue.TO_LATER, job.shard, job.tenant_id, job.id, due, text)
             else:
                 await sql.execute(queue.TO_DEAD, job.shard, job.tenant_id, job.id, now, text)
+
+    async def _bury(self, job: Job, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"[:500]
+        async with self.db.raw() as (_, sql):
+            await sql.execute(queue.TO_DEAD, job.shard, job.tenant_id, job.id, self.db.clock.now(), text)
 
 
 async def load_facts(tx: Tx, ids: list[UUID]) -> list[Recorded[Any]]:

@@ -1,12 +1,13 @@
 """The ledger's verbs. Only this module changes balances."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from huida.kernel.arrays import ints, texts, times, uuids
-from huida.kernel.db import Tx
+from huida.kernel.db import Tx, columns
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.modules.ledger.models import UNITS
@@ -29,16 +30,25 @@ async def post(tx: Tx, entries: Sequence[Entry]) -> list[Posted | Short]:
     """Post entries in order, each entirely or not at all; one result per entry.
 
     An entry whose business key was posted before changes nothing and answers with what it did then
-    (`repeated=True`). One that does not fit is `Short`; the others are not affected.
+    (`repeated=True`), also when it would not fit any more. One that does not fit is `Short`; the others are not
+    affected. A key that stands twice in one call is answered twice as its first entry was.
     """
+    first: dict[tuple[str, UUID], int] = {}
+    answered_by = [first.setdefault((entry.source_type, entry.source_id), n) for n, entry in enumerate(entries)]
     results: dict[int, Posted | Short] = {}
-    todo = list(range(len(entries)))
-    for _ in range(4):
+    todo = sorted(first.values())
+    # Each round posts, or refuses what does not fit, or sets aside what was posted before; another transaction may post
+    # the same keys between two rounds, never after the first that found something (the accounts stay locked).
+    for _ in range(6):
         if not todo:
             break
         todo = await _post_some(tx, entries, todo, results)
     assert not todo, "the ledger could not settle this batch"
-    return [results[number] for number in range(len(entries))]
+    return [results[owner] if owner == number else _again(results[owner]) for number, owner in enumerate(answered_by)]
+
+
+def _again(result: Posted | Short) -> Posted | Short:
+    return Posted(result.balances, repeated=True) if isinstance(result, Posted) else result
 
 
 async def _post_some(
@@ -71,7 +81,7 @@ async def _post_some(
         ints([m.reverses for m in moves]),
         times([m.expires_at for m in moves]),
     )
-    outcome = rows[0]["outcome"] if rows else "repeated"
+    outcome = rows[0]["outcome"]
     if outcome == "posted":
         balances: dict[int, dict[tuple[UUID, str], int]] = {number: {} for number in todo}
         for row in rows:
@@ -95,23 +105,16 @@ def _set_repeated_aside(
     rows: Sequence[Mapping[str, object]],
     results: dict[int, Posted | Short],
 ) -> list[int]:
-    """Answer entries that were posted before; within one call the second of two equal keys is the repeated one."""
+    """Answer entries that were posted before with the balances of then; returns the others."""
     before: dict[int, dict[tuple[UUID, str], int]] = {}
     for row in rows:
         place = row["ord"]
         owner, unit, balance = row["owner"], row["unit"], row["balance"]
         assert isinstance(place, int) and isinstance(owner, UUID) and isinstance(unit, str) and isinstance(balance, int)
         before.setdefault(owners[place - 1], {})[owner, unit] = balance
-    seen: set[tuple[str, UUID]] = set()
-    open_entries = []
-    for number in todo:
-        key = (entries[number].source_type, entries[number].source_id)
-        if number in before or key in seen:
-            results[number] = Posted(before.get(number, {}), repeated=True)
-        else:
-            open_entries.append(number)
-        seen.add(key)
-    return open_entries
+    for number in before:
+        results[number] = Posted(before[number], repeated=True)
+    return [number for number in todo if number not in before]
 
 
 async def move(tx: Tx, entry: Entry) -> Posted:
@@ -130,15 +133,19 @@ async def reverse(
     Raises NotFound when there is nothing of that source, InsufficientBalance when what it gave is spent.
     """
     rows = await tx.fetch(
-        "SELECT owner_id, unit, seq, amount, contra FROM ledger_transfers "
-        "WHERE tenant_id = $1 AND source_id = $2 AND source_type = $3 AND reverses IS NULL ORDER BY owner_id, unit, seq",
+        "SELECT owner_id, unit, seq, amount, contra, "
+        "  CASE WHEN row_number() OVER (PARTITION BY owner_id, unit ORDER BY seq) > 1 THEN '.' || reason ELSE '' END AS mark "
+        "FROM ledger_transfers WHERE tenant_id = $1 AND source_id = $2 AND source_type = $3 AND reverses IS NULL "
+        "ORDER BY owner_id, unit, seq",
         tx.tenant_id,
         source_id,
         source_type,
     )
     if not rows:
         raise NotFound(code="ledger.nothing_to_reverse", source=source_type)
-    moves = [Move(r["owner_id"], r["unit"], -r["amount"], r["contra"], reason, reverses=r["seq"]) for r in rows]
+    moves = [
+        Move(r["owner_id"], r["unit"], -r["amount"], r["contra"], reason + r["mark"], reverses=r["seq"]) for r in rows
+    ]
     return await move(tx, Entry(by_type, by_id, tuple(moves)))
 
 
@@ -182,8 +189,8 @@ async def hold(
         *(tx.tenant_id, owner_id, unit, amount),
     ):
         await tx.execute("DELETE FROM ledger_holds WHERE tenant_id = $1 AND id = $2", tx.tenant_id, hold_id)
-        known_balance = (await balances(tx, [owner_id]))[owner_id].get(unit, 0)
-        raise InsufficientBalance(unit=unit, needed=amount, available=known_balance)
+        available = (await lock(tx, [owner_id])).get((owner_id, unit), 0)
+        raise InsufficientBalance(unit=unit, needed=amount, available=available)
     return hold_id
 
 
@@ -219,38 +226,70 @@ async def release(tx: Tx, hold_id: UUID) -> None:
 async def expire_holds(tx: Tx, *, limit: int = 500) -> int:
     """Free holds whose time has come; returns how many."""
     rows = await tx.fetch(
-        "SELECT id FROM ledger_holds WHERE tenant_id = $1 AND state = 'open' AND expires_at <= $2 "
-        "ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        "UPDATE ledger_holds SET state = 'expired' WHERE tenant_id = $1 AND id = ANY(ARRAY("
+        "  SELECT id FROM ledger_holds WHERE tenant_id = $1 AND state = 'open' AND expires_at <= $2 "
+        "  ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)) AND state = 'open' RETURNING owner_id, unit, amount",
         *(tx.tenant_id, tx.now, limit),
     )
+    freed: dict[tuple[UUID, str], int] = defaultdict(int)
     for row in rows:
-        await _close_hold(tx, row["id"], "expired")
+        freed[row["owner_id"], row["unit"]] += row["amount"]
+    if freed:
+        await lock(tx, sorted({owner_id for owner_id, _ in freed}))
+        await tx.execute(
+            "UPDATE ledger_accounts a SET held = a.held - f.amount "
+            "FROM unnest($2::uuid[], $3::text[], $4::bigint[]) AS f(owner_id, unit, amount) "
+            "WHERE a.tenant_id = $1 AND a.owner_id = f.owner_id AND a.unit = f.unit",
+            *(tx.tenant_id, *columns([(*key, amount) for key, amount in freed.items()], 3)),
+        )
     return len(rows)
 
 
 async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int, int]]:
-    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after) of each."""
-    rows = await tx.fetch(
-        "SELECT l.owner_id, l.unit, l.expires_at, least(l.remaining, a.balance - a.held) AS amount "
-        "FROM ledger_lots l JOIN ledger_accounts a USING (tenant_id, owner_id, unit) "
+    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after) of each.
+
+    The accounts are locked before the amounts are read: what is spent or expired meanwhile is not taken twice.
+    """
+    due = await tx.fetch(
+        "SELECT DISTINCT l.owner_id FROM ledger_lots l JOIN ledger_accounts a USING (tenant_id, owner_id, unit) "
         "WHERE l.tenant_id = $1 AND l.expires_at <= $2 AND l.remaining > 0 AND a.balance > a.held "
-        "ORDER BY l.expires_at LIMIT $3",
+        "ORDER BY l.owner_id LIMIT $3",
         *(tx.tenant_id, tx.now, limit),
+    )
+    owners = [row["owner_id"] for row in due]
+    await lock(tx, owners)
+    rows = await tx.fetch(
+        "SELECT owner_id, unit, a.seq, least(l.expired, a.balance - a.held) AS amount FROM ledger_accounts a "
+        "JOIN (SELECT tenant_id, owner_id, unit, sum(remaining)::bigint AS expired FROM ledger_lots "
+        "      WHERE tenant_id = $1 AND owner_id = ANY($2) AND expires_at <= $3 AND remaining > 0 GROUP BY 1, 2, 3) l "
+        "  USING (tenant_id, owner_id, unit) WHERE a.balance > a.held ORDER BY owner_id, unit",
+        *(tx.tenant_id, owners, tx.now),
     )
     entries = [
         Entry(
             "expiry",
-            uuid5(row["owner_id"], f"{row['unit']} {row['expires_at'].isoformat()} {row['amount']}"),
+            uuid5(row["owner_id"], f"{row['unit']} {row['seq']}"),
             (Move(row["owner_id"], row["unit"], -row["amount"], f"{row['unit']}_expired", "expired"),),
         )
         for row in rows
     ]
     taken = []
     for entry, result in zip(entries, await post(tx, entries), strict=True):
-        if isinstance(result, Posted) and not result.repeated:
-            [step] = entry.moves
-            taken.append((step.owner_id, step.unit, -step.amount, result.balances[step.owner_id, step.unit]))
+        assert isinstance(result, Posted) and not result.repeated, "a locked account changed"
+        [step] = entry.moves
+        taken.append((step.owner_id, step.unit, -step.amount, result.balances[step.owner_id, step.unit]))
     return taken
+
+
+async def is_posted(tx: Tx, *, source_type: str, source_id: UUID, owner_id: UUID) -> bool:
+    """Whether a business fact has moved anything of this owner (lock the accounts first to act on the answer)."""
+    return bool(
+        await tx.value(
+            "SELECT EXISTS (SELECT 1 FROM ledger_transfers "
+            "WHERE tenant_id = $1 AND source_id = $2 AND source_type = $3 AND owner_id = $4)",
+            *(tx.tenant_id, source_id, source_type, owner_id),
+        )
+    )
 
 
 async def lock(tx: Tx, owner_ids: Sequence[UUID]) -> dict[tuple[UUID, str], int]:

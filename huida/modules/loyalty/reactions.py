@@ -32,5 +32,5 @@ async def expire_points(tx: Tx, _: Sequence[Any]) -> None:
             taken[owner_id] = (taken[owner_id][0] + amount, after)
     for owner_id, (amount, after) in taken.items():
         tx.emit(ValueMoved(subject_id=owner_id, reason="expired", points=-amount, points_after=after))
-    if len(rows) == 500:
+    if len(rows) >= 500:
         tx.enqueue(EXPIRE, None)

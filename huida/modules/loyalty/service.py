@@ -148,6 +148,12 @@ async def adjust(tx: Tx, member_id: UUID, *, points: int, balance_fen: int, note
         moves.append(Move(member_id, "cny_gift", balance_fen, "gift_cost", "adjustment"))
     elif balance_fen < 0:
         wallet = await ledger.lock(tx, [member_id])
+        # The split depends on today's wallet, so a repeat could name other accounts than the first time did.
+        if await ledger.is_posted(tx, source_type="adjustment", source_id=key, owner_id=member_id):
+            repeated = Posted({}, repeated=True)
+            return await tell_moved(
+                tx, member_id, repeated, reason="adjusted", points=points, balance_fen=balance_fen, note=note
+            )
         principal = wallet.get((member_id, "cny_principal"), 0)
         gift = wallet.get((member_id, "cny_gift"), 0)
         parts = pure.split_payment(Fen(-balance_fen), principal=principal, gift=gift)
