@@ -6,13 +6,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from huida.kernel.clock import business_day
 from huida.kernel.db import Tx
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.queue import Job
 from huida.modules import members, sms
 from huida.modules.messaging.sender import ask_later
-from huida.providers.sms.provider import SmsProvider, SmsReport
+from huida.providers.sms.provider import SmsCredentials, SmsProvider, SmsReport
 
 
 @dataclass(slots=True)
@@ -22,12 +24,13 @@ class Question:
     phone: str
     out_id: str
     day: date
+    provider: str
     answer: SmsReport | None = None
 
 
 @dataclass(slots=True)
 class Questions:
-    route: "sms.SmsRoute | None"
+    credentials: dict[str, SmsCredentials]
     items: list[Question]
 
 
@@ -41,7 +44,7 @@ class AskSms:
         items = []
         for job in jobs[:100]:
             row = await tx.row(
-                "SELECT fact_id, scenario, member_id, provider_ref, sent_at FROM deliveries "
+                "SELECT fact_id, scenario, member_id, provider_ref, sent_at, body FROM deliveries "
                 "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
                 *(tx.tenant_id, UUID(job.payload["fact_id"]), job.payload["scenario"]),
             )
@@ -50,16 +53,19 @@ class AskSms:
             person = await members.get(tx, row["member_id"])
             out_id = f"{tx.tenant_id}.{row['fact_id'].hex}.{row['scenario']}"
             day = business_day(row["sent_at"] or tx.now)
-            items.append(Question(row, job.payload["asked"], members.phone_of(tx, person) or "", out_id, day))
-        return Questions(await sms.route(tx), items)
+            provider = msgspec.json.decode(row["body"])["provider"]
+            phone = members.phone_of(tx, person) or ""
+            items.append(Question(row, job.payload["asked"], phone, out_id, day, provider))
+        return Questions(await sms.credentials(tx), items)
 
     async def call(self, work: Questions) -> Questions:
-        if work.route is None:
-            return work
         for item in work.items:
+            credentials = work.credentials.get(item.provider)
+            if credentials is None:
+                continue
             try:
-                item.answer = await self.sms_providers[work.route.provider].query(
-                    work.route.credentials,
+                item.answer = await self.sms_providers[item.provider].query(
+                    credentials,
                     phone=item.phone,
                     day=item.day,
                     out_id=item.out_id,
@@ -79,7 +85,8 @@ class AskSms:
                 "UPDATE deliveries SET state = $4, reason = $5, provider_ref = $6, "
                 "done_at = CASE WHEN $4 <> 'accepted' THEN $7::timestamptz END "
                 "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
-                *(tx.tenant_id, item.row["fact_id"], item.row["scenario"], state, item.answer.code),
+                *(tx.tenant_id, item.row["fact_id"], item.row["scenario"], state),
+                item.answer.code if state == "failed" else "",
                 *(item.answer.provider_ref, tx.now),
             )
 

@@ -8,12 +8,14 @@ import msgspec
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from huida.modules import coupons, sms, tenants
+from huida.modules import connections, coupons, sms, tenants
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, Scenario
 from huida.modules.messaging.facts import ChannelSaved, ChannelStopped
 from huida.modules.messaging.models import CHANNELS
 from huida.providers.wechat.params import Field, template_fields
+
+APP_KIND = {"subscribe": "mini", "template": "oa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,27 @@ async def stop_template(tx: Tx, template_id: str, *, reason: str) -> list[str]:
     return sorted(row["scenario"] for row in rows)
 
 
+async def usable_app(tx: Tx, channel: str) -> str:
+    """The app that a channel sends with. Raises Conflict when none is connected, or its function is not open (S1-32)."""
+    app = await connections.app_of(tx, APP_KIND[channel])
+    if app is None:
+        raise Conflict(code="messaging.app_missing", where="channel", channel=channel)
+    if channel == "subscribe" and not app.subscribe_open:
+        raise Conflict(code="messaging.subscribe_not_open", where="channel")
+    return app.app_id
+
+
 async def fields_of(tx: Tx, channel: str, template_id: str) -> tuple[list[Field], dict[str, list[str]]]:
-    """The fields (and enum choices) of one of my templates. Raises Conflict when it is not in my templates (S1-69)."""
+    """The fields (and enum choices) of one of my templates.
+
+    Raises Conflict when it is not in my templates (S1-69) or the channel's app is not ready (S1-32).
+    """
+    if channel not in APP_KIND:
+        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
     row = await tx.row(
         "SELECT content, choices FROM wechat_templates "
-        "WHERE tenant_id = $1 AND template_id = $2 AND channel = $3 AND gone_at IS NULL",
-        *(tx.tenant_id, template_id, channel),
+        "WHERE tenant_id = $1 AND template_id = $2 AND channel = $3 AND app_id = $4 AND gone_at IS NULL",
+        *(tx.tenant_id, template_id, channel, await usable_app(tx, channel)),
     )
     if row is None:
         raise Conflict(code="messaging.template_not_mine", where="template_id", template_id=template_id)
@@ -180,14 +197,6 @@ async def live(tx: Tx) -> dict[str, Live]:
     return found
 
 
-async def settings_of(tx: Tx, scenario_code: str) -> dict[str, Any]:
-    """A scenario's options (reminder days of S1-08)."""
-    raw = await tx.value(
-        "SELECT options FROM scenario_settings WHERE tenant_id = $1 AND scenario = $2", tx.tenant_id, scenario_code
-    )
-    return dict(msgspec.json.decode(raw)) if raw else {}
-
-
 async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) -> None:
     """Save a scenario's options. Raises Invalid for a reminder that is not 0 to 365 days (S1-08)."""
     await must_be_entitled(tx)
@@ -198,13 +207,16 @@ async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) 
         raise Invalid(code="messaging.option_unknown", where=unknown[0])
     for name in known:
         days = options.get(name, 0)
-        if not isinstance(days, int) or not 0 <= days <= 365:
+        if type(days) is not int or not 0 <= days <= 365:
             raise Invalid(code="messaging.bad_reminder", where=name)
     if known:
         after, before = int(options.get("remind_after_days", 0)), int(options.get("remind_before_days", 0))
         await coupons.save_reminders(tx, after_days=after, before_days=before)
-    await tx.execute(
-        "INSERT INTO scenario_settings (tenant_id, scenario, options) VALUES ($1, $2, $3) "
-        "ON CONFLICT (tenant_id, scenario) DO UPDATE SET options = excluded.options",
-        *(tx.tenant_id, scenario.code, msgspec.json.encode(dict(options)).decode()),
-    )
+
+
+async def settings_of(tx: Tx, scenario_code: str) -> dict[str, Any]:
+    """A scenario's options: the reminder days, which coupons keep (S1-08)."""
+    if scenario_code != "coupon_unused":
+        return {}
+    timing = await coupons.reminders(tx)
+    return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}

@@ -1,12 +1,11 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from starlette.responses import RedirectResponse
 
 from huida.kernel.db import ReadTx, Tx
@@ -38,23 +37,27 @@ Paging = Annotated[Page, Depends(page)]
 VIEW, EDIT = "messaging.view", "messaging.edit"
 
 
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+"""What people type; a database keeps no NUL."""
+
+
 class ChannelSettings(BaseModel):
     """What is saved for one channel of a scenario: the template and what each of its fields says."""
 
-    template_id: str = ""
-    mapping: dict[str, str] = {}
+    template_id: Text = ""
+    mapping: dict[Text, Text] = Field({}, max_length=50)
 
 
 class NewTemplate(BaseModel):
     """A public template with the chosen keywords in display order and the service scene description."""
 
     tid: int
-    keyword_ids: list[int]
-    scene: str
+    keyword_ids: list[int] = Field(max_length=100)
+    scene: Text
 
 
 class Removal(BaseModel):
-    stop_scenarios: list[str] = []
+    stop_scenarios: list[Text] = []
 
 
 class Defaults(BaseModel):
@@ -62,16 +65,16 @@ class Defaults(BaseModel):
 
 
 class ProposalIn(BaseModel):
-    title: str
-    keywords: list[str]
-    scene: str
+    title: Text
+    keywords: list[Text] = Field(max_length=20)
+    scene: Text
 
 
 class SubscribeResult(BaseModel):
     """What wx.requestSubscribeMessage returned, by template id; `report_id` makes a repeated report count once."""
 
     report_id: UUID
-    answers: dict[str, str]
+    answers: dict[Text, Text] = Field(max_length=20)
 
 
 @console.get("/scenarios")
@@ -107,19 +110,12 @@ async def check_channel(
     fields, choices = await bindings.fields_of(tx, channel, body.template_id)
     troubles = mapping.check_mapping(known, fields, body.mapping, choices)
     good = [f for f in fields if f.key not in {t.field for t in troubles}]
-    samples = {variable.key: variable.sample for variable in known.variables}
-    preview = mapping.compile_mapping(known, good, {f.key: body.mapping[f.key] for f in good}).render(_numbers(samples))
+    samples = {variable.key: mapping.raw_sample(variable) for variable in known.variables}
+    preview = mapping.compile_mapping(known, good, {f.key: body.mapping[f.key] for f in good}).render(samples)
     return {
         "troubles": [msgspec.to_builtins(t) for t in troubles],
         "preview": [{"label": f.label, "key": f.key, "value": preview.get(f.key, "")} for f in fields],
         "suggested": mapping.suggest(known, fields),
-    }
-
-
-def _numbers(samples: dict[str, str]) -> dict[str, Any]:
-    return {
-        key: int(value) if value.lstrip("-").isdigit() and not value.startswith("0") else value
-        for key, value in samples.items()
     }
 
 
@@ -240,7 +236,7 @@ async def propose(body: ProposalIn, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
 
 
 @console.post("/proposals/{proposal_id}/{state}")
-async def move_proposal(proposal_id: UUID, state: str, reason: str = "", tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def move_proposal(proposal_id: UUID, state: str, reason: Text = "", tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
     return _show_proposal(await templates.move_proposal(tx, proposal_id, state, reason=reason))
 
 
@@ -256,8 +252,8 @@ async def list_deliveries(
     state: str | None = None,
     scenario: str | None = None,
     member_id: UUID | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     tx: ReadTx = staff_read(VIEW),
 ) -> dict[str, Any]:
     rows = await queries.deliveries(
@@ -323,12 +319,18 @@ async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> d
 
 @member.get("/subscriptions")
 async def subscriptions(request: Request, page_name: str | None = None, tx: ReadTx = member_read()) -> dict[str, Any]:
-    """What can be subscribed to, on the notices page or on one page; `show_entry` is false when nothing is (S1-74)."""
+    """What can be subscribed to, on the notices page or on one page; `show_entry` is false when nothing is (S1-74).
+
+    A page does not ask for what was rejected in the last seven days (S1-85); the notices page still lists it.
+    """
     entries = await queries.entries_for_page(tx, page_name)
     app_id, openid = members.account_of(actor_of(request))
     left = await credit_ledger.remaining(tx, app_id, openid)
+    skip = await credit_ledger.just_rejected(tx, app_id, openid) if page_name is not None else set()
     items = [
-        {**entry, "remaining": left.get(entry["template_id"], 0)} for entry in entries if entry["app_id"] == app_id
+        {**entry, "remaining": left.get(entry["template_id"], 0)}
+        for entry in entries
+        if entry["app_id"] == app_id and entry["template_id"] not in skip
     ]
     return {"show_entry": bool(items), "items": items}
 

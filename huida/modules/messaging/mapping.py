@@ -125,7 +125,7 @@ def shown(variable_type: str, raw: Any, kind: Kind | None) -> str:
     if variable_type in (MONEY, SIGNED_MONEY):
         text = yuan(int(raw))
         if variable_type == SIGNED_MONEY and int(raw) > 0:
-            text = "" + text if kind is Kind.NUMBER else "+" + text
+            text = text if kind is Kind.NUMBER else "+" + text
         return text if kind in (Kind.NUMBER, Kind.CHARACTER_STRING) else text + "元"
     if variable_type == TIME:
         moment = raw if isinstance(raw, datetime) else datetime.fromisoformat(raw)
@@ -140,6 +140,13 @@ def show_time(moment: datetime, kind: Kind | None) -> str:
     if kind is Kind.CHARACTER_STRING:
         return f"{local.year}-{local.month:02d}-{local.day:02d}/{local.hour:02d}:{local.minute:02d}"
     return f"{local.year}年{local.month:02d}月{local.day:02d}日 {local.hour:02d}:{local.minute:02d}"
+
+
+def raw_sample(variable: Variable) -> Any:
+    """A variable's sample as the raw value that a fact would carry."""
+    if variable.type == TIME:
+        return datetime.fromisoformat(variable.sample)
+    return int(variable.sample) if variable.type in (MONEY, SIGNED_MONEY, INT) else variable.sample
 
 
 FieldMaker = Callable[[Mapping[str, Any]], str]

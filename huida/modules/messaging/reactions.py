@@ -1,13 +1,15 @@
 """What messaging does when something happened elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from huida.kernel.db import Tx
+from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded
 from huida.kernel.jobs import Work
-from huida.modules import connections, sms
+from huida.modules import connections, members, sms
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.catalogue import FACTS
 from huida.modules.messaging.tell import tell
@@ -40,35 +42,75 @@ async def note_switched_off(tx: Tx, facts: Sequence[Recorded[connections.Subscri
         await credit_ledger.switched_off(tx, app_id=fact.app_id, openid=fact.openid, template_ids=off)
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """WeChat's final word on one message."""
+
+    app_id: str
+    openid: str
+    msg_id: str
+    reason: str
+
+
 @work.reacts_to(connections.SubscribeSendFinished)
 async def note_subscribe_outcome(tx: Tx, facts: Sequence[Recorded[connections.SubscribeSendFinished]]) -> None:
     """The final word on subscribe messages. Twice is safe: a delivery in its last state does not move."""
-    for recorded in facts:
-        for told in recorded.fact.deliveries:
-            ok = told.error_code in ("0", "")
-            await _finish(tx, recorded.fact.app_id, recorded.fact.openid, str(told.msg_id), ok, told.status)
+    receipts = [
+        Receipt(
+            fact.app_id,
+            fact.openid,
+            str(one.msg_id),
+            "" if one.error_code in ("0", "") else one.status[:120] or "failed",
+        )
+        for fact in (recorded.fact for recorded in facts)
+        for one in fact.deliveries
+    ]
+    early(tx, await finish(tx, receipts))
 
 
 @work.reacts_to(connections.TemplateSendFinished)
 async def note_template_outcome(tx: Tx, facts: Sequence[Recorded[connections.TemplateSendFinished]]) -> None:
     """The final word on template messages. Twice is safe: a delivery in its last state does not move."""
-    for recorded in facts:
-        fact = recorded.fact
-        await _finish(tx, fact.app_id, fact.openid, str(fact.msg_id), fact.status == "success", fact.status)
+    receipts = [
+        Receipt(f.app_id, f.openid, str(f.msg_id), "" if f.status == "success" else f.status[:120] or "failed")
+        for f in (recorded.fact for recorded in facts)
+    ]
+    early(tx, await finish(tx, receipts))
 
 
-async def _finish(tx: Tx, app_id: str, openid: str, msg_id: str, ok: bool, status: str) -> None:
-    await tx.execute(
-        "UPDATE deliveries d SET state = $5, reason = $6, done_at = $7 FROM identities i "
-        "WHERE i.tenant_id = $1 AND i.app_id = $2 AND i.openid = $3 AND d.tenant_id = $1 AND d.member_id = i.member_id "
-        "AND d.provider_ref = $4 AND d.app_id = $2 AND d.state IN ('accepted', 'unknown')",
-        *(tx.tenant_id, app_id, openid, msg_id, "delivered" if ok else "failed", "" if ok else status[:120], tx.now),
-    )
+FINISH = """
+UPDATE deliveries d SET state = CASE WHEN r.reason = '' THEN 'delivered' ELSE 'failed' END, reason = r.reason, done_at = $2
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[]) AS r(member_id, app_id, msg_id, reason)
+WHERE d.tenant_id = $1 AND d.member_id = r.member_id AND d.app_id = r.app_id AND d.provider_ref = r.msg_id
+  AND d.state IN ('accepted', 'unknown') RETURNING r.app_id, r.msg_id
+"""
+
+
+async def finish(tx: Tx, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Write the final words on messages; returns those for which no message waits."""
+    known = await members.by_openid(tx, sorted({one.openid for one in receipts}))
+    rows = [(known[one.openid].id, one.app_id, one.msg_id, one.reason) for one in receipts if one.openid in known]
+    done = await tx.fetch(FINISH, tx.tenant_id, tx.now, *columns(rows, 4)) if rows else []
+    found = {(row["app_id"], row["msg_id"]) for row in done}
+    return [one for one in receipts if one.openid in known and (one.app_id, one.msg_id) not in found]
+
+
+def early(tx: Tx, receipts: Sequence[Receipt]) -> None:
+    """WeChat may be quicker than our own record of the send: look once more in a minute."""
+    if receipts:
+        tx.enqueue("messaging.finish_again", [asdict(one) for one in receipts], due=tx.now + timedelta(minutes=1))
+
+
+@work.job
+async def finish_again(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Write the final words that came too early. Twice is safe: a delivery in its last state does not move."""
+    await finish(tx, [Receipt(**one) for payload in payloads for one in payload])
 
 
 @work.reacts_to(sms.SmsReported)
 async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
-    """The carrier's word on an SMS (S1-26). Twice is safe: a delivery in its last state does not move."""
+    """The carrier's word on an SMS (S1-26), also when it comes before our own record of the send. Twice is safe: a
+    delivery in its last state does not move."""
     for recorded in facts:
         fact = recorded.fact
         try:
@@ -78,8 +120,10 @@ async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -
             continue
         await tx.execute(
             "UPDATE deliveries SET state = $4, reason = $5, done_at = $6, parts = coalesce($7::smallint, parts), "
+            "cost_fen = CASE WHEN parts > 0 THEN cost_fen / parts * coalesce($7::smallint, parts) ELSE cost_fen END, "
             "provider_ref = CASE WHEN provider_ref = '' THEN $8 ELSE provider_ref END WHERE tenant_id = $1 "
-            "AND fact_id = $2 AND scenario = $3 AND channel = 'sms' AND state IN ('accepted', 'unknown')",
+            "AND fact_id = $2 AND scenario = $3 AND channel = 'sms' "
+            "AND state IN ('queued', 'retrying', 'accepted', 'unknown')",
             *(tx.tenant_id, fact_id, scenario, fact.state, "" if fact.state == "delivered" else fact.code, tx.now),
             *(fact.parts, fact.provider_ref),
         )

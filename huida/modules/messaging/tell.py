@@ -38,6 +38,7 @@ FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::tex
             ($8::text)::text[], ($9::text)::text[], ($10::text)::text[], ($11::text)::text[], ($12::text)::text[],
             ($13::text)::smallint[], ($14::text)::bigint[])
   AS d(fact_id, scenario, member_id, channel, state, reason, app_id, address, template_id, body, parts, cost_fen)
+ON CONFLICT (tenant_id, fact_id, scenario) DO NOTHING
 """
 
 
@@ -124,6 +125,8 @@ def _address(tx: Tx, shop: Shop, draft: Draft) -> None:
     person = draft.person
     if person is None or person["state"] != "active":
         draft.reason = "member_gone" if person is None else "member_not_active"
+    elif draft.live.channel != "sms" and draft.live.app_id not in (shop.mini_app, shop.oa_app):
+        draft.reason = "app_not_connected"
     elif draft.live.channel == "subscribe":
         draft.address = person["mini_openid"] or ""
         draft.reason = "" if draft.address else "no_mini_program_account"
@@ -221,14 +224,20 @@ def _render_sms(shop: Shop, draft: Draft, values: dict[str, Any], page: str, lin
     if code:
         links.append((code, page))
     draft.body = msgspec.json.encode(
-        {"sign": shop.route.sign_name, "template": text.template_code, "params": params, "text": shown}
+        {
+            "provider": shop.route.provider,
+            "sign": shop.route.sign_name,
+            "template": text.template_code,
+            "params": params,
+            "text": shown,
+        }
     ).decode()
     draft.parts = billed_parts(shown)
     draft.cost_fen = draft.parts * shop.route.part_fen
 
 
 async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
-    await tx.execute(
+    written = await tx.execute(
         INSERT,
         tx.tenant_id,
         tx.now,
@@ -245,6 +254,8 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         ints([0 if d.reason else d.parts for d in drafts]),
         ints([0 if d.reason else d.cost_fen for d in drafts]),
     )
+    if written < len(drafts):
+        drafts = await _without_repeats(tx, drafts)
     by_shard: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if not draft.reason:
@@ -253,6 +264,21 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         send_later(
             tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.fact.subject_id
         )
+
+
+async def _without_repeats(tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
+    """Leave out facts that were told before, in another transaction, and return what this one spent on them (S1-93)."""
+    rows = await tx.fetch(
+        "SELECT fact_id FROM deliveries WHERE tenant_id = $1 AND fact_id = ANY($2) "
+        "AND xmin::text <> (pg_current_xact_id()::xid)::text",
+        *(tx.tenant_id, [draft.recorded.id for draft in drafts]),
+    )
+    before = {row["fact_id"] for row in rows}
+    spent = [d for d in drafts if d.recorded.id in before and not d.reason and d.live.channel == "subscribe"]
+    for app_id in {draft.live.app_id for draft in spent}:
+        back = [(d.address, d.live.template_id) for d in spent if d.live.app_id == app_id]
+        await credit_ledger.give_back(tx, app_id, back)
+    return [draft for draft in drafts if draft.recorded.id not in before]
 
 
 def send_later(tx: Tx, keys: Sequence[tuple[UUID, str]], lane: UUID, due: Any = None) -> None:

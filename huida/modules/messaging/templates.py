@@ -12,6 +12,7 @@ import msgspec
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.http import Refused
 from huida.kernel.ids import uuid7
 from huida.modules import connections
 from huida.modules.messaging import bindings
@@ -26,13 +27,13 @@ from huida.providers.wechat.params import template_fields
 MOST_KEYWORDS = 5
 MOST_OA_TEMPLATES = 25
 SCENE_LIMIT = 15
+ALREADY_GONE = frozenset({"wechat.200014", "wechat.40037"})
 PROPOSAL_MOVES: Mapping[str, frozenset[str]] = {
     "draft": frozenset({"submitted"}),
     "submitted": frozenset({"in_review", "draft"}),
     "in_review": frozenset({"approved", "rejected"}),
     "rejected": frozenset({"draft"}),
 }
-APP_KIND = {"subscribe": "mini", "template": "oa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,13 @@ class Listed:
 
 async def credentials(db: Database, tenant_id: int, channel: str) -> AppCredentials:
     """The app that a channel sends with. Raises Conflict when none is connected, or its function is not open (S1-32)."""
+    if channel not in bindings.APP_KIND:
+        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
     async with db.read(tenant_id) as tx:
-        app = await connections.app_of(tx, APP_KIND[channel])
-        found = await connections.credentials(tx, APP_KIND[channel])
-    if app is None or found is None:
+        await bindings.usable_app(tx, channel)
+        found = await connections.credentials(tx, bindings.APP_KIND[channel])
+    if found is None:
         raise Conflict(code="messaging.app_missing", where="channel", channel=channel)
-    if channel == "subscribe" and not app.subscribe_open:
-        raise Conflict(code="messaging.subscribe_not_open", where="channel")
     return found
 
 
@@ -108,12 +109,15 @@ async def sync(
 
 
 async def my_templates(tx: Tx, channel: str) -> list[Any]:
-    """My templates in the order they were first seen, with the scenarios that use them (S1-34, S1-35)."""
+    """My templates of the connected app, with the scenarios that use them (S1-34, S1-35)."""
+    app = await connections.app_of(tx, bindings.APP_KIND.get(channel, ""))
+    if app is None:
+        return []
     return await tx.fetch(
         "SELECT t.*, coalesce((SELECT array_agg(b.scenario ORDER BY b.scenario) FROM bindings b WHERE b.tenant_id = $1 "
         "AND b.template_id = t.template_id AND b.channel = t.channel AND b.live), '{}') AS used_by FROM wechat_templates t "
-        "WHERE t.tenant_id = $1 AND t.channel = $2 AND t.gone_at IS NULL ORDER BY t.seen_at, t.template_id LIMIT 200",
-        *(tx.tenant_id, channel),
+        "WHERE t.tenant_id = $1 AND t.channel = $2 AND t.app_id = $3 AND t.gone_at IS NULL ORDER BY t.title, t.template_id LIMIT 200",
+        *(tx.tenant_id, channel, app.app_id),
     )
 
 
@@ -220,10 +224,14 @@ async def remove(
         if not set(users) <= set(stop_scenarios):
             raise Conflict(code="messaging.template_in_use", where="template_id", scenarios=users)
         stopped = await bindings.stop_template(tx, template_id, reason="template_deleted")
-    if channel == "subscribe":
-        await mini.delete_template(cred, template_id)
-    else:
-        await oa.delete_template(cred, template_id)
+    try:
+        if channel == "subscribe":
+            await mini.delete_template(cred, template_id)
+        else:
+            await oa.delete_template(cred, template_id)
+    except Refused as refused:
+        if refused.code not in ALREADY_GONE:
+            raise
     async with db.tx(tenant_id, actor=actor) as tx:
         await tx.execute(
             "UPDATE wechat_templates SET gone_at = $3 WHERE tenant_id = $1 AND template_id = $2",
@@ -291,8 +299,11 @@ async def use_defaults(
         elif count >= MOST_OA_TEMPLATES:
             outcome[step.scenario.code] = "messaging.templates_full"
         else:
-            ids[step.scenario.code] = await oa.add_template(cred, short_id=step.oa_number, keywords=step.keywords)
-            count += 1
+            try:
+                ids[step.scenario.code] = await oa.add_template(cred, short_id=step.oa_number, keywords=step.keywords)
+                count += 1
+            except Refused:
+                outcome[step.scenario.code] = "provider.refused"
     listed = await fetch_listed(mini, oa, cred, "template")
     async with db.tx(tenant_id, actor=actor) as tx:
         await write_listed(tx, cred.app_id, "template", listed)
