@@ -31,9 +31,9 @@ def language_of(environ: Mapping[str, str] = os.environ) -> str:
 class Screen:
     """Writes to the terminal: a spinner where there is one, plain lines where there is none (CI, a log file)."""
 
-    def __init__(self, *, language: str | None = None, quiet: bool = False) -> None:
+    def __init__(self, *, language: str | None = None) -> None:
         self.language = language or language_of()
-        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self.console = Console(stderr=True, highlight=False)
         self.out = Console(highlight=False)
         self._update: Any = None
 

@@ -78,6 +78,7 @@ async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) 
     system = build(settings)
     worker = system.worker()
     working = asyncio.create_task(worker.run())
+    working.add_done_callback(lambda _: stop())  # a worker that crashes takes the process along, to be started again
     try:
         await server.serve(sockets=[sock])
     finally:

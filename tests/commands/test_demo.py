@@ -29,10 +29,18 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_demo_plays_a_purchase_and_its_second_start_finds_the_data_again(
+def test_demo_plays_a_purchase_and_its_next_start_finds_the_data_again(
     terminal: Terminal, ports: tuple[int, int]
 ) -> None:
-    # when: the first start
+    # given: a start that was interrupted in the middle of loading
+    interrupted = terminal.start("demo", *options(ports))
+    terminal.await_output("Loading three months")
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(60) == 0
+    assert "Traceback" not in terminal.output()
+    assert processes.of(str(terminal.home)) == {}
+
+    # when: the first whole start
     first = terminal.run("demo", "--exit-after-play", *options(ports))
 
     # then: the message was seen, and everything is gone again
