@@ -2,6 +2,8 @@
 --   posted    one row per posting: its order, balance after, sequence
 --   short     nothing was done; one row per account with what is available (the rows stay locked, the caller decides)
 --   repeated  nothing was done; one row per posting that was posted before under the same business key
+-- The last row says which: `posted` rows may stand before the others, since PL/pgSQL keeps what it had returned when a
+-- unique violation rolls the posting back.
 -- Each account is moved by one guarded UPDATE, in the order of its key. The loop is deliberate: a joined UPDATE depends on
 -- fresh statistics to find its plan, the keyed one does not.
 CREATE OR REPLACE FUNCTION ledger_post(

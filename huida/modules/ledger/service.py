@@ -81,7 +81,9 @@ async def _post_some(
         ints([m.reverses for m in moves]),
         times([m.expires_at for m in moves]),
     )
-    outcome = rows[0]["outcome"]
+    # Rows that the function had returned before it found a repeat are not taken back with its rollback.
+    outcome = rows[-1]["outcome"]
+    rows = [row for row in rows if row["outcome"] == outcome]
     if outcome == "posted":
         balances: dict[int, dict[tuple[UUID, str], int]] = {number: {} for number in todo}
         for row in rows:
