@@ -11,7 +11,9 @@ from huida.modules import ledger
 from huida.modules.ledger import Entry, Move
 
 
-def move(owner: UUID, amount: int, unit: str = "points", *, reason: str = "test", until: datetime | None = None) -> Move:
+def move(
+    owner: UUID, amount: int, unit: str = "points", *, reason: str = "test", until: datetime | None = None
+) -> Move:
     return Move(owner, unit, amount, "contra", reason, until)
 
 

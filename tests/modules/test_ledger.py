@@ -39,7 +39,9 @@ async def points(db: Database, tenant: int, owner: UUID) -> tuple[int, int, int]
     return (await look(db, tenant)).accounts.get((owner, "points"), (0, 0, 0))
 
 
-async def hold(db: Database, tenant: int, owner: UUID, amount: int, *, key: UUID | None = None, hours: float = 1) -> UUID:
+async def hold(
+    db: Database, tenant: int, owner: UUID, amount: int, *, key: UUID | None = None, hours: float = 1
+) -> UUID:
     async with db.tx(tenant) as tx:
         return await ledger.hold(
             tx, owner, unit="points", amount=amount, source_type="order", source_id=key or uuid4(),
@@ -68,7 +70,9 @@ async def test_a_batch_is_refused_in_part_and_each_entry_has_its_own_answer(
 async def test_the_moves_of_one_entry_stand_or_fall_together(db: Database, tenant: int, lin: UUID) -> None:
     await give(db, tenant, lin, 50, "cny_gift")
     before = await look(db, tenant)
-    [refused] = await post(db, tenant, [entry(move(lin, -50, "cny_gift"), move(lin, -1, "cny_principal"), move(lin, 9))])
+    [refused] = await post(
+        db, tenant, [entry(move(lin, -50, "cny_gift"), move(lin, -1, "cny_principal"), move(lin, 9))]
+    )
     assert refused == Short("cny_principal", needed=1, available=0)
     assert await look(db, tenant) == before
 
@@ -200,7 +204,10 @@ async def test_a_hold_is_captured_in_part_once(db: Database, tenant: int, lin: U
     async with db.tx(tenant) as tx:
         await ledger.capture(tx, promised, contra="sales", reason="order", amount=50)
     assert await points(db, tenant, lin) == (50, 0, 2)
-    for act in (lambda tx: ledger.capture(tx, promised, contra="sales", reason="order"), lambda tx: ledger.release(tx, promised)):
+    for act in (
+        lambda tx: ledger.capture(tx, promised, contra="sales", reason="order"),
+        lambda tx: ledger.release(tx, promised),
+    ):
         with pytest.raises(AppError) as refused:
             async with db.tx(tenant) as tx:
                 await act(tx)
@@ -230,9 +237,7 @@ async def test_the_same_source_holds_once_and_releases_all(db: Database, tenant:
     assert await points(db, tenant, lin) == (100, 0, 1)
 
 
-async def test_only_holds_whose_time_has_come_expire(
-    db: Database, tenant: int, lin: UUID, clock: ShiftedClock
-) -> None:
+async def test_only_holds_whose_time_has_come_expire(db: Database, tenant: int, lin: UUID, clock: ShiftedClock) -> None:
     await give(db, tenant, lin, 100)
     for hours in (1, 2, 50):
         await hold(db, tenant, lin, 10, hours=hours)

@@ -42,7 +42,9 @@ def test_what_an_entry_brings_may_be_spent_by_the_next_one_but_not_by_the_one_be
 
 def test_accounts_and_units_are_apart() -> None:
     known = {(LIN, "points"): 10, (CHEN, "growth"): 10}
-    result = admit([entry(1, (CHEN, "points", -1)), entry(2, (LIN, "growth", -1)), entry(3, (LIN, "points", -10))], known)
+    result = admit(
+        [entry(1, (CHEN, "points", -1)), entry(2, (LIN, "growth", -1)), entry(3, (LIN, "points", -10))], known
+    )
     assert result.admitted == [2]
 
 
