@@ -62,9 +62,7 @@ def pipeline(
         serve = [*HUIDA, "serve", *(["--with-worker"] if processes == 1 else [])]
         children = [stack.enter_context(Child(serve, environment))]
         if processes > 1:
-            children += [
-                stack.enter_context(Child([*HUIDA, "worker"], environment)) for _ in range(processes - 1)
-            ]
+            children += [stack.enter_context(Child([*HUIDA, "worker"], environment)) for _ in range(processes - 1)]
         wait_for_port(port, children[0])
         time.sleep(6)  # leases are taken and the processes are warm
         before, started = count(base), time.perf_counter()

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from starlette.types import ASGIApp, Message
 
-from huida.kernel.http import Answer, Headers, Send
+from huida.kernel.http import Answer, Headers, Send, Unknown
 
 
 @dataclass
@@ -165,7 +165,10 @@ def sender(app: ASGIApp) -> Send:
 
     async def send(method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
         given = {"content-type": "application/json; charset=utf-8", **(headers or {})}
-        reply = await call(app, method, url, headers=given, body=body or b"")
+        try:
+            reply = await call(app, method, url, headers=given, body=body or b"")
+        except ConnectionResetError as cut:  # how a simulator in process cuts a connection
+            raise Unknown("connection lost after sending") from cut
         return Answer(reply.status, reply.body, reply.headers.get("content-type", ""))
 
     return send

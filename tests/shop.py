@@ -61,7 +61,9 @@ class Shop:
         await self.settle()
 
     # ------------------------------------------------------------------ people
-    async def member(self, person: str = "linxiaoman", *, phone: bool = True, wechat: bool = True, follows: bool = False) -> UUID:
+    async def member(
+        self, person: str = "linxiaoman", *, phone: bool = True, wechat: bool = True, follows: bool = False
+    ) -> UUID:
         """One of the simulator's persons as a member: with their number, their mini program account, following or not."""
         name = self.world.sim.persons[person].name
         member_id = await make.member(self.db, self.tenant, name=name, phone=PERSONS[person] if phone else None)
@@ -129,7 +131,9 @@ class Shop:
         assert added.status == 201, added.text
         return str(added.json()["template_id"])
 
-    async def save(self, scenario: str, channel: str, template_id: str = "", mapping: dict[str, str] | None = None) -> Reply:
+    async def save(
+        self, scenario: str, channel: str, template_id: str = "", mapping: dict[str, str] | None = None
+    ) -> Reply:
         """Save a channel of a scenario; without a mapping the suggested one is taken."""
         path = f"/api/console/messaging/scenarios/{scenario}/channels/{channel}"
         if mapping is None and channel != "sms":

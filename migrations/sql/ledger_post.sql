@@ -4,8 +4,8 @@
 --   repeated  nothing was done; one row per posting that was posted before under the same business key
 -- The last row says which: `posted` rows may stand before the others, since PL/pgSQL keeps what it had returned when a
 -- unique violation rolls the posting back.
--- Each account is moved by one guarded UPDATE, in the order of its key. The loop is deliberate: a joined UPDATE depends on
--- fresh statistics to find its plan, the keyed one does not.
+-- One statement moves the accounts under a guard and writes the transfers. The planner is kept from joining by reading all
+-- accounts or by comparing everything with everything: with the statistics of a table that was empty a minute ago it would.
 CREATE OR REPLACE FUNCTION ledger_post(
   p_tenant bigint, p_at timestamptz,
   p_owner uuid[], p_unit text[], p_amount bigint[], p_contra text[], p_reason text[],
@@ -13,52 +13,45 @@ CREATE OR REPLACE FUNCTION ledger_post(
   OUT outcome text, OUT ord integer, OUT owner uuid, OUT unit text, OUT balance bigint, OUT seq bigint
 ) RETURNS SETOF record
 LANGUAGE plpgsql
-SET enable_seqscan = off
+SET enable_seqscan = off SET enable_material = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
   step record;
-  was_balance bigint;
-  was_seq bigint;
-  owners uuid[] := '{}';
-  units text[] := '{}';
-  balances bigint[] := '{}';
-  seqs bigint[] := '{}';
-  has_debit boolean := false;
+  wanted integer;
+  locked integer;
+  made integer;
 BEGIN
   BEGIN
-    FOR step IN
-      SELECT r.o, r.u, sum(r.amount)::bigint AS net, count(*) AS steps,
-             bool_or(r.amount < 0) AS debits, least(0, min(r.running) FILTER (WHERE r.amount < 0))::bigint AS lowest
-      FROM (SELECT p.o, p.u, p.amount, sum(p.amount) OVER (PARTITION BY p.o, p.u ORDER BY p.n) AS running
-            FROM unnest(p_owner, p_unit, p_amount) WITH ORDINALITY AS p(o, u, amount, n)) AS r
-      GROUP BY r.o, r.u ORDER BY r.o, r.u
-    LOOP
-      UPDATE ledger_accounts a SET balance = a.balance + step.net, seq = a.seq + step.steps
-      WHERE a.tenant_id = p_tenant AND a.owner_id = step.o AND a.unit = step.u AND a.balance - a.held + step.lowest >= 0
-      RETURNING a.balance - step.net, a.seq - step.steps INTO was_balance, was_seq;
-      IF NOT FOUND THEN
-        IF step.lowest < 0 THEN
-          RAISE EXCEPTION USING errcode = 'HD001', message = 'insufficient balance';
-        END IF;
-        INSERT INTO ledger_accounts AS a (tenant_id, owner_id, unit, balance, seq)
-        VALUES (p_tenant, step.o, step.u, step.net, step.steps)
-        ON CONFLICT (tenant_id, owner_id, unit) DO UPDATE SET balance = a.balance + step.net, seq = a.seq + step.steps
-        RETURNING a.balance - step.net, a.seq - step.steps INTO was_balance, was_seq;
-      END IF;
-      owners := owners || step.o;
-      units := units || step.u;
-      balances := balances || was_balance;
-      seqs := seqs || was_seq;
-      has_debit := has_debit OR step.debits;
+    -- Locks first, in the order of the keys, so that calls over the same accounts never wait for each other in a circle.
+    FOR attempt IN 1..2 LOOP
+      SELECT count(*), count(l.here) INTO wanted, locked
+      FROM (SELECT DISTINCT t.o, t.u FROM unnest(p_owner, p_unit) AS t(o, u) ORDER BY 1, 2) AS d
+      LEFT JOIN LATERAL (
+        SELECT true AS here FROM ledger_accounts a
+        WHERE a.tenant_id = p_tenant AND a.owner_id = d.o AND a.unit = d.u FOR NO KEY UPDATE) AS l ON true;
+      EXIT WHEN locked = wanted;
+      INSERT INTO ledger_accounts (tenant_id, owner_id, unit)
+      SELECT DISTINCT p_tenant, t.o, t.u FROM unnest(p_owner, p_unit) AS t(o, u) ORDER BY 2, 3 ON CONFLICT DO NOTHING;
     END LOOP;
     RETURN QUERY
-      WITH r AS (
-        SELECT p.*, b.balance + sum(p.amount) OVER w AS after_it, b.seq + row_number() OVER w AS its_seq
+      WITH p AS (
+        SELECT t.*, sum(t.amount) OVER w AS running, row_number() OVER w AS step
         FROM unnest(p_owner, p_unit, p_amount, p_contra, p_reason, p_source_type, p_source, p_reverses)
-             WITH ORDINALITY AS p(o, u, amount, contra, reason, source_type, source, reverses, n)
-        JOIN unnest(owners, units, balances, seqs) AS b(o, u, balance, seq) ON b.o = p.o AND b.u = p.u
-        WINDOW w AS (PARTITION BY p.o, p.u ORDER BY p.n)
+             WITH ORDINALITY AS t(o, u, amount, contra, reason, source_type, source, reverses, n)
+        WINDOW w AS (PARTITION BY t.o, t.u ORDER BY t.n)
+      ), net AS (
+        SELECT p.o, p.u, sum(p.amount)::bigint AS total, count(*) AS steps,
+               least(0, min(p.running) FILTER (WHERE p.amount < 0))::bigint AS lowest
+        FROM p GROUP BY p.o, p.u
+      ), moved AS (
+        UPDATE ledger_accounts a SET balance = a.balance + net.total, seq = a.seq + net.steps FROM net
+        WHERE a.tenant_id = p_tenant AND a.owner_id = net.o AND a.unit = net.u AND a.balance - a.held + net.lowest >= 0
+        RETURNING a.owner_id AS o, a.unit AS u, a.balance - net.total AS balance, a.seq - net.steps AS seq
+      ), r AS (
+        SELECT p.n, p.o, p.u, p.amount, p.contra, p.reason, p.source_type, p.source, p.reverses,
+               m.balance + p.running AS after_it, m.seq + p.step AS its_seq
+        FROM p JOIN moved m ON m.o = p.o AND m.u = p.u
       ), written AS (
         INSERT INTO ledger_transfers
           (tenant_id, owner_id, unit, seq, amount, balance_after, contra, reason, source_type, source_id, reverses, at)
@@ -66,6 +59,10 @@ BEGIN
         FROM r
       )
       SELECT 'posted'::text, r.n::integer, r.o, r.u, r.after_it::bigint, r.its_seq FROM r;
+    GET DIAGNOSTICS made = ROW_COUNT;
+    IF made < cardinality(p_owner) THEN
+      RAISE EXCEPTION USING errcode = 'HD001', message = 'insufficient balance';
+    END IF;
   EXCEPTION
     -- Too little, or posted before: lock the accounts first, so that the answer is still true when the caller acts on it.
     WHEN SQLSTATE 'HD001' OR unique_violation THEN
@@ -103,7 +100,7 @@ BEGIN
     ON CONFLICT (tenant_id, owner_id, unit, expires_at) DO UPDATE SET remaining = ledger_lots.remaining + excluded.remaining;
   END IF;
   -- A debit eats the lots from the earliest expiry on, as far as they reach; the rest of the balance does not expire.
-  IF has_debit THEN
+  IF EXISTS (SELECT 1 FROM unnest(p_amount) AS d(amount) WHERE d.amount < 0) THEN
     FOR step IN
       SELECT p.o, p.u, -sum(p.amount)::bigint AS debit
       FROM unnest(p_owner, p_unit, p_amount) AS p(o, u, amount) WHERE p.amount < 0 GROUP BY p.o, p.u ORDER BY p.o, p.u

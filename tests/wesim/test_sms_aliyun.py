@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sms_kit import NOON, PHONE, SmsSim
+from tests.wesim.sms_kit import NOON, PHONE, SmsSim
 
 from wesim.faults import Fault
 from wesim.sms import catalogue, signing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sms_kit import SmsSim
+from tests.wesim.sms_kit import SmsSim
 
 
 @pytest.fixture
