@@ -307,21 +307,26 @@ class Sender:
             "UPDATE deliveries d SET state = 'unknown', reason = 'worker_died', attempt = d.attempt + 1, sent_at = $4 "
             "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) WHERE d.tenant_id = $1 "
             "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state IN ('queued', 'retrying') "
-            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id, d.created_at",
+            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id, d.created_at, d.attempt",
             *(tx.tenant_id, *columns(keys, 2), tx.now),
         )
         # The same client_msg_id within ten minutes is delivered once (reference §2.5): then repeating is safe. When it
         # was sent nobody knows any more, but not before it was created.
-        again = [row for row in rows if row["channel"] == "template" and tx.now - row["created_at"] < REPEAT_WITHIN]
+        again = [
+            (row, tx.now + timedelta(seconds=RETRY_LADDER_S[min(row["attempt"], len(RETRY_LADDER_S)) - 1]))
+            for row in rows
+            if row["channel"] == "template"
+        ]
+        again = [(row, due) for row, due in again if due - row["created_at"] < REPEAT_WITHIN]
         if again:
             await tx.execute(
                 "UPDATE deliveries d SET state = 'retrying', sent_at = d.created_at "
                 "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) "
                 "WHERE d.tenant_id = $1 AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state = 'unknown'",
-                *(tx.tenant_id, *columns([(row["fact_id"], row["scenario"]) for row in again], 2)),
+                *(tx.tenant_id, *columns([(row["fact_id"], row["scenario"]) for row, _ in again], 2)),
             )
-            for row in again:
-                send_later(tx, [(row["fact_id"], row["scenario"])], row["member_id"])
+            for row, due in again:
+                send_later(tx, [(row["fact_id"], row["scenario"])], row["member_id"], due)
         for row in rows:
             if row["channel"] == "sms":
                 ask_later(tx, row["fact_id"], row["scenario"], row["member_id"], 0)
