@@ -25,8 +25,10 @@ SELECT $1, p.id, p.store_id, p.till_no, p.member_id, p.total_fen, p.balance_fen,
 FROM unnest(($2::text)::uuid[], ($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::text)::bigint[],
             ($7::text)::bigint[], ($8::text)::bigint[], ($9::text)::jsonb[], ($10::text)::timestamptz[])
   AS p(id, store_id, till_no, member_id, total_fen, balance_fen, points, items, occurred_at)
+ORDER BY p.store_id, p.till_no, p.id
 ON CONFLICT (tenant_id, store_id, till_no) DO NOTHING RETURNING id
 """
+"""In the order of the key: two batches with the same till numbers wait for each other, not both for ever."""
 
 
 @dataclass(frozen=True, slots=True)
