@@ -1,5 +1,6 @@
 """My templates and WeChat's public library."""
 
+import msgspec
 import pytest
 
 from tests.shop import Shop
@@ -224,12 +225,9 @@ async def test_a_template_that_the_library_lacks_is_proposed_and_found_once_appr
 
 async def publish(shop: Shop, title: str) -> None:
     """WeChat takes a template into its library."""
-    sim = shop.world.sim
-    like = next(t for t in sim.library.values() if t.title == "会员消费通知")
-    from dataclasses import replace
-
-    new = replace(like, tid=9901, title=title)
-    sim.library[new.tid] = new
+    library = shop.world.sim.library_mini
+    like = next(t for t in library.values() if t.title == "会员消费通知")
+    library["9901"] = msgspec.structs.replace(like, id="9901", title=title)
 
 
 @pytest.mark.parametrize("field", ["title", "keywords", "scene"])

@@ -19,6 +19,7 @@ from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
 from huida.kernel.http import Refused, Unavailable, Unknown
+from huida.kernel.ids import parse
 from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
@@ -104,7 +105,7 @@ class Sender:
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Batch:
         # Two jobs may name one delivery (a commit cut off and repeated): it is one message.
-        keys = list(dict.fromkeys((UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload))
+        keys = list(dict.fromkeys((parse(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload))
         rows = await tx.fetch(LOAD, tx.tenant_id, uuids([k[0] for k in keys]), texts([k[1] for k in keys]))
         batch = Batch(tx.tenant_id, [Item(row) for row in rows])
         channels = {row["channel"] for row in rows}

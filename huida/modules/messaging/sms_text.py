@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from huida.kernel.clock import SHOP_ZONE
 from huida.modules import sms
-from huida.modules.messaging.mapping import show_time
 from huida.providers.sms.parts import full_text, render
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
@@ -20,6 +21,11 @@ def link_code(fact_id: UUID) -> str:
         number, place = divmod(number, len(ALPHABET))
         letters += ALPHABET[place]
     return letters
+
+
+def short_time(moment: datetime) -> str:
+    """`11-21 14:32`: eleven characters, since every character of an SMS may begin another part."""
+    return f"{moment.astimezone(SHOP_ZONE):%m-%d %H:%M}"
 
 
 def sms_body(
@@ -36,7 +42,7 @@ def sms_body(
             code = params[name] = link_code(fact_id)
         elif variable == "time":
             moment = values.get("valid_until") or values["time"]
-            params[name] = show_time(moment, None)
+            params[name] = short_time(moment)
         else:
             params[name] = str(values[variable])
     return params, full_text(sign_name, render(text.content, params)), code

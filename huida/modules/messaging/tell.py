@@ -92,10 +92,12 @@ async def tell(tx: Tx, facts: Sequence[Recorded[Any]]) -> list[Draft]:
 
 
 def _draft(recorded: Recorded[Any], channels: Mapping[str, Live]) -> Draft | None:
-    if recorded.fact.subject_id is None:
+    if recorded.subject_id is None:
         return None
-    scenario = next((s for s in fired_by(recorded.fact) if s.code in channels), None)
-    return None if scenario is None else Draft(recorded, channels[scenario.code], None)
+    for scenario in fired_by(recorded.fact):
+        if scenario.code in channels:
+            return Draft(recorded, channels[scenario.code], None)
+    return None
 
 
 async def _shop(tx: Tx, channels: Mapping[str, Live]) -> Shop:
@@ -114,10 +116,10 @@ async def _shop(tx: Tx, channels: Mapping[str, Live]) -> Shop:
 
 
 async def _attach_people(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
-    ids = sorted({draft.recorded.fact.subject_id for draft in drafts})
+    ids = list({draft.recorded.subject_id for draft in drafts})
     people = await members.recipients(tx, ids, mini_app=shop.mini_app, oa_app=shop.oa_app)
     for draft in drafts:
-        draft.person = people.get(draft.recorded.fact.subject_id)
+        draft.person = people.get(draft.recorded.subject_id)
 
 
 def _address(tx: Tx, shop: Shop, draft: Draft) -> None:
@@ -169,7 +171,7 @@ async def _spend_credits(tx: Tx, drafts: Sequence[Draft]) -> None:
 
 async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
     asking = [
-        draft.recorded.fact.subject_id
+        draft.recorded.subject_id
         for draft in drafts
         if not draft.reason
         and draft.live.channel != "sms"
@@ -243,7 +245,7 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         tx.now,
         uuids([d.recorded.id for d in drafts]),
         texts([d.live.scenario.code for d in drafts]),
-        uuids([d.recorded.fact.subject_id for d in drafts]),
+        uuids([d.recorded.subject_id for d in drafts]),
         texts([d.live.channel for d in drafts]),
         texts(["not_attempted" if d.reason else "queued" for d in drafts]),
         texts([d.reason for d in drafts]),
@@ -259,11 +261,9 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
     by_shard: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if not draft.reason:
-            by_shard[shard_of(tx.tenant_id, draft.recorded.fact.subject_id)].append(draft)
+            by_shard[shard_of(tx.tenant_id, draft.recorded.subject_id)].append(draft)
     for same_shard in by_shard.values():
-        send_later(
-            tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.fact.subject_id
-        )
+        send_later(tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.subject_id)
 
 
 async def _without_repeats(tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
