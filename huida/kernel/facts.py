@@ -35,12 +35,14 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, Generic[F], frozen=True):
-    """A fact as a reaction receives it: with its id, time and who caused it."""
+    """A fact as a reaction receives it: with its id, time and who caused it. `subject_id` repeats the fact's, cheaper to
+    hash and to print."""
 
     id: UUID
     at: datetime
     actor: str
     fact: F
+    subject_id: UUID | None = None
 
 
 Reaction = Callable[[Any, Sequence[Recorded[Any]]], Awaitable[None]]

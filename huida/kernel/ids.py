@@ -30,3 +30,9 @@ def uuid7() -> UUID:
     head = (_last_ms << 16 | 0x7000 | _seq).to_bytes(8, "big")
     made: UUID = FastUUID(head + bytes((noise[0] & 0x3F | 0x80,)) + noise[1:])
     return made
+
+
+def parse(text: str) -> UUID:
+    """A UUID from its text. Raises ValueError."""
+    parsed: UUID = FastUUID(text)
+    return parsed

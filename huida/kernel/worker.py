@@ -328,10 +328,12 @@ class Worker:
 async def load_facts(tx: Tx, ids: list[UUID]) -> list[Recorded[Any]]:
     """Facts by id, in the order of their ids (which is the order of their making)."""
     rows = await tx.fetch(
-        "SELECT id, kind, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = ANY(($2::text)::uuid[])",
+        "SELECT id, kind, actor, at, payload, subject_id FROM facts WHERE tenant_id = $1 AND id = ANY(($2::text)::uuid[])",
         tx.tenant_id,
         uuids(ids),
     )
     decoders = tx.db.subscriptions.decoders
-    rows.sort(key=lambda row: row["id"])
-    return [Recorded(r["id"], r["at"], r["actor"], decoders[r["kind"]].decode(r["payload"])) for r in rows]
+    rows.sort(key=lambda row: row["id"].bytes)
+    return [
+        Recorded(r["id"], r["at"], r["actor"], decoders[r["kind"]].decode(r["payload"]), r["subject_id"]) for r in rows
+    ]

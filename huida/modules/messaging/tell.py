@@ -47,6 +47,7 @@ class Draft:
     """A delivery in the making. `reason` set means that it will not be attempted, and why."""
 
     recorded: Recorded[Any]
+    member_id: UUID
     live: Live
     person: Any
     reason: str = ""
@@ -96,7 +97,7 @@ def _draft(recorded: Recorded[Any], channels: Mapping[str, Live]) -> Draft | Non
         return None
     for scenario in fired_by(recorded.fact):
         if scenario.code in channels:
-            return Draft(recorded, channels[scenario.code], None)
+            return Draft(recorded, recorded.subject_id, channels[scenario.code], None)
     return None
 
 
@@ -116,10 +117,10 @@ async def _shop(tx: Tx, channels: Mapping[str, Live]) -> Shop:
 
 
 async def _attach_people(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
-    ids = list({draft.recorded.subject_id for draft in drafts})
+    ids = list({draft.member_id for draft in drafts})
     people = await members.recipients(tx, ids, mini_app=shop.mini_app, oa_app=shop.oa_app)
     for draft in drafts:
-        draft.person = people.get(draft.recorded.subject_id)
+        draft.person = people.get(draft.member_id)
 
 
 def _address(tx: Tx, shop: Shop, draft: Draft) -> None:
@@ -171,7 +172,7 @@ async def _spend_credits(tx: Tx, drafts: Sequence[Draft]) -> None:
 
 async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
     asking = [
-        draft.recorded.subject_id
+        draft.member_id
         for draft in drafts
         if not draft.reason
         and draft.live.channel != "sms"
@@ -185,7 +186,7 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
             continue
         fact = draft.recorded.fact
         level = shop.levels.get(draft.person["level"], "")
-        values = values_of(draft.recorded, draft.person, shop.name, level, balances.get(fact.subject_id, {}))
+        values = values_of(draft.recorded, draft.person, shop.name, level, balances.get(draft.member_id, {}))
         scenario: Scenario = draft.live.scenario
         page = scenario.page.replace("{id}", subject_of(fact).hex)
         try:
@@ -245,7 +246,7 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         tx.now,
         uuids([d.recorded.id for d in drafts]),
         texts([d.live.scenario.code for d in drafts]),
-        uuids([d.recorded.subject_id for d in drafts]),
+        uuids([d.member_id for d in drafts]),
         texts([d.live.channel for d in drafts]),
         texts(["not_attempted" if d.reason else "queued" for d in drafts]),
         texts([d.reason for d in drafts]),
@@ -261,9 +262,9 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
     by_shard: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if not draft.reason:
-            by_shard[shard_of(tx.tenant_id, draft.recorded.subject_id)].append(draft)
+            by_shard[shard_of(tx.tenant_id, draft.member_id)].append(draft)
     for same_shard in by_shard.values():
-        send_later(tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].recorded.subject_id)
+        send_later(tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].member_id)
 
 
 async def _without_repeats(tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
