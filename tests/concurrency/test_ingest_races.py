@@ -98,6 +98,13 @@ async def test_one_balance_at_many_tills_pays_what_it_holds(shop: Shop) -> None:
     assert await shop.invariants() == {}
 
 
+async def test_a_purchase_that_cannot_be_paid_is_refused_alike_however_often_it_is_sent_at_once(shop: Shop) -> None:
+    member = await shop.member()
+    replies = await asyncio.gather(*(shop.buy(member, "T-1", 1500, balance_fen=1500) for _ in range(20)))
+    assert {r.refusal for r in replies} == {(409, "ledger.insufficient_balance")}
+    assert await purchases(shop) == (0, 0)
+
+
 async def test_overlapping_batches_in_opposite_orders_are_recorded_once(shop: Shop) -> None:
     member = await shop.member()
     card = await shop.card_no(member)

@@ -89,7 +89,7 @@ async def record_purchases(tx: Tx, rows: Sequence[PurchaseIn]) -> list[Outcome]:
         if todo:
             await _settle(tx, rules, todo, outcomes)
         if len(todo) < len(checked):
-            await _answer_repeated(tx, [item for item in checked if item.id not in fresh], outcomes)
+            await _answer_repeated(tx, [item for item in checked if item.id not in fresh], todo, outcomes)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -130,7 +130,9 @@ async def _insert(tx: Tx, rules: loyalty.Rules, checked: Sequence[_Checked]) -> 
     return {row["id"] for row in rows}
 
 
-async def _answer_repeated(tx: Tx, repeated: Sequence[_Checked], outcomes: list[Outcome | None]) -> None:
+async def _answer_repeated(
+    tx: Tx, repeated: Sequence[_Checked], todo: Sequence[_Checked], outcomes: list[Outcome | None]
+) -> None:
     """Answer rows whose key is taken: as before when they are the same, refused when they are not.
 
     A key that stands twice in one batch and whose first row was refused is refused alike.
@@ -142,9 +144,13 @@ async def _answer_repeated(tx: Tx, repeated: Sequence[_Checked], outcomes: list[
         *(tx.tenant_id, uuids([item.store.id for item in repeated]), texts([item.row.till_no for item in repeated])),
     )
     known = {(row["store_id"], row["till_no"]): row for row in rows}
+    first = {(item.store.id, item.row.till_no): item for item in todo}
     for item in repeated:
         row = known.get((item.store.id, item.row.till_no))
-        if row is None or (row["member_id"], row["total_fen"], row["balance_fen"]) != (
+        twin = first.get((item.store.id, item.row.till_no))
+        if row is None and twin is not None and (twin.member.id, twin.row) == (item.member.id, item.row):
+            outcomes[item.place] = outcomes[twin.place]
+        elif row is None or (row["member_id"], row["total_fen"], row["balance_fen"]) != (
             item.member.id,
             item.row.total_fen,
             item.row.balance_fen,
