@@ -24,7 +24,7 @@ FaultKind = Literal[
 
 
 class Fault(msgspec.Struct):
-    """Matches by host, path (a glob), app and event name; acts `count` times (None: for ever)."""
+    """Matches by host, path (a glob), app and event name or SMS action; acts `count` times (None: for ever)."""
 
     kind: FaultKind
     host: str = "*"
@@ -67,8 +67,8 @@ class Faults:
     def clear(self) -> None:
         self.items = []
 
-    def for_call(self, *, host: str, path: str, app: str) -> Fault | None:
-        """The first fault for this call, counted as hit."""
+    def for_call(self, *, host: str, path: str, app: str, action: str = "") -> Fault | None:
+        """The first fault for this call, counted as hit. SMS calls share one path: `event` names their action."""
         if not self.items:
             return None
         return self._first(
@@ -78,6 +78,7 @@ class Faults:
                 and fnmatch.fnmatchcase(host, f.host)
                 and fnmatch.fnmatchcase(path, f.path)
                 and fnmatch.fnmatchcase(app, f.app)
+                and fnmatch.fnmatchcase(action, f.event)
             )
         )
 

@@ -13,7 +13,8 @@ from wesim.world import World
 async def answer_call(world: World, call: Call, route: Route | None, refuse: Refusal) -> Response:
     """The answer to one call. Raises Dropped when an ordered fault cuts the connection."""
     call.app = _caller(world, call)
-    fault = world.faults.for_call(host=call.host, path=call.path, app=call.app.id if call.app else "")
+    owner = call.app.id if call.app else ""
+    fault = world.faults.for_call(host=call.host, path=call.path, app=owner, action=call.action)
     kind = fault.kind if fault else ""
     if fault is not None:
         call.delay_s = fault.delay_s

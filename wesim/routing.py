@@ -35,6 +35,11 @@ class Call:
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def action(self) -> str:
+        """What a call of an SMS provider asks for; empty for WeChat, whose paths tell."""
+        return self.headers.get("x-acs-action") or self.headers.get("x-tc-action") or self.query.get("Action", "")
+
+    @property
     def account(self) -> App:
         assert self.app is not None, "only for routes with token=True"
         return self.app

@@ -1,12 +1,14 @@
 """SMS: price and parts, signatures and their review, delivery reports."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from starlette.types import ASGIApp
 
+from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.kernel.errors import AppError
 from huida.kernel.facts import SHARDS
@@ -17,6 +19,7 @@ from huida.modules.sms import Account, Proof, SmsText, service, signatures
 from huida.providers.sms.aliyun import REPORT_ANSWER
 from tests import make
 from tests.asgi import Client
+from wesim.faults import Fault, FaultKind
 from wesim.sms import catalogue
 from wesim.sms.account import sms_of
 from wesim.world import World as Sim
@@ -184,6 +187,18 @@ async def test_what_is_decided_does_not_move_again(db: Database, tenant: int, re
     assert (await in_use(db, tenant), len(await states(db, tenant))) == ("会达", 1)
 
 
+async def work(system: System, tenant: int) -> None:
+    """Run this merchant's jobs that are due."""
+    await system.worker().turn(range(SHARDS), tenant, only_tenant=tenant)
+
+
+async def hand_in(system: System, tenant: int, signature_id: UUID) -> None:
+    """An operator presses 提交审核, and the worker carries it out."""
+    async with system.db.tx(tenant) as tx:
+        await signatures.hand_in(tx, signature_id)
+    await work(system, tenant)
+
+
 async def ask(system: System, tenant: int) -> None:
     """Run the schedule that asks providers, and this merchant's part of it."""
     async with system.db.tx(0) as tx:
@@ -195,7 +210,6 @@ async def ask(system: System, tenant: int) -> None:
     ("name", "expected"),
     [
         ("会达小店", ("会达小店", "approved", True, "")),
-        ("会达被驳回", ("会达被驳回", "rejected", False, "签名与资质不符")),
         ("会达审核中", ("会达审核中", "in_review", False, "")),
         ("无人知晓", ("无人知晓", "in_review", False, "")),
     ],
@@ -204,10 +218,139 @@ async def test_the_providers_word_moves_what_was_handed_in(
     system: System, tenant: int, report_key: str, name: str, expected: tuple[str, str, bool, str]
 ) -> None:
     signature_id = await submit(system.db, tenant, name)
-    async with system.db.tx(tenant) as tx:
-        await signatures.hand_in(tx, signature_id)
+    await hand_in(system, tenant, signature_id)
     await ask(system, tenant)
     assert await states(system.db, tenant) == [expected]
+
+
+async def handed_in(system: System, tenant: int) -> tuple[bool, str]:
+    """Whether the provider has the signature in review, and what it said when it did not take it."""
+    async with system.db.tx(tenant) as tx:
+        row = await tx.row(
+            "SELECT r.handed_in_at, s.reason FROM sms_reviews r JOIN sms_signatures s ON s.id = r.signature_id "
+            "WHERE r.merchant_id = $1",
+            tenant,
+        )
+    assert row is not None
+    return row["handed_in_at"] is not None, row["reason"]
+
+
+def calls(sim: Sim) -> list[str]:
+    """The actions that the provider was called with, in order."""
+    return [entry["call"].action for entry in sim.log if entry["call"].action]
+
+
+@pytest.mark.covers("S1-97", "S1-98")
+async def test_a_handed_in_signature_reaches_the_provider_with_its_papers_and_is_decided_there(
+    system: System, sim: Sim, tenant: int, report_key: str
+) -> None:
+    # given: a signature with two papers, one of them as large as they may be
+    large = b"\x89PNG\r\n\x1a\n" + bytes(signatures.FILE_BYTES - 8)
+    async with system.db.tx(tenant) as tx:
+        papers = [Proof("执照.pdf", b"%PDF-1.7 paper"), Proof("门头.png", large)]
+        signature_id = await sms.submit(tx, name="山月茶事", source="shop", proofs=papers)
+
+    # when
+    await hand_in(system, tenant, signature_id)
+
+    # then: the provider has the name, where it comes from and its papers, and reviews it
+    at_provider = sms_of(sim).aliyun.signs["山月茶事"]
+    assert (at_provider.status, at_provider.source, at_provider.papers) == (catalogue.REVIEWING, 4, ["pdf", "png"])
+    assert calls(sim) == ["QuerySmsSign", "AddSmsSign"]
+    assert await handed_in(system, tenant) == (True, "")
+
+    # when: pressed again
+    await hand_in(system, tenant, signature_id)
+
+    # then: nothing new
+    assert calls(sim) == ["QuerySmsSign", "AddSmsSign"]
+
+    # when: the reviewer says no, with a reason
+    at_provider.status, at_provider.reason = catalogue.REJECTED, "缺少授权"
+    await ask(system, tenant)
+
+    # then
+    assert await states(system.db, tenant) == [("山月茶事", "rejected", False, "缺少授权")]
+
+    # when: the same name comes again and passes
+    again = await submit(system.db, tenant)
+    await hand_in(system, tenant, again)
+    assert (at_provider.status, at_provider.papers) == (catalogue.REVIEWING, ["png"])
+    at_provider.status = catalogue.APPROVED
+    await ask(system, tenant)
+
+    # then: messages start with it
+    assert await states(system.db, tenant) == [
+        ("山月茶事", "rejected", False, "缺少授权"),
+        ("山月茶事", "approved", True, ""),
+    ]
+    assert calls(sim)[2:] == ["QuerySmsSign", "QuerySmsSign", "ModifySmsSign", "QuerySmsSign"]
+
+
+@pytest.mark.covers("S1-97")
+@pytest.mark.parametrize(
+    ("kind", "on_next_try"),
+    [
+        ("process_then_drop", ["QuerySmsSign"]),
+        ("drop", ["QuerySmsSign", "AddSmsSign"]),
+        ("busy", ["QuerySmsSign", "AddSmsSign"]),
+    ],
+)
+async def test_after_a_lost_answer_the_provider_is_asked_before_anything_is_handed_in_again(
+    system: System, clock: ShiftedClock, sim: Sim, tenant: int, report_key: str, kind: FaultKind, on_next_try: list[str]
+) -> None:
+    # given: the answer to AddSmsSign, the second call, does not come
+    signature_id = await submit(system.db, tenant)
+    sim.faults.add(Fault(kind, event="AddSmsSign", count=1))
+    async with system.db.tx(tenant) as tx:
+        await signatures.hand_in(tx, signature_id)
+
+    # when
+    await work(system, tenant)
+
+    # then: nobody knows, so it does not count as handed in
+    assert calls(sim) == ["QuerySmsSign", "AddSmsSign"]
+    assert await handed_in(system, tenant) == (False, "")
+
+    # when: the next try is due
+    clock.advance(timedelta(seconds=6))
+    await system.worker().ripen()
+    await work(system, tenant)
+
+    # then: it is asked first, and handed in only when the provider does not have it
+    assert calls(sim)[2:] == on_next_try
+    assert await handed_in(system, tenant) == (True, "")
+    assert sms_of(sim).aliyun.signs["山月茶事"].status == catalogue.REVIEWING
+
+
+@pytest.mark.covers("S1-97")
+async def test_what_the_provider_does_not_take_goes_back_to_the_operators_only(
+    app: ASGIApp, system: System, sim: Sim, tenant: int, console: Client, report_key: str
+) -> None:
+    # given: a name that the provider refuses and we let through
+    signature_id = await submit(system.db, tenant, "山月测试")
+    operator = await make.logged_in(Client(app), await make.operator(system.db))
+    path = f"/api/operator/sms/reviews/{tenant}/{signature_id}"
+
+    # when
+    assert (await operator.post(f"{path}/hand-in")).status == 204
+    await work(system, tenant)
+
+    # then: the operators read why, the merchant's signature is in review as before
+    assert await handed_in(system, tenant) == (False, "aliyun.isv.SIGN_NAME_ILLEGAL")
+    assert (await operator.get(path)).json()["reason"] == "aliyun.isv.SIGN_NAME_ILLEGAL"
+    [mine] = (await console.get("/api/console/sms")).json()["signatures"]
+    assert (mine["state"], mine["reason"]) == ("in_review", "")
+
+
+async def test_without_a_provider_nothing_can_be_handed_in(system: System, tenant: int, report_key: str) -> None:
+    signature_id = await submit(system.db, tenant)
+    with pytest.raises(AppError) as refused:
+        async with system.db.tx(tenant) as tx:
+            await service.turn_off_account(tx, "aliyun")
+            await signatures.hand_in(tx, signature_id)
+    assert refusal(refused) == (409, "sms.not_set_up")
+    assert await handed_in(system, tenant) == (False, "")
 
 
 async def test_a_name_of_somebody_else_is_not_taken_over_before_an_operator_has_seen_the_papers(

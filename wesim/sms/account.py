@@ -44,6 +44,7 @@ class Sign(msgspec.Struct):
     for_codes_only: bool = False
     order_id: str = ""
     carriers: dict[str, int] = msgspec.field(default_factory=lambda: {"mobile": 3, "unicom": 3, "telecom": 3})
+    papers: list[str] = []
 
 
 class Template(msgspec.Struct):

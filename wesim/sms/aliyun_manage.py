@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,6 +22,8 @@ AUDIT_STATES = {
 # A signature: 2–12 letters, digits or Chinese characters, without the word "test".
 _SIGN_NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff]{2,12}")
 NAME_MAX, REMARK_MAX, PAGE_MAX = 30, 200, 50
+OLDER_SOURCES = ("0", "1", "2", "3", "4", "5")
+PAPER_BYTES_MAX = 2 * 1024 * 1024
 
 Item = TypeVar("Item")
 
@@ -27,7 +31,22 @@ Item = TypeVar("Item")
 def add_sign(sms: Sms, params: Params) -> dict[str, Any]:
     """AddSmsSign, the older way: no qualification, a file list instead."""
     need(params, "Remark")
-    sign = _new_sign(sms, params, sources=("0", "1", "2", "3", "4", "5"))
+    papers = _papers(params)
+    sign = _new_sign(sms, params, sources=OLDER_SOURCES)
+    sign.papers = papers
+    return {"SignName": sign.name}
+
+
+def modify_sign(sms: Sms, params: Params) -> dict[str, Any]:
+    """ModifySmsSign: the name stays; it cannot be used while it is under review again."""
+    need(params, "Remark")
+    sign, source = _sign(sms, params), need(params, "SignSource")
+    if sign.status == REVIEWING:
+        raise BusinessError("isv.SIGN_STATE_ILLEGAL", "审核中的签名不允许修改")
+    if source not in OLDER_SOURCES or len(params["Remark"]) > REMARK_MAX:
+        raise BusinessError("isv.INVALID_PARAMETERS", "参数异常")
+    sign.papers = _papers(params)
+    sign.status, sign.reason, sign.source, sign.created = REVIEWING, "", int(source), sms.world.clock.now()
     return {"SignName": sign.name}
 
 
@@ -167,6 +186,21 @@ def _new_sign(sms: Sms, params: Params, *, sources: tuple[str, ...]) -> Sign:
     return sign
 
 
+def _papers(params: Params) -> list[str]:
+    """The suffixes of the files that came along, which must be base64 of at most 2 MB each."""
+    found: list[str] = []
+    while f"SignFileList.{len(found) + 1}.FileContents" in params:
+        name = f"SignFileList.{len(found) + 1}"
+        try:
+            content = base64.b64decode(params[f"{name}.FileContents"], validate=True)
+        except binascii.Error:
+            raise BusinessError("isv.INVALID_PARAMETERS", "参数异常") from None
+        if not 0 < len(content) <= PAPER_BYTES_MAX:
+            raise BusinessError("isv.INVALID_PARAMETERS", "参数异常")
+        found.append(need(params, f"{name}.FileSuffix"))
+    return found
+
+
 def _new_template(sms: Sms, params: Params) -> Template:
     name, content, kind = need(params, "TemplateName"), need(params, "TemplateContent"), params.get("TemplateType", "")
     if kind not in ("0", "1", "2", "3"):
@@ -217,6 +251,7 @@ def _page(items: list[Item], params: Params) -> tuple[list[Item], dict[str, Any]
 
 ACTIONS: dict[str, Callable[[Sms, Params], dict[str, Any]]] = {
     "AddSmsSign": add_sign,
+    "ModifySmsSign": modify_sign,
     "CreateSmsSign": create_sign,
     "QuerySmsSign": query_sign,
     "GetSmsSign": get_sign,

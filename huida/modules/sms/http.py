@@ -76,13 +76,14 @@ def platform_tx() -> Any:
 
 
 def show_signature(row: Any) -> dict[str, Any]:
+    """A signature as its merchant sees it: what the provider says before it is decided is for the operators."""
     return {
         "id": str(row["id"]),
         "name": row["name"],
         "source": row["source"],
         "files": msgspec.json.decode(row["files"]),
         "state": row["state"],
-        "reason": row["reason"],
+        "reason": row["reason"] if row["state"] != "in_review" else "",
         "applied": row["applied"],
         "submitted_at": row["submitted_at"],
         "decided_at": row["decided_at"],
@@ -256,7 +257,7 @@ async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> dict[str
     rows = [row for row in await signatures.list_signatures(tx) if row["id"] == signature_id]
     if not rows:
         raise NotFound(code="sms.signature_not_found", where="signature_id")
-    return show_signature(rows[0])
+    return show_signature(rows[0]) | {"reason": rows[0]["reason"]}
 
 
 @operator.get(f"{REVIEW}/files/{{number}}")
@@ -266,6 +267,7 @@ async def proof(signature_id: UUID, number: int, tx: Tx = tenants.operator_tx())
 
 @operator.post(f"{REVIEW}/hand-in", status_code=204)
 async def hand_in(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> None:
+    """Give it to the provider for review; the review shows when that is done, or why the provider did not take it."""
     await signatures.hand_in(tx, signature_id)
 
 

@@ -84,8 +84,8 @@ class SmsSettings(Base):
 class SmsReview(Base):
     """The operators' queue of signatures in review, over all merchants: a pointer, the signature itself is the merchant's.
 
-    `handed_in_at`: when an operator gave it to the provider. Only such names are asked for, because a name that the
-    platform's account already has says nothing about who may use it.
+    `handed_in_at`: since when the provider has it, because an operator wanted so. Only such names are asked for: a name
+    that the platform's account already has says nothing about who may use it.
     """
 
     __tablename__ = "sms_reviews"

@@ -1,4 +1,4 @@
-"""The SMS module's schedules: ask providers about signatures in review, forget old reports."""
+"""The SMS module's work: hand signatures in, ask providers about signatures in review, forget old reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +13,10 @@ from huida.kernel.log import log
 from huida.kernel.queue import Job
 from huida.modules import tenants
 from huida.modules.sms import signatures
+from huida.modules.sms.hand_in import HandIn
 from huida.modules.sms.reports import forget
 from huida.modules.sms.service import route
+from huida.modules.sms.signatures import HAND_IN
 from huida.providers.sms.provider import Audit, SmsAudit, SmsCredentials, SmsProvider
 
 ASK_SIGNATURE = "sms.ask_signature"
@@ -102,4 +104,4 @@ class AskSignature:
 
 def work(providers: Mapping[str, SmsProvider]) -> Work:
     """The module's work, with the provider clients that `main` has built."""
-    return replace(_work, errands={ASK_SIGNATURE: AskSignature(providers)})
+    return replace(_work, errands={ASK_SIGNATURE: AskSignature(providers), HAND_IN: HandIn(providers)})

@@ -13,10 +13,15 @@ from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.ids import uuid7
 from huida.modules.sms.facts import SignatureMoved
 from huida.modules.sms.models import SIGNATURE_MOVES, SOURCES
+from huida.modules.sms.service import route
 
 NAME: Final = re.compile(r"[0-9A-Za-z\u4e00-\u9fff]{2,12}")
 FILES_AT_MOST: Final = 4
 FILE_BYTES: Final = 2 * 1024 * 1024
+SUFFIXES: Final = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
+HAND_IN: Final = "sms.hand_in"
+"""The errand that gives a signature to the provider (`hand_in.py`)."""
+
 KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"%PDF-", "application/pdf"))
 """What a proof may be, told by its first bytes: never by what the sender says it is."""
 
@@ -84,15 +89,23 @@ async def submit(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> 
 
 
 async def hand_in(tx: Tx, signature_id: UUID) -> None:
-    """An operator gave the name and its papers to the provider; from now on the provider's word is asked for.
+    """Have the name and its papers given to the provider (S1-97); once it has them, its word is asked for.
 
-    Raises NotFound when it is not in review.
+    Pressed again it does nothing new. Raises NotFound when it is not in review, Conflict without a provider.
     """
-    if not await tx.execute(
-        "UPDATE sms_reviews SET handed_in_at = coalesce(handed_in_at, $3) WHERE merchant_id = $1 AND signature_id = $2",
-        *(tx.tenant_id, signature_id, tx.now),
-    ):
+    row = await tx.row(
+        "SELECT handed_in_at FROM sms_reviews WHERE merchant_id = $1 AND signature_id = $2 FOR UPDATE",
+        *(tx.tenant_id, signature_id),
+    )
+    if row is None:
         raise NotFound(code="sms.signature_not_found", where="signature_id")
+    if await route(tx) is None:
+        raise Conflict(code="sms.not_set_up")
+    if row["handed_in_at"] is None:
+        await tx.execute(
+            "UPDATE sms_signatures SET reason = '' WHERE tenant_id = $1 AND id = $2", tx.tenant_id, signature_id
+        )
+        tx.enqueue(HAND_IN, {"signature_id": str(signature_id), "tries": 0}, lane=signature_id)
 
 
 async def approve(tx: Tx, signature_id: UUID) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from huida.kernel.http import Refused
 from huida.kernel.secrets import Secret
 
 
@@ -69,8 +70,41 @@ class SmsAudit(msgspec.Struct, frozen=True):
     content: str = ""
 
 
+class SignPaper(msgspec.Struct, frozen=True):
+    """A document that proves a signature's name; `suffix` as in `png`."""
+
+    suffix: str
+    content: bytes
+
+
+class SignRequest(msgspec.Struct, frozen=True):
+    """A signature as it is handed in for review; `source` is the provider's code of where the name comes from."""
+
+    name: str
+    source: int
+    remark: str
+    papers: list[SignPaper]
+
+
 class BadReport(Exception):
     """A pushed report that is not understood."""
+
+
+@runtime_checkable
+class TakesSigns(Protocol):
+    """A provider that takes signatures for review by a call. Raises a ProviderOutcome; after Unknown ask with `sign`."""
+
+    async def add_sign(self, cred: SmsCredentials, request: SignRequest) -> None:
+        """Hand in a name that the account does not have yet."""
+        ...
+
+    async def modify_sign(self, cred: SmsCredentials, request: SignRequest) -> None:
+        """Hand in again a name that was refused or withdrawn."""
+        ...
+
+    def knows_no_sign(self, refused: Refused) -> bool:
+        """Whether this refusal of `sign` means that the account has no such name."""
+        ...
 
 
 class SmsProvider(Protocol):
