@@ -39,7 +39,7 @@ async def read_rules(tx: ReadTx = staff_read("loyalty.view")) -> Any:
 async def write_rules(request: Request, tx: Tx = staff_tx("loyalty.edit")) -> Any:
     try:
         new = msgspec.json.decode(await request.body(), type=Rules)
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise Invalid(code="request.invalid", detail=str(wrong)) from None
     await save_rules(tx, new)
     return msgspec.to_builtins(new)

@@ -22,7 +22,7 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
-from huida.modules.orders.ingest import show, unreadable
+from huida.modules.orders.ingest import UNREADABLE, show, unreadable
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
 from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
@@ -42,7 +42,7 @@ PURCHASES = (
 def _body(kind: type[Any], raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as wrong:
+    except UNREADABLE as wrong:
         raise unreadable(wrong) from None
 
 

@@ -39,6 +39,8 @@ class RawBatch(msgspec.Struct):
 _one = msgspec.json.Decoder(PurchaseIn)
 _batch = msgspec.json.Decoder(BatchIn)
 _raw_batch = msgspec.json.Decoder(RawBatch)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What the decoder raises: bytes that are not UTF-8 are found late, inside a text."""
 Waiting = tuple[PurchaseIn, "asyncio.Future[Outcome]"]
 
 
@@ -76,7 +78,7 @@ class Ingest:
     async def _single(self, request: Request, actor: Actor, language: str) -> Response:
         try:
             row = _one.decode(await request.body())
-        except msgspec.DecodeError as wrong:
+        except UNREADABLE as wrong:
             raise unreadable(wrong) from None
         if "idempotency-key" in request.headers:
             return await self._once(request, actor, [row], lambda outcomes: _single_answer(outcomes[0], language))
@@ -153,29 +155,29 @@ def parse_batch(body: bytes) -> tuple[list[PurchaseIn], dict[int, Outcome]]:
     try:
         rows = _batch.decode(body).purchases
         refused: dict[int, Outcome] = {}
-    except msgspec.DecodeError as wrong:
+    except UNREADABLE as wrong:
         rows, refused = _parse_one_by_one(body, wrong)
     if not 1 <= len(rows) + len(refused) <= MOST_ROWS:
         raise Invalid(code="orders.bad_batch_size", where="purchases", limit=MOST_ROWS)
     return rows, refused
 
 
-def _parse_one_by_one(body: bytes, wrong: msgspec.DecodeError) -> tuple[list[PurchaseIn], dict[int, Outcome]]:
+def _parse_one_by_one(body: bytes, wrong: Exception) -> tuple[list[PurchaseIn], dict[int, Outcome]]:
     try:
         raws = _raw_batch.decode(body).purchases
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise unreadable(wrong) from None
     rows: list[PurchaseIn] = []
     refused: dict[int, Outcome] = {}
     for place, raw in enumerate(raws[: MOST_ROWS + 1]):
         try:
             rows.append(_one.decode(raw))
-        except msgspec.DecodeError as bad:
+        except UNREADABLE as bad:
             refused[place] = Outcome(status="refused", error=unreadable(bad))
     return rows, refused
 
 
-def unreadable(wrong: msgspec.DecodeError) -> Invalid:
+def unreadable(wrong: Exception) -> Invalid:
     """Where and what could not be read: `Expected int - at $.total_fen` becomes where `total_fen`."""
     message = str(wrong)
     _, _, path = message.partition(" - at `")
