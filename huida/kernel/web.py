@@ -272,10 +272,20 @@ def install_errors(app: FastAPI) -> None:
     async def _(request: Request, error: ProviderOutcome) -> Response:
         return answer(request, provider_problem(error))
 
+    async def away(request: Request, error: Exception) -> Response:
+        log.warning("database_away", path=request.url.path, error=type(error).__name__)
+        gone = AppError(code="server.unavailable")
+        gone.status = 503
+        return answer(request, gone)
+
+    # By kind, not among the crashes below: those are raised again after the answer, and each would be a traceback.
+    for kind in AWAY:
+        app.add_exception_handler(kind, away)
+
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> Response:
-        crash = AppError(code="server.unavailable" if isinstance(error, AWAY) else "server.error")
-        crash.status = 503 if crash.code == "server.unavailable" else 500
+        crash = AppError(code="server.error")
+        crash.status = 500
         log.error("request_failed", path=request.url.path, exc_info=error)
         return answer(request, crash)
 

@@ -70,6 +70,7 @@ class Day:
     done: Counter[str] = field(default_factory=Counter)
     story: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     worker: Worker = field(init=False)
+    boss: make.Person = field(init=False)
 
     def __post_init__(self) -> None:
         self.worker = self.shop.world.system.worker()
@@ -77,6 +78,7 @@ class Day:
     # -------------------------------------------------------------------- opening
     async def open(self) -> None:
         shop = self.shop
+        self.boss = await make.staff(shop.db, shop.tenant)
         for number in range(PEOPLE):
             person, phone = f"guest{number}", f"1391000{number:04d}"
             await shop.sim.post("/_sim/persons", {"id": person, "name": "客人", "phone": phone})
@@ -273,13 +275,18 @@ class Day:
         self.tell(f"{self.shop.persons[member]}: {act}")
         await self.shop.sim.post(f"/_sim/{act}", {"person": self.shop.persons[member], "app": seed.OA_APPID})
 
+    async def at_the_console(self) -> None:
+        """The owner logs in (the session of an hour ago is over) at a moment when WeChat works."""
+        await self.shop.no_faults()
+        self.shop.staff = await make.logged_in(Client(self.shop.world.app), self.boss)
+
     async def switch_channel(self) -> None:
         scenario, channel = (
             self.dice.choice(("consumption", "recharge")),
             self.dice.choice(("sms", "template", "subscribe")),
         )
         self.tell(f"{scenario} goes to {channel}")
-        await self.shop.no_faults()
+        await self.at_the_console()
         if channel == "template":
             await self.shop.staff.post("/api/console/messaging/defaults", {"scenarios": [scenario]})
         else:
@@ -290,7 +297,7 @@ class Day:
     async def template_deleted_at_wechat(self) -> None:
         scenario = self.dice.choice(("consumption", "recharge"))
         self.tell(f"somebody deletes the template of {scenario} in WeChat's console")
-        await self.shop.no_faults()
+        await self.at_the_console()
         apps = self.shop.world.sim.apps
         apps[seed.MINI_APPID].templates.pop(self.subscribe_template[scenario], None)
         await self.work()
