@@ -69,6 +69,7 @@ AWAY: tuple[type[Exception], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # what asyncpg says when the connection is cut between two of its states
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
     PoolTimeoutError,
