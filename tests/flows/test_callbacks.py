@@ -2,6 +2,7 @@
 
 import pytest
 
+from huida.modules import connections
 from tests.asgi import Client
 from tests.shop import Shop
 from wesim import seed
@@ -93,8 +94,6 @@ async def test_the_final_word_may_come_before_our_own_record(shop: Shop) -> None
             "UPDATE deliveries SET state = 'queued', provider_ref = '', done_at = NULL WHERE tenant_id = $1",
             shop.tenant,
         )
-        from huida.modules import connections
-
         done = [connections.SubscribeDelivery(template_id, int(ref), "0", "success")]
         tx.emit(
             connections.SubscribeSendFinished(

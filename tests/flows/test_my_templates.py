@@ -197,12 +197,13 @@ async def test_a_send_that_finds_the_template_gone_stops_the_scenario_and_says_w
     assert await shop.invariants() == {}
 
 
-@pytest.mark.covers("S1-65", "S1-66", "S1-67")
+@pytest.mark.covers("S1-63", "S1-65", "S1-66", "S1-67")
 async def test_a_template_that_the_library_lacks_is_proposed_and_found_once_approved(shop: Shop) -> None:
     assert (await shop.staff.get(f"{PATH}/library", keyword="12345678")).json() == {
         "total": 0,
         "items": [],
         "may_propose": True,
+        "wechat_console": "http://wesim.test/mp.weixin.qq.com",
     }
     body = {"title": "寄存到期提醒", "keywords": ["物品", "到期时间"], "scene": "寄存快到期"}
     made = (await shop.staff.post(f"{PATH}/proposals", body)).json()

@@ -1,5 +1,6 @@
 """Template messages of the official account: one click for all, followers only, at the merchant's own initiative."""
 
+import msgspec
 import pytest
 
 from tests.shop import Shop
@@ -51,8 +52,6 @@ async def test_a_full_account_is_told_and_what_fits_is_enabled(shop: Shop) -> No
     app = shop.world.sim_app(seed.OA_APPID)
     await shop.enable("recharge", "template")
     [only] = list(app.templates.values())
-    import msgspec
-
     for number in range(24):
         app.templates[f"filler{number}"] = msgspec.structs.replace(only, id=f"filler{number}", title=f"别的{number}")
     done = await shop.staff.post(f"{PATH}/defaults", {"scenarios": ["recharge", "consumption"]})

@@ -159,7 +159,9 @@ async def search_library(request: Request, keyword: str = "", actor: Actor = sta
         {"tid": t.tid, "title": t.title, "kind": "long_term" if t.type == 3 else "one_time", "category": category}
         for t, category in found
     ]
-    return {"total": len(items), "items": items, "may_propose": not items}
+    # Where the mini program's administrator signs in by scanning, to look through the whole library (S1-63).
+    console_at = app.settings.wechat_pages_url
+    return {"total": len(items), "items": items, "may_propose": not items, "wechat_console": console_at}
 
 
 @console.get("/library/{tid}/keywords")
