@@ -19,7 +19,7 @@ BEGIN
       AS t(fact_id, scenario, state, reason, ref, parts, lost)
   LOOP
     UPDATE deliveries d SET state = r.state, reason = r.reason, provider_ref = r.ref, attempt = d.attempt + 1,
-      sent_at = CASE WHEN r.lost = 1 THEN coalesce(d.sent_at, p_at) ELSE p_at END,
+      sent_at = CASE WHEN r.lost = 1 THEN coalesce(d.sent_at, p_at) WHEN r.state = 'retrying' THEN d.sent_at ELSE p_at END,
       parts = CASE WHEN r.parts >= 0 THEN r.parts ELSE d.parts END,
       cost_fen = CASE WHEN r.parts = 0 THEN 0 ELSE d.cost_fen END,
       done_at = CASE WHEN r.state IN ('failed', 'dead') THEN p_at END

@@ -88,3 +88,32 @@ async def test_a_report_that_is_late_by_hours_still_closes_its_message(shop: Sho
     assert [state for _, state, _ in await shop.outcomes()] == ["accepted"]
     await shop.settle()
     assert [state for _, state, _ in await shop.outcomes()] == ["delivered"]
+
+
+async def test_a_template_message_whose_answer_was_lost_is_not_repeated_when_wechat_has_forgotten_its_number(
+    shop: Shop,
+) -> None:
+    await shop.enable("consumption", "template")
+    member = await shop.member(follows=True)
+    path = "/cgi-bin/message/template/send"
+    await shop.fault("process_then_drop", path=path, count=1)
+    await shop.buy(member, "T-1", 1000)
+    await shop.settle()
+    assert [state for _, state, _ in await shop.outcomes()] == ["retrying"]
+    await shop.fault("busy", path=path, count=1)
+    await shop.later(minutes=1)  # the repeat meets a busy WeChat, which must not make the first try forgotten
+    assert [state for _, state, _ in await shop.outcomes()] == ["retrying"]
+    await shop.later(minutes=30)
+    assert [state for _, state, _ in await shop.outcomes()] == ["unknown"]
+    assert len(await shop.account_messages(member)) == 1
+
+
+async def test_a_template_message_whose_answer_was_lost_is_repeated_at_once_and_arrives_once(shop: Shop) -> None:
+    await shop.enable("consumption", "template")
+    member = await shop.member(follows=True)
+    await shop.fault("process_then_drop", path="/cgi-bin/message/template/send", count=1)
+    await shop.buy(member, "T-1", 1000)
+    await shop.settle()
+    await shop.later(minutes=1)
+    assert [state for _, state, _ in await shop.outcomes()] == ["delivered"]
+    assert len(await shop.account_messages(member)) == 1

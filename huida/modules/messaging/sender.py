@@ -179,6 +179,9 @@ class Sender:
         return bucket
 
     async def _send(self, batch: Batch, item: Item) -> None:
+        if self._too_late(item):
+            item.state, item.reason, item.lost = "unknown", "answer_lost", True
+            return
         try:
             item.provider_ref = await self._post(batch, item)
             item.state = "accepted"
@@ -191,6 +194,11 @@ class Sender:
             item.state, item.reason = "retrying", str(away)[:120]
         except Unknown as lost:
             self._after_unknown(item, str(lost)[:120])
+
+    def _too_late(self, item: Item) -> bool:
+        """An answer was lost (`sent_at` says when), and by now WeChat would not know the number of the repeat any more."""
+        sent_at = item.row["sent_at"]
+        return item.row["state"] == "retrying" and sent_at is not None and self.clock.now() - sent_at >= REPEAT_WITHIN
 
     def _after_unknown(self, item: Item, reason: str) -> None:
         """A template message may be repeated under its number for a while; nothing else may."""
