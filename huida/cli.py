@@ -13,6 +13,7 @@ from huida.commands import bench as benches
 from huida.commands import database, serving
 from huida.commands import demo as demos
 from huida.commands import doctor as doctors
+from huida.commands.first_login import announced
 from huida.commands.screen import Failure, Screen
 from huida.commands.signals import interrupt_on_endings
 from huida.kernel.pgplace import EmbeddedPostgresError
@@ -93,10 +94,11 @@ def worker(
 
 @cli.command()
 def migrate(data_dir: DataDir = None) -> None:
-    """Bring the database to this version's schema. Safe to run again."""
+    """Bring the database to this version's schema; the first time, make the operator's login. Safe to run again."""
     with _ready(data_dir) as (settings, screen), database.opened(settings, screen) as place:
         database.brought_up(place.settings, screen)
         screen.say("cli.migrated", revision=database.newest())
+        announced(place.settings, screen)
 
 
 @cli.command()

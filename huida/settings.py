@@ -22,6 +22,8 @@ class Settings:
     """Where WeChat and members reach this server."""
     member_url: str = ""
     """The member centre's address; empty: `public_url` + `/h5/`."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses of the web servers in front, with commas: only their `X-Forwarded-For` and `-Proto` are believed."""
     master_key: str = ""
     """64 hex digits; seals secrets and phones. Empty: kept in `data_dir`/master.key (made on first use, mode 0600)."""
     wechat_api_url: str = "https://api.weixin.qq.com"

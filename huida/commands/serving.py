@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import uvicorn
 import uvloop
 from prometheus_client import start_http_server
+from starlette.types import ASGIApp
 
 from huida.commands import database
+from huida.commands.first_login import announced
 from huida.commands.ports import taken
 from huida.commands.screen import Screen
 from huida.commands.signals import on_endings
@@ -33,6 +35,8 @@ def serve(settings: Settings, screen: Screen, *, with_worker: bool) -> None:
     sock = taken(settings.host, settings.port, option="--port / HUIDA_PORT")
     with sock, database.opened(settings, screen) as place:
         _ready(place, screen)
+        if place.server is not None and screen.console.is_terminal:
+            announced(place.settings, screen)
         screen.say("cli.serving", url=f"http://{settings.host}:{settings.port}")
         uvloop.run(_serve(place.settings, sock, with_worker=with_worker))
 
@@ -63,17 +67,23 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) -> None:
-    config = uvicorn.Config(
-        build(settings).api(),
+def configured(api: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How requests reach the API: whose word on the caller's address counts is a setting of ours, not uvicorn's."""
+    return uvicorn.Config(
+        api,
         http="httptools",
         interface="asgi3",
         lifespan="on",
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
-    server = Server(config)
+
+
+async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) -> None:
+    server = Server(configured(build(settings).api(), settings))
     _spare_the_collector()
 
     def stop() -> None:

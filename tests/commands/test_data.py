@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -207,3 +208,37 @@ def test_an_unreachable_database_and_a_bad_setting_are_sentences(terminal: Termi
 
     wrong = terminal.run("serve", HUIDA_PORT="many")
     assert (wrong.returncode, "HUIDA_PORT" in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False)
+
+
+def test_the_first_migrate_makes_the_operator_and_shows_the_password_once(
+    terminal: Terminal, ports: tuple[int, int]
+) -> None:
+    # when
+    first = terminal.run("migrate")
+
+    # then
+    told = re.search(r"login operator, password (\S{16})$", first.stderr, re.MULTILINE)
+    assert (first.returncode, told is not None) == (0, True), first.stderr
+    assert told is not None
+
+    # when: again, and then served
+    assert "password" not in terminal.run("migrate").stderr
+    terminal.start("serve", "--port", str(ports[0]))
+    terminal.await_output("Serving on")
+
+    # then: the login works, and a log holds no password
+    base = f"http://127.0.0.1:{ports[0]}"
+    terminal.until(lambda: answers(f"{base}/readyz"), "the server is ready")
+    body = json.dumps({"login": "operator", "password": told[1]}).encode()
+    request = urllib.request.Request(f"{base}/api/console/login", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer)["kind"] == "operator"
+    assert "password" not in terminal.output()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
