@@ -90,11 +90,3 @@ async def test_bad_timing_is_refused_and_the_timing_stays(shop: Shop, days: obje
     assert shown == {"remind_after_days": 0, "remind_before_days": 3}
     other = await shop.staff.put("/api/console/messaging/scenarios/consumption/options", {"remind_before_days": 3})
     assert other.refusal == (422, "messaging.option_unknown")
-
-
-@pytest.mark.covers("X-08")
-async def test_the_api_knows_only_the_shops_own_coupons(shop: Shop) -> None:
-    member = await shop.member()
-    await claim(shop, member, await offer(shop))
-    kinds = {kind for kind in shop.db.subscriptions.by_fact if "coupon" in kind or "card" in kind or "voucher" in kind}
-    assert {kind.split(".")[0] for kind in kinds} == {"coupon"}

@@ -16,7 +16,7 @@ async def ledger(shop: Shop, member: object) -> list[tuple[int, int, int]]:
     return [(row["granted"], row["consumed"], row["remaining"]) for row in rows]
 
 
-@pytest.mark.covers("S1-73", "S1-74", "S1-75")
+@pytest.mark.covers("S1-73", "S1-74")
 async def test_the_entry_is_there_while_a_scenario_is_enabled_for_subscription(shop: Shop) -> None:
     member = await shop.member()
     centre = await shop.centre(member)
@@ -45,7 +45,7 @@ async def test_the_entry_is_there_while_a_scenario_is_enabled_for_subscription(s
     assert (await centre.get(ENTRY)).json() == {"show_entry": False, "items": []}
 
 
-@pytest.mark.covers("S1-84", "S1-79", "S1-80", "S1-81", "S1-82", "S1-83")
+@pytest.mark.covers("S1-84")
 async def test_a_page_asks_only_for_its_own_scenarios(shop: Shop) -> None:
     for scenario in ("recharge", "stored_value_consumption", "coupon_claimed", "consumption", "points_change"):
         await shop.enable(scenario)

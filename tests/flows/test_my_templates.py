@@ -30,7 +30,7 @@ async def mine(shop: Shop) -> list[dict]:
 
 
 @pytest.mark.covers(
-    "S1-33", "S1-34", "S1-36", "S1-37", "S1-38", "S1-39", "S1-40", "S1-41", "S1-44", "S1-45", "S1-46", "S1-47",
+    "S1-33", "S1-36", "S1-37", "S1-38", "S1-39", "S1-40", "S1-41", "S1-44", "S1-45", "S1-46", "S1-47",
     "S1-48", "S1-50", "S1-58",
 )  # fmt: skip
 @pytest.mark.parametrize("title", list(SAMPLES))

@@ -56,7 +56,7 @@ async def test_a_recharge_with_its_gift_is_told(shop: Shop) -> None:
     assert await shop.balances(member) == {"cny_principal": 10000, "cny_gift": 1000, "points": 50}
 
 
-@pytest.mark.covers("S1-04", "S1-05", "X-07", "X-11")
+@pytest.mark.covers("S1-04", "S1-05", "X-07")
 async def test_a_correction_of_points_and_balance_is_one_message(shop: Shop) -> None:
     await shop.enable("points_change", "sms")
     await shop.enable("balance_change", "sms")

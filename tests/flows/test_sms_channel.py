@@ -23,7 +23,7 @@ async def told(shop: Shop, member: object, till_no: str = "T-1") -> str:
     return str(max(await shop.texts(member), key=lambda message: message["id"])["text"])  # type: ignore[arg-type]
 
 
-@pytest.mark.covers("S1-100", "S1-112", "S1-114", "S1-115", "S1-116", "S1-24", "S1-113")
+@pytest.mark.covers("S1-100", "S1-112", "S1-114", "S1-115", "S1-116", "S1-24")
 async def test_a_purchase_arrives_as_a_text_with_the_platforms_signature(shop: Shop) -> None:
     await shop.enable("consumption", "sms")
     member = await shop.member(wechat=False)
@@ -108,7 +108,7 @@ async def test_a_text_is_billed_by_its_whole_length(shop: Shop, length: int, par
     assert (delivery["state"], delivery["parts"], delivery["cost_fen"]) == ("delivered", parts, parts * 10)
 
 
-@pytest.mark.covers("S1-24", "X-05")
+@pytest.mark.covers("S1-24")
 async def test_the_price_of_a_part_is_the_platforms(shop: Shop) -> None:
     await shop.enable("consumption", "sms")
     async with shop.db.tx(0) as tx:

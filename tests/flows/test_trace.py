@@ -78,7 +78,6 @@ async def test_the_timeline_of_a_member_and_unknown_facts(shop: Shop, other) -> 
     assert (await other.get(f"{PATH}/members/{member}/timeline")).json()["items"] == []
 
 
-@pytest.mark.covers("S1-111")
 async def test_deliveries_are_paged_and_filtered(shop: Shop) -> None:
     await shop.enable("consumption", "sms")
     member = await shop.member()
