@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Move:
+
+class Move(msgspec.Struct, frozen=True, gc=False):
     """`amount` (signed) of `unit` to or from an owner, against a contra account, for a reason."""
 
     owner_id: UUID
@@ -19,8 +20,7 @@ class Move:
     reverses: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """Moves of one business fact: all of them or none. `source` names the fact, so it can be posted only once."""
 
     source_type: str
@@ -28,16 +28,14 @@ class Entry:
     moves: tuple[Move, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(msgspec.Struct, frozen=True, gc=False):
     """What an entry did: balance after it by (owner, unit)."""
 
     balances: Mapping[tuple[UUID, str], int]
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Short:
+class Short(msgspec.Struct, frozen=True, gc=False):
     """What an entry lacked; nothing of it was posted."""
 
     unit: str
@@ -58,17 +56,17 @@ def admit(entries: Sequence[Entry], available: Mapping[tuple[UUID, str], int]) -
     left = dict(available)
     result = Admission()
     for number, entry in enumerate(entries):
-        after = dict(left)
+        after: dict[tuple[UUID, str], int] = {}
         lack: Short | None = None
         for move in entry.moves:
             key = (move.owner_id, move.unit)
-            before = after.get(key, 0)
+            before = after[key] if key in after else left.get(key, 0)
             after[key] = before + move.amount
             if move.amount < 0 and after[key] < 0:
                 lack = Short(move.unit, needed=-move.amount, available=max(before, 0))
                 break
         if lack is None:
-            left = after
+            left |= after
             result.admitted.append(number)
         else:
             result.refused[number] = lack

@@ -1,7 +1,6 @@
 """The loyalty verbs: what a purchase, a recharge, a refund or a correction does to points and stored value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +19,7 @@ STORED_VALUE = ("cny_principal", "cny_gift")
 _rules = msgspec.json.Decoder(Rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
+class Sale(msgspec.Struct, frozen=True, gc=False):
     """A purchase as loyalty sees it: who, where, how much, and how much of it from stored value."""
 
     id: UUID
@@ -31,8 +29,7 @@ class Sale:
     balance_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """What a sale or recharge moved, and the balances after it (None: not touched by it)."""
 
     points: int = 0

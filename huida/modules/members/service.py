@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from huida.kernel.arrays import texts
 from huida.kernel.db import Tx
@@ -19,8 +20,7 @@ CARD_NO = re.compile(r"[0-9A-Za-z-]{4,32}")
 PURPOSE = "member.phone"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """A member as the hot path needs it."""
 
     id: UUID

@@ -1,7 +1,6 @@
 """The orders' verbs: record purchases in batches, recharges, refunds, sign-off reminders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,8 +30,7 @@ ON CONFLICT (tenant_id, store_id, till_no) DO NOTHING RETURNING id
 """In the order of the key: two batches with the same till numbers wait for each other, not both for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(msgspec.Struct, frozen=True, gc=False):
     """A row that passed every check that needs no money."""
 
     place: int
