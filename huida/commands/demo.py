@@ -10,15 +10,17 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from rich.console import Group
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
 
 from huida.commands import database
 from huida.commands.children import Children
@@ -114,6 +116,7 @@ def _run(settings: Settings, screen: Screen, options: Options, children: Childre
         _play(settings, screen, set_stage, notes)
     if options.exit_after_play:
         return
+    _say_how_to_go_on(settings, screen, notes)
     screen.say("cli.until_ctrl_c")
     _watch(children)
 
@@ -178,8 +181,8 @@ def _show_addresses(settings: Settings, screen: Screen, notes: Notes) -> None:
         ("cli.demo.key", notes.api_key),
         ("cli.demo.data", str(settings.data_dir)),
     ]
-    lines = [f"{screen.text(code)}  [bold]{escape(value)}[/]" for code, value in rows]
-    screen.console.print(Panel("\n".join(lines), title=history.SHORT_NAME, expand=False))
+    shown = [(screen.text(code), f"[bold]{escape(value)}[/]") for code, value in rows]
+    screen.console.print(Panel(_aligned(shown), title=history.SHORT_NAME, expand=False, padding=(0, 1)))
 
 
 def _play(settings: Settings, screen: Screen, set_stage: stage.Stage, notes: Notes) -> None:
@@ -211,11 +214,35 @@ def _arrival(set_stage: stage.Stage, seen: set[Any]) -> dict[str, Any]:
 
 
 def _show_message(screen: Screen, message: dict[str, Any], *, answered_ms: float, took_ms: float) -> None:
-    lines = [f"[bold]{escape(message['title'])}[/]"]
-    lines += [f"[dim]{escape(label)}[/]  {escape(value)}" for label, value in message["fields"]]
+    fields = _aligned([(escape(label), escape(value)) for label, value in message["fields"]])
     title = escape(screen.text("cli.demo.phone_of", name="林小满"))
-    screen.console.print(Panel("\n".join(lines), title=title, expand=False))
+    card = Group(f"[bold]{escape(message['title'])}[/]", fields)
+    screen.console.print(Panel(card, title=title, expand=False, padding=(0, 1)))
     screen.say("cli.demo.timing", answered=f"{answered_ms:.0f}", took=f"{took_ms:.0f}")
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> Table:
+    """Labels and values in two columns; a value is never broken, so that it can be copied."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ignore")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _say_how_to_go_on(settings: Settings, screen: Screen, notes: Notes) -> None:
+    """A call that can be pasted into another terminal."""
+    body = {"store": "S01", "till_no": "T-1", "card_no": CARD_NO, "total_fen": 2500}
+    screen.say("cli.demo.try")
+    screen.console.print(
+        f"  curl -X POST {settings.public_url}/api/v1/purchases \\\n"
+        f"    -H 'Authorization: Bearer {notes.api_key}' -H 'Content-Type: application/json' \\\n"
+        f"    -d '{msgspec.json.encode(body).decode()}'",
+        markup=False,
+        soft_wrap=True,
+        style="dim",
+    )
 
 
 @contextmanager
