@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.wesim.sms_kit import NOON, PHONE, SmsSim
 
+from tests.wesim.sms_kit import NOON, PHONE, SmsSim
 from wesim.faults import Fault
 from wesim.sms import catalogue, signing
 from wesim.sms.account import sender_number

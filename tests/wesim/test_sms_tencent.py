@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.wesim.sms_kit import NOON, PHONE, SmsSim
 
+from tests.wesim.sms_kit import NOON, PHONE, SmsSim
 from wesim.faults import Fault
 from wesim.sms import catalogue
 

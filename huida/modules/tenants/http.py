@@ -244,6 +244,7 @@ async def change_staff(
             row = await staff.get_staff(read, staff_id)
         password_hash = await passwords.hashed(body.password, login=row["login"])
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await staff.get_staff(tx, staff_id)
         if body.name is not None:
             await staff.rename_staff(tx, staff_id, name=body.name)
         if body.role is not None:
