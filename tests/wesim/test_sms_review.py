@@ -41,6 +41,20 @@ async def test_a_rejected_signature_tells_why(sim: SmsSim) -> None:
     assert (body["SignStatus"], body["Reason"]) == (2, "缺少授权")
 
 
+async def test_a_rejected_signature_is_handed_in_again_with_its_files(sim: SmsSim) -> None:
+    paper = {"SignFileList.1.FileSuffix": "png", "SignFileList.1.FileContents": "iVBORw=="}
+    await sim.aliyun("AddSmsSign", SignName="新店", SignSource="0", Remark="r")
+    while_reviewed = (await sim.aliyun("ModifySmsSign", SignName="新店", SignSource="4", Remark="r"))[1]
+    assert (while_reviewed["Code"], sim.sms.aliyun.signs["新店"].source) == ("isv.SIGN_STATE_ILLEGAL", 0)
+    await sim.control("/review", {"provider": "aliyun", "sign": "新店", "approve": False, "reason": "缺少授权"})
+    broken = {**paper, "SignFileList.1.FileContents": "no base64"}
+    refused = (await sim.aliyun("ModifySmsSign", SignName="新店", SignSource="4", Remark="r", **broken))[1]
+    assert refused["Code"] == "isv.INVALID_PARAMETERS"
+    await sim.aliyun("ModifySmsSign", SignName="新店", SignSource="4", Remark="r", **paper)
+    sign = sim.sms.aliyun.signs["新店"]
+    assert (sign.status, sign.reason, sign.source, sign.papers) == (0, "", 4, ["png"])
+
+
 async def test_signatures_are_listed_in_pages(sim: SmsSim) -> None:
     body = (await sim.aliyun("QuerySmsSignList", PageIndex="1", PageSize="3"))[1]
     assert [(row["SignName"], row["AuditStatus"]) for row in body["SmsSignList"]] == [
