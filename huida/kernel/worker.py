@@ -26,6 +26,8 @@ from huida.kernel.queue import Job
 LEASE_S = 15.0
 HEARTBEAT_S = 4.0
 POLL_S = 1.0
+AT_RISK = 128
+"""How many things of an errand are started before any of them is recorded, about."""
 RECORD_TRIES = 3
 
 
@@ -245,14 +247,16 @@ class Worker:
             raise LookupError(f"nobody does {kind}")
 
     async def _run_errand(self, tenant_id: int, kind: str, jobs: list[Job]) -> None:
-        errand = self.registry.errands[kind]
         # A stream does one thing after the other, so a started row found here was left by a worker or a call that died.
         orphans = [job for job in jobs if job.started_by is not None]
         if orphans:
             await self._abandon(tenant_id, kind, orphans)
-        fresh = [job for job in jobs if job.started_by is None]
-        if not fresh:
-            return
+        for portion in portions([job for job in jobs if job.started_by is None]):
+            await self._run_portion(tenant_id, kind, portion)
+
+    async def _run_portion(self, tenant_id: int, kind: str, fresh: list[Job]) -> None:
+        """Claim, call, record."""
+        errand = self.registry.errands[kind]
         async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
             claimed = {row["id"] for row in await tx.fetch(queue.START, *queue.keys(fresh), self.id)}
             mine = [job for job in fresh if job.id in claimed]
@@ -323,6 +327,20 @@ class Worker:
         text = f"{type(error).__name__}: {error}"[:500]
         async with self.db.raw() as (_, sql):
             await sql.execute(queue.TO_DEAD, job.shard, job.tenant_id, job.id, self.db.clock.now(), text)
+
+
+def portions(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs in their order, cut so that what is under way at once stays small: when a worker is killed, the outcome of all
+    of a portion is unknown, also of what was not called yet."""
+    cut: list[list[Job]] = []
+    weight = AT_RISK
+    for job in jobs:
+        if weight >= AT_RISK:
+            cut.append([])
+            weight = 0
+        cut[-1].append(job)
+        weight += len(job.payload) if isinstance(job.payload, list) else 1
+    return cut
 
 
 async def load_facts(tx: Tx, ids: list[UUID]) -> list[Recorded[Any]]:
