@@ -9,7 +9,7 @@ ARGS ?=
 GATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench coverage-matrix lock clean browser
+.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,13 @@ check: $(VENV)/test.stamp  ## style, formatting, types, architecture
 format: $(VENV)/test.stamp  ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(VENV)/bench.stamp  ## benchmarks side by side (NAME=pipeline, ledger, ingest; empty: all)
+bench: $(VENV)/bench.stamp redis  ## benchmarks side by side (NAME=pipeline, ledger, ingest; empty: all)
 	@for name in $(or $(NAME),pipeline ledger ingest); do echo "== $$name"; $(BIN)/huida bench $$name $(ARGS) || exit 1; done
+
+redis:  # the Celery side of the pipeline benchmark needs a broker
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends redis-server >/dev/null; } \
+	  || { echo "redis-server is missing: install it (Debian: apt-get install redis-server), or huida bench pipeline --no-celery"; exit 1; }
 
 coverage-matrix: $(VENV)/test.stamp  ## which requirements the last `make test` proved (GATE=S1 fails when one is missing)
 	@$(BIN)/python tools/coverage_matrix.py $(addprefix --gate ,$(GATE)) $(ARGS)
