@@ -9,18 +9,24 @@ ARGS ?=
 GATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis
+.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis faces types
+
+# Node comes as a wheel: everybody builds with the same one, and a machine needs only Python and make.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+INSTALL := $(NPM) ci --no-audit --no-fund --loglevel=error
+CONSOLE_SRC := $(shell find console -path console/node_modules -prune -o -type f -print 2>/dev/null)
+MEMBER_SRC := $(shell find member -path member/node_modules -prune -o -path member/dist -prune -o -type f -print 2>/dev/null)
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/run.stamp  ## the whole product with sample data: http://127.0.0.1:8900/ shows the phones
+demo: $(VENV)/run.stamp faces  ## the whole product with sample data: http://127.0.0.1:8900/ shows the phones
 	@$(BIN)/huida demo $(ARGS)
 
-serve: $(VENV)/run.stamp  ## server and worker with the embedded database
+serve: $(VENV)/run.stamp faces  ## server and worker with the embedded database
 	@$(BIN)/huida serve --with-worker $(ARGS)
 
-test: $(VENV)/test.stamp browser  ## all tests, those in a browser too (ARGS=… goes to pytest)
+test: $(VENV)/test.stamp browser faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
 	@mkdir -p var
 	@$(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) $(ARGS) \
 	  && echo "make test: everything passed" \
@@ -56,6 +62,7 @@ lock:  ## choose newer versions of everything and lock them
 	echo "== run"; $(COMPILE) --upgrade --extra embedded pyproject.toml -o requirements/run.txt; \
 	sed 's/ --hash.*//; s/ \\$$//; /^ *--hash/d' requirements/run.txt > "$$tool/constraints.txt"; \
 	echo "== test"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra test pyproject.toml -o requirements/test.txt; \
+	echo "== web"; $(COMPILE) --upgrade requirements/web.in -o requirements/web.txt; \
 	echo "== bench"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra bench pyproject.toml -o requirements/bench.txt
 
 clean:  ## remove what was built and what the demo wrote; other data in var/ stays
@@ -82,6 +89,36 @@ $(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/run.stamp
 	@echo "== packages for benchmarks"
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/web.stamp: requirements/web.txt tools/node.py $(VENV)/made.stamp
+	@echo "== Node"
+	@$(PIP) install --quiet --require-hashes -r requirements/web.txt
+	@$(BIN)/python tools/node.py
+	@touch $@
+
+faces: huida/static/console.stamp huida/static/h5.stamp  ## build the console and the member centre's pages
+
+%/node_modules/.stamp: %/package-lock.json $(VENV)/web.stamp
+	@echo "== packages of $*"
+	@cd $* && $(INSTALL)
+	@touch $@
+
+huida/static/console.stamp: console/node_modules/.stamp $(CONSOLE_SRC)
+	@echo "== console"
+	@mkdir -p huida/static
+	@cd console && $(NPM) run --silent build
+	@touch $@
+
+huida/static/h5.stamp: member/node_modules/.stamp $(MEMBER_SRC)
+	@echo "== member centre, H5"
+	@mkdir -p huida/static
+	@cd member && CI=1 $(NPM) run --silent build:h5
+	@touch $@
+
+member/dist/mini.stamp: member/node_modules/.stamp $(MEMBER_SRC)
+	@echo "== member centre, mini program"
+	@cd member && CI=1 $(NPM) run --silent build:mini
 	@touch $@
 
 browser:  # Chromium and a Chinese font for the tests in a browser
