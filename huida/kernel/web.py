@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import TypedDict
 
 from huida.kernel import i18n
 from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx, Unstorable
@@ -29,6 +30,8 @@ from huida.kernel.log import log
 from huida.kernel.metrics import REQUEST_SECONDS, REQUESTS
 
 MAX_BODY = 10 * 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -205,9 +208,26 @@ def page(limit: int = 20, cursor: str | None = None) -> Page:
         raise Invalid(code="request.bad_cursor", where="cursor") from wrong
 
 
-def paged(
-    rows: Sequence[Any], page: Page, key: Callable[[Any], Sequence[Any]], show: Callable[[Any], Any]
-) -> dict[str, Any]:
+class Items(TypedDict, Generic[T]):
+    """All there is, in one answer."""
+
+    items: list[T]
+
+
+class Listing(TypedDict, Generic[T]):
+    """One page of a list; `next_cursor` asks for the page after it and is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class Created(TypedDict):
+    """The id of what was made."""
+
+    id: UUID
+
+
+def paged(rows: Sequence[Any], page: Page, key: Callable[[Any], Sequence[Any]], show: Callable[[Any], T]) -> Listing[T]:
     """The answer of a list door, from at most `limit + 1` rows."""
     more = len(rows) > page.limit
     rows = rows[: page.limit]
@@ -360,4 +380,18 @@ def bearer(request: Request) -> str:
     return value
 
 
-__all__ = ["Actor", "BigInteger", "Doorkeeper", "Edge", "Page", "ReadTx", "once", "page", "paged", "problem"]
+__all__ = [
+    "Actor",
+    "BigInteger",
+    "Created",
+    "Doorkeeper",
+    "Edge",
+    "Items",
+    "Listing",
+    "Page",
+    "ReadTx",
+    "once",
+    "page",
+    "paged",
+    "problem",
+]

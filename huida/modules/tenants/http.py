@@ -12,8 +12,20 @@ from starlette.responses import Response
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, TooMany
 from huida.kernel.rates import Buckets
-from huida.kernel.web import Actor, Page, actor_of, page, paged, staff_only, staff_read, staff_tx
-from huida.modules.tenants import keys, passwords, queries, service, sessions, staff
+from huida.kernel.web import (
+    Actor,
+    Created,
+    Items,
+    Listing,
+    Page,
+    actor_of,
+    page,
+    paged,
+    staff_only,
+    staff_read,
+    staff_tx,
+)
+from huida.modules.tenants import keys, passwords, queries, service, sessions, staff, views
 from huida.modules.tenants.doors import COOKIE, operator_of, operator_read, operator_tx
 from huida.modules.tenants.models import ROLES, SCOPES
 
@@ -98,7 +110,7 @@ def database(request: Request) -> Database:
     return db
 
 
-@console.post("/login")
+@console.post("/login", response_model=views.Me)
 async def login(request: Request, body: LoginIn) -> JSONResponse:
     address = request.client.host if request.client else "?"
     wait_s = _by_address.try_take(address) or _by_person.try_take(f"{address} {body.login.strip().lower()}")
@@ -127,14 +139,14 @@ async def logout(request: Request, _: Actor = staff_only("")) -> Response:
 
 
 @console.get("/me")
-async def me(request: Request, actor: Actor = staff_only("")) -> dict[str, Any]:
+async def me(request: Request, actor: Actor = staff_only("")) -> views.Me:
     return _me(actor, sessions.csrf_of(request.cookies[COOKIE]))
 
 
-def _me(actor: Actor, csrf: str) -> dict[str, Any]:
+def _me(actor: Actor, csrf: str) -> views.Me:
     return {
         "id": str(actor.id),
-        "kind": actor.kind,
+        "kind": "operator" if actor.kind == "operator" else "staff",
         "tenant_id": actor.tenant_id,
         "name": actor.name,
         "may": sorted(actor.may),
@@ -151,7 +163,7 @@ async def change_password(request: Request, body: PasswordIn, actor: Actor = sta
 
 
 @console.post("/me/totp")
-async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> dict[str, str]:
+async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> views.TotpOffer:
     row = await staff.get_staff(tx, actor_of(request).id)
     secret = passwords.new_totp()
     return {"secret": secret.reveal(), "address": passwords.totp_address(secret, row["login"])}
@@ -163,7 +175,7 @@ async def confirm_totp(request: Request, body: TotpIn, tx: Tx = staff_tx("")) ->
 
 
 @console.get("/settings")
-async def settings(tx: ReadTx = staff_read("")) -> dict[str, Any]:
+async def settings(tx: ReadTx = staff_read("")) -> views.MerchantSettings:
     row = await service.merchant(tx)
     return {
         "name": row["name"],
@@ -180,12 +192,23 @@ async def change_settings(body: MerchantChange, tx: Tx = staff_tx("settings.mana
 
 
 @console.get("/stores")
-async def stores(tx: ReadTx = staff_read("stores.view")) -> dict[str, Any]:
-    return {"items": [dict(row) for row in await service.list_stores(tx)]}
+async def stores(tx: ReadTx = staff_read("stores.view")) -> Items[views.Store]:
+    return {"items": [_store(row) for row in await service.list_stores(tx)]}
+
+
+def _store(row: Any) -> views.Store:
+    return {
+        "id": row["id"],
+        "code": row["code"],
+        "name": row["name"],
+        "address": row["address"],
+        "phone": row["phone"],
+        "state": row["state"],
+    }
 
 
 @console.post("/stores", status_code=201)
-async def create_store(body: StoreIn, tx: Tx = staff_tx("stores.manage")) -> dict[str, Any]:
+async def create_store(body: StoreIn, tx: Tx = staff_tx("stores.manage")) -> Created:
     store_id = await service.create_store(tx, code=body.code, name=body.name, address=body.address, phone=body.phone)
     return {"id": store_id}
 
@@ -206,11 +229,11 @@ async def reopen_store(store_id: UUID, tx: Tx = staff_tx("stores.manage")) -> No
 
 
 @console.get("/staff")
-async def list_staff(tx: ReadTx = staff_read("staff.manage")) -> dict[str, Any]:
+async def list_staff(tx: ReadTx = staff_read("staff.manage")) -> Items[views.StaffMember]:
     return {"items": [_person(row) for row in await staff.list_staff(tx)]}
 
 
-def _person(row: Any) -> dict[str, Any]:
+def _person(row: Any) -> views.StaffMember:
     return {
         "id": row["id"],
         "login": row["login"],
@@ -224,7 +247,7 @@ def _person(row: Any) -> dict[str, Any]:
 
 
 @console.post("/staff", status_code=201)
-async def create_staff(request: Request, body: StaffIn, actor: Actor = staff_only("staff.manage")) -> dict[str, Any]:
+async def create_staff(request: Request, body: StaffIn, actor: Actor = staff_only("staff.manage")) -> Created:
     password_hash = await passwords.hashed(body.password, login=body.login)
     async with database(request).tx(actor.tenant_id, actor=actor.stamp) as tx:
         staff_id = await staff.create_staff(
@@ -269,12 +292,23 @@ async def remove_totp(staff_id: UUID, tx: Tx = staff_tx("staff.manage")) -> None
 
 
 @console.get("/keys")
-async def list_keys(tx: ReadTx = staff_read("keys.manage")) -> dict[str, Any]:
-    return {"items": [dict(row) for row in await keys.list_keys(tx)]}
+async def list_keys(tx: ReadTx = staff_read("keys.manage")) -> Items[views.ApiKey]:
+    return {"items": [_key(row) for row in await keys.list_keys(tx)]}
+
+
+def _key(row: Any) -> views.ApiKey:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "hint": row["hint"],
+        "scopes": row["scopes"],
+        "created_at": row["created_at"],
+        "revoked_at": row["revoked_at"],
+    }
 
 
 @console.post("/keys", status_code=201)
-async def create_key(body: KeyIn, tx: Tx = staff_tx("keys.manage")) -> dict[str, Any]:
+async def create_key(body: KeyIn, tx: Tx = staff_tx("keys.manage")) -> views.NewApiKey:
     key_id, secret = await keys.create_key(tx, name=body.name, scopes=body.scopes)
     return {"id": key_id, "key": secret.reveal()}
 
@@ -293,7 +327,7 @@ async def audit(
     until: datetime | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("audit.view"),
-) -> dict[str, Any]:
+) -> Listing[views.AuditEntry]:
     rows = await queries.audit(
         tx,
         limit=wanted.limit + 1,
@@ -309,11 +343,19 @@ async def audit(
 
 
 @operator.get("/merchants")
-async def merchants(wanted: Page = Depends(page), tx: ReadTx = operator_read()) -> dict[str, Any]:
-    rows = await service.list_merchants(
-        tx, limit=wanted.limit + 1, after=int(wanted.after[0]) if wanted.after else None
-    )
-    return paged(rows, wanted, lambda row: [row["id"]], dict)
+async def merchants(wanted: Page = Depends(page), tx: ReadTx = operator_read()) -> Listing[views.Merchant]:
+    rows = await service.list_merchants(tx, limit=wanted.limit + 1, after=_merchant_after(wanted))
+    return paged(rows, wanted, lambda row: [row["id"]], _merchant)
+
+
+def _merchant(row: Any) -> views.Merchant:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "short_name": row["short_name"],
+        "state": row["state"],
+        "created_at": row["created_at"],
+    }
 
 
 def _merchant_after(wanted: Page) -> int | None:
@@ -325,7 +367,9 @@ def _merchant_after(wanted: Page) -> int | None:
 
 
 @operator.post("/merchants", status_code=201)
-async def open_merchant(request: Request, body: MerchantIn, actor: Actor = Depends(operator_of)) -> dict[str, Any]:
+async def open_merchant(
+    request: Request, body: MerchantIn, actor: Actor = Depends(operator_of)
+) -> views.OpenedMerchant:
     password_hash = await passwords.hashed(body.password, login=body.login)
     tenant_id, staff_id = await service.open_merchant(
         database(request),
@@ -340,12 +384,12 @@ async def open_merchant(request: Request, body: MerchantIn, actor: Actor = Depen
 
 
 @operator.get("/merchants/{merchant_id}")
-async def show_merchant(tx: Tx = operator_tx()) -> dict[str, Any]:
+async def show_merchant(tx: Tx = operator_tx()) -> views.MerchantDetail:
     row = await service.merchant(tx)
-    return {**row, "entitlements": [_entitlement(one) for one in await service.entitlements(tx)]}
+    return {**_merchant(row), "entitlements": [_entitlement(one) for one in await service.entitlements(tx)]}
 
 
-def _entitlement(row: Any) -> dict[str, Any]:
+def _entitlement(row: Any) -> views.Entitlement:
     return {"module": row["module"], "granted_at": row["granted_at"], "until": row["until"]}
 
 

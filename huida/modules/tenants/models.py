@@ -2,6 +2,7 @@
 known, so they carry no row-level security; only this module reads them."""
 
 from datetime import datetime
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Identity, Index, LargeBinary, Text, UniqueConstraint, Uuid
@@ -30,17 +31,16 @@ ROLES: dict[str, frozenset[str]] = {
 }
 """What a role may do (X-15). `*` is everything within the own tenant; phones are masked without `members.phones`."""
 
-SCOPES = frozenset(
-    {
-        "purchases.write",
-        "purchases.read",
-        "members.write",
-        "members.read",
-        "balances.read",
-        "coupons.write",
-        "messages.read",
-    }
-)
+Scope = Literal[
+    "purchases.write",
+    "purchases.read",
+    "members.write",
+    "members.read",
+    "balances.read",
+    "coupons.write",
+    "messages.read",
+]
+SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
 
 
 class Merchant(Base):

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from huida.kernel.db import Tx
+from huida.modules.tenants.views import AuditEntry
 
 
 async def audit(
@@ -50,7 +51,7 @@ async def actor_names(tx: Tx, stamps: set[str]) -> dict[str, str]:
     return {row["stamp"]: row["name"] for row in rows}
 
 
-def show_fact(row: Any, names: dict[str, str]) -> dict[str, Any]:
+def show_fact(row: Any, names: dict[str, str]) -> AuditEntry:
     """A fact as the screen shows it."""
     payload = msgspec.json.decode(row["payload"])
     payload.pop("subject_id", None)
