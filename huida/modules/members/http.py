@@ -1,7 +1,7 @@
 """Members' doors: the console (`/api/console/members`), the open API (`/api/v1/members`), the member (`/api/member`)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,9 @@ from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
 from huida.kernel.web import (
     Actor,
+    Created,
+    Items,
+    Listing,
     Page,
     actor_of,
     admitted,
@@ -33,7 +36,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import tenants
-from huida.modules.members import imports, profile, queries, service, sessions
+from huida.modules.members import imports, profile, queries, service, sessions, views
 
 console = APIRouter(prefix="/api/console/members", tags=["console"])
 open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
@@ -41,7 +44,7 @@ member = APIRouter(prefix="/api/member", tags=["member"])
 
 _logins_by_address: Final = Buckets(rate_per_s=10, burst=100)
 
-BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[dict[UUID, dict[str, int]]]]
+BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
 
 
 class Body(BaseModel):
@@ -72,7 +75,7 @@ class LoginIn(CodeIn):
     app_id: str = Field(max_length=40)
 
 
-async def balances_of(request: Request, tx: Tx, member_id: UUID) -> dict[str, int]:
+async def balances_of(request: Request, tx: Tx, member_id: UUID) -> views.Balances:
     """What the member owns: asked through a function that `main` gives, since the ledger stands beside this module."""
     ask: BalancesOf = request.app.state.balances_of
     return (await ask(tx, [member_id])).get(member_id, {})
@@ -109,14 +112,14 @@ async def list_members(
     state: str | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("members.view"),
-) -> dict[str, Any]:
+) -> Listing[views.Member]:
     rows = await queries.search(tx, limit=wanted.limit + 1, before=wanted.before, q=q, level=level, state=state)
     may = actor_of(request).may
     return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may))
 
 
 @console.post("", status_code=201)
-async def create(body: MemberIn, tx: Tx = staff_tx("members.edit")) -> dict[str, Any]:
+async def create(body: MemberIn, tx: Tx = staff_tx("members.edit")) -> Created:
     return {"id": await take_in(tx, body, channel="console")}
 
 
@@ -135,7 +138,7 @@ async def export(
 @console.post("/import")
 async def import_file(
     request: Request, file: UploadFile, dry_run: bool = False, actor: Actor = staff_only("members.import")
-) -> dict[str, Any]:
+) -> views.ImportResult:
     rows = await asyncio.to_thread(imports.read_table, await file.read())
     db: Database = request.app.state.db
     if dry_run:
@@ -145,12 +148,18 @@ async def import_file(
         async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
             made = await imports.plan(tx, rows)
             await imports.carry_out(tx, made)
-    counts = {status: made.count(status) for status in ("created", "updated", "unchanged", "refused")}
-    return {"dry_run": dry_run, **counts, "rows": [_told(row, language_of(request)) for row in made.rows]}
+    return {
+        "dry_run": dry_run,
+        "created": made.count("created"),
+        "updated": made.count("updated"),
+        "unchanged": made.count("unchanged"),
+        "refused": made.count("refused"),
+        "rows": [_told(row, language_of(request)) for row in made.rows],
+    }
 
 
-def _told(row: imports.Row, language: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"row": row.number, "status": row.status}
+def _told(row: imports.Row, language: str) -> views.ImportRow:
+    told: views.ImportRow = {"row": row.number, "status": row.status}
     if row.member_id is not None:
         told["member_id"] = row.member_id
     if row.error is not None:
@@ -164,11 +173,11 @@ def _told(row: imports.Row, language: str) -> dict[str, Any]:
 
 
 @console.get("/{member_id}")
-async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("members.view")) -> dict[str, Any]:
+async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("members.view")) -> views.MemberDetail:
     row = await service.get(tx, member_id)
     return {
         **queries.show(tx, row, may=actor_of(request).may),
-        "identities": [dict(one) for one in await queries.identities(tx, member_id)],
+        "identities": [queries.show_identity(one) for one in await queries.identities(tx, member_id)],
         "balances": await balances_of(request, tx, member_id),
     }
 
@@ -196,18 +205,11 @@ async def unfreeze(member_id: UUID, tx: Tx = staff_tx("members.edit")) -> None:
     await profile.unfreeze(tx, member_id)
 
 
-def _open_view(tx: Tx, row: Any) -> dict[str, Any]:
-    """A member as the open API shows it: no note, and the phone always masked."""
-    shown = queries.show(tx, row, may=frozenset())
-    shown.pop("note")
-    return shown
-
-
-@open_api.post("", status_code=201)
+@open_api.post("", status_code=201, response_model=views.OpenMember)
 async def open_create(request: Request, body: MemberIn, tx: Tx = key_tx("members.write")) -> Response:
     async def work() -> tuple[int, Any]:
         member_id = await take_in(tx, body, channel="open_api")
-        return 201, _open_view(tx, await service.get(tx, member_id))
+        return 201, queries.show_open(tx, await service.get(tx, member_id))
 
     return await once(tx, request, work)
 
@@ -218,7 +220,7 @@ async def open_find(
     phone: str | None = None,
     openid: str | None = None,
     tx: ReadTx = key_read("members.read"),
-) -> dict[str, Any]:
+) -> Items[views.OpenMember]:
     """The member with this card number, phone or openid (exactly one of them), in a list of at most one."""
     if sum(value is not None for value in (card_no, phone, openid)) != 1:
         raise Invalid(code="member.one_reference", where="card_no")
@@ -229,16 +231,16 @@ async def open_find(
         found = list((await service.by_phone(tx, [service.normal_phone(phone)])).values())
     elif openid is not None:
         found = list((await service.by_openid(tx, [openid])).values())
-    return {"items": [_open_view(tx, await service.get(tx, one.id)) for one in found[:1]]}
+    return {"items": [queries.show_open(tx, await service.get(tx, one.id)) for one in found[:1]]}
 
 
 @open_api.get("/{member_id}")
-async def open_get(member_id: UUID, tx: ReadTx = key_read("members.read")) -> dict[str, Any]:
-    return _open_view(tx, await service.get(tx, member_id))
+async def open_get(member_id: UUID, tx: ReadTx = key_read("members.read")) -> views.OpenMember:
+    return queries.show_open(tx, await service.get(tx, member_id))
 
 
 @member.post("/login")
-async def log_in(request: Request, body: LoginIn) -> dict[str, Any]:
+async def log_in(request: Request, body: LoginIn) -> views.MemberSession:
     wait_s = _logins_by_address.try_take(request.client.host if request.client else "?")
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
@@ -254,7 +256,7 @@ async def log_out(request: Request) -> None:
 
 
 @member.post("/phone")
-async def bind_phone(request: Request, body: CodeIn) -> dict[str, Any]:
+async def bind_phone(request: Request, body: CodeIn) -> views.MemberCentre:
     """Give the phone by its button's code; joins or finds the member. Answers as `me` does."""
     actor = await admitted(request, "member", "")
     state = request.app.state
@@ -264,14 +266,14 @@ async def bind_phone(request: Request, body: CodeIn) -> dict[str, Any]:
 
 
 @member.get("/me")
-async def me(request: Request, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def me(request: Request, tx: ReadTx = member_read()) -> views.MemberCentre:
     actor = actor_of(request)
     return await _me(request, tx, actor.id if actor.kind == "member" else None)
 
 
-async def _me(request: Request, tx: Tx, member_id: UUID | None) -> dict[str, Any]:
+async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberCentre:
     merchant = await tenants.merchant(tx)
-    answer: dict[str, Any] = {"merchant": merchant["short_name"], "member": None}
+    answer: views.MemberCentre = {"merchant": merchant["short_name"], "member": None}
     if member_id is not None:
         row = await service.get(tx, member_id)
         phone = service.phone_of(tx, row)

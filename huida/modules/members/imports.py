@@ -18,6 +18,7 @@ from huida.kernel.ids import uuid7
 from huida.modules.members.facts import MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.profile import check_birthday, phone_columns
 from huida.modules.members.service import CARD_NO, PURPOSE, next_card_no, normal_phone
+from huida.modules.members.views import ImportStatus
 
 MOST_ROWS: Final = 20_000
 LARGEST_UNPACKED: Final = 200 * 1024 * 1024
@@ -42,7 +43,7 @@ class Row:
     phone: str = ""
     birthday: date | None = None
     note: str = ""
-    status: str = ""
+    status: ImportStatus = "unchanged"
     member_id: UUID | None = None
     error: AppError | None = None
 

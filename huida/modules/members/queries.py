@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Invalid
 from huida.kernel.secrets import mask_phone
 from huida.modules.members.service import PURPOSE, normal_phone, phone_of
+from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
 EXPORT_PAGE: Final = 1000
 EXPORT_COLUMNS: Final = ("card_no", "name", "phone", "level", "state", "birthday", "note", "joined_at")
@@ -51,11 +52,31 @@ async def identities(tx: Tx, member_id: UUID) -> list[Any]:
     )
 
 
-def show(tx: Tx, row: Any, *, may: frozenset[str]) -> dict[str, Any]:
+def show_identity(row: Any) -> WechatIdentity:
+    return {
+        "app_id": row["app_id"],
+        "openid": row["openid"],
+        "unionid": row["unionid"],
+        "follows": row["follows"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def show(tx: Tx, row: Any, *, may: frozenset[str]) -> Member:
     """A member as a list shows it; the phone is masked without `members.phones`."""
     phone = phone_of(tx, row)
     if phone is not None and not may & {"members.phones", "*"}:
         phone = mask_phone(phone)
+    return {**_shown(row, phone), "note": row["note"]}
+
+
+def show_open(tx: Tx, row: Any) -> OpenMember:
+    """A member as the open API shows it: no note, and the phone always masked."""
+    phone = phone_of(tx, row)
+    return _shown(row, mask_phone(phone) if phone else None)
+
+
+def _shown(row: Any, phone: str | None) -> OpenMember:
     return {
         "id": row["id"],
         "card_no": row["card_no"],
@@ -64,7 +85,6 @@ def show(tx: Tx, row: Any, *, may: frozenset[str]) -> dict[str, Any]:
         "level": row["level"],
         "state": row["state"],
         "birthday": row["birthday"],
-        "note": row["note"],
         "store_id": row["store_id"],
         "joined_at": row["joined_at"],
     }
@@ -79,7 +99,7 @@ async def export(
     while True:
         async with db.read(tenant_id) as tx:
             rows = await search(tx, limit=EXPORT_PAGE, before=before, level=level, state=state)
-            shown = [show(tx, row, may=may) for row in rows]
+            shown: list[Mapping[str, object]] = [show(tx, row, may=may) for row in rows]
         yield b"".join(line([one[column] for column in EXPORT_COLUMNS]) for one in shown)
         if len(rows) < EXPORT_PAGE:
             return

@@ -1,0 +1,106 @@
+"""What the members' doors answer. Times are aware, in UTC; balances are in fen (`cny_…`) and points."""
+
+from datetime import date, datetime
+from typing import Literal, NotRequired
+from uuid import UUID
+
+from typing_extensions import TypedDict
+
+State = Literal["active", "frozen", "left"]
+ImportStatus = Literal["created", "updated", "unchanged", "refused"]
+
+
+class Balances(TypedDict, total=False):
+    """What a member owns; a unit that was never touched is absent. `growth` is whole yuan spent, for levels."""
+
+    points: int
+    growth: int
+    cny_principal: int
+    cny_gift: int
+
+
+class OpenMember(TypedDict):
+    """A member as tills and shops see it through the open API: the phone is masked."""
+
+    id: UUID
+    card_no: str
+    name: str
+    phone: str | None
+    level: str
+    state: State
+    birthday: date | None
+    store_id: UUID | None
+    joined_at: datetime
+
+
+class Member(OpenMember):
+    """A member in the console; the phone is masked for who may not see phones."""
+
+    note: str
+
+
+class WechatIdentity(TypedDict):
+    """A WeChat account of a member; `follows` is about an official account."""
+
+    app_id: str
+    openid: str
+    unionid: str | None
+    follows: bool
+    updated_at: datetime
+
+
+class MemberDetail(Member):
+    """A member with their WeChat accounts and balances."""
+
+    identities: list[WechatIdentity]
+    balances: Balances
+
+
+class ImportRow(TypedDict):
+    """What became of one line of the file; a refused one says why (`code`, `where`, `text`)."""
+
+    row: int
+    status: ImportStatus
+    member_id: NotRequired[UUID]
+    code: NotRequired[str]
+    where: NotRequired[str | None]
+    text: NotRequired[str]
+
+
+class ImportResult(TypedDict):
+    """What an import did, or would do (`dry_run`)."""
+
+    dry_run: bool
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
+    rows: list[ImportRow]
+
+
+class MemberSession(TypedDict):
+    """The bearer token of a member's session; not `joined` is a visitor, who has not given a phone yet."""
+
+    token: str
+    joined: bool
+
+
+class OwnCard(TypedDict):
+    """The member's own card; the phone is masked, `card_qr` is a picture (data URI)."""
+
+    id: UUID
+    card_no: str
+    name: str
+    phone: str | None
+    level: str
+    state: State
+    birthday: date | None
+    balances: Balances
+    card_qr: str
+
+
+class MemberCentre(TypedDict):
+    """The merchant's short name and the member; null for a visitor."""
+
+    merchant: str
+    member: OwnCard | None
