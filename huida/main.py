@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from huida import __version__
+from huida import __version__, faces
 from huida.kernel.clock import Clock, SystemClock
 from huida.kernel.db import AWAY, Database
 from huida.kernel.http import Outgoing, Send
@@ -20,12 +20,13 @@ from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
-from huida.modules import connections, coupons, ledger, members, orders, sms, tenants
+from huida.modules import connections, coupons, ledger, members, orders, reports, sms, tenants
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
 from huida.modules.loyalty import http as loyalty_http
 from huida.modules.loyalty import reactions as loyalty_reactions
+from huida.modules.members import centre as members_centre
 from huida.modules.members import http as members_http
 from huida.modules.messaging import http as messaging_http
 from huida.modules.messaging import invariants as messaging_invariants
@@ -34,6 +35,7 @@ from huida.modules.messaging.ask import AskSms
 from huida.modules.messaging.sender import Sender
 from huida.modules.orders import http as orders_http
 from huida.modules.orders import invariants as orders_invariants
+from huida.modules.reports import http as reports_http
 from huida.modules.sms import http as sms_http
 from huida.modules.tenants import http as tenants_http
 from huida.providers.sms.aliyun import AliyunSms
@@ -106,6 +108,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         loyalty_reactions.work,
         sms.work(providers),
         messaging_reactions.work,
+        reports.work,
     ):
         registry.add(work)
     db = Database(
@@ -151,6 +154,7 @@ def build_api(system: System) -> ASGIApp:
         app.include_router(router)
     _add_watch_doors(app, system)
     _document_ingest(app)
+    faces.add_faces(app, simulator_url=system.settings.simulator_url)
     return Edge(orders.Ingest(app, system.db, doorkeeper))
 
 
@@ -169,6 +173,8 @@ def routers() -> list[Any]:
         members_http.console,
         members_http.open_api,
         members_http.member,
+        members_centre.member,
+        members_centre.tills,
         coupons_http.console,
         coupons_http.open_api,
         coupons_http.member,
@@ -185,6 +191,7 @@ def routers() -> list[Any]:
         messaging_http.member,
         messaging_http.open_api,
         messaging_http.public,
+        reports_http.console,
     ]
 
 

@@ -31,6 +31,8 @@ class Settings:
     wechat_pages_url: str = "https://mp.weixin.qq.com"
     aliyun_sms_url: str = "https://dysmsapi.aliyuncs.com"
     tencent_sms_url: str = "https://sms.tencentcloudapi.com"
+    simulator_url: str = ""
+    """The simulator's phone page, when it stands in for WeChat: it may frame the member centre, and the console says so."""
     send_rate_per_s: float = 5000.0
     """Sends per second and app; WeChat documents no figure, so it is ours to set (docs/guide/connect-wechat.md)."""
     streams: int = 4

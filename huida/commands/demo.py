@@ -91,6 +91,7 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         wechat_api_url=f"{wechat}/api.weixin.qq.com",
         wechat_open_url=f"{wechat}/open.weixin.qq.com",
         wechat_pages_url=f"{wechat}/mp.weixin.qq.com",
+        simulator_url=wechat,
         aliyun_sms_url=f"{wechat}/dysmsapi.aliyuncs.com",
         tencent_sms_url=f"{wechat}/sms.tencentcloudapi.com",
     )

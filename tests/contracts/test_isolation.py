@@ -16,6 +16,8 @@ from tests.shop import Shop, open_shop
 PUBLIC = {
     ("POST", "/api/console/login"),
     ("POST", "/api/member/login"),
+    ("GET", "/api/member/site"),
+    ("POST", "/api/member/open-links"),
     ("GET", "/s/{code}"),
     ("GET", "/callbacks/wechat/{route_key}"),
     ("POST", "/callbacks/wechat/{route_key}"),

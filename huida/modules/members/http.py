@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, NotFound, TooMany
+from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
 from huida.kernel.web import (
@@ -245,7 +246,7 @@ async def log_in(request: Request, body: LoginIn) -> views.MemberSession:
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
     state = request.app.state
-    opened = await sessions.log_in(state.db, state.mini, app_id=body.app_id, code=body.code)
+    opened = await sessions.log_in(state.db, state.mini, state.oa, app_id=body.app_id, code=body.code)
     return {"token": opened.token.reveal(), "joined": opened.member_id is not None}
 
 
@@ -280,6 +281,7 @@ async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberC
         answer["member"] = {
             "id": member_id,
             "card_no": row["card_no"],
+            "card_qr": qr_picture(row["card_no"]),
             "name": row["name"],
             "phone": mask_phone(phone) if phone else None,
             "level": row["level"],

@@ -23,6 +23,7 @@ class Member(TenantOwned, Base):
             "uq_members_phone", "tenant_id", "phone_hash", unique=True, postgresql_where=text("phone_hash IS NOT NULL")
         ),
         Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_members_time", "joined_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     card_no: Mapped[str] = mapped_column(Text)
@@ -64,3 +65,17 @@ class MemberSession(Base):
     app_id: Mapped[str] = mapped_column(Text)
     openid: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class SpendCode(TenantOwned, Base):
+    """A code that a member shows at the till, used once; at most one of a member is open."""
+
+    __tablename__ = "spend_codes"
+    __table_args__ = (
+        Index("uq_spend_codes_open", "tenant_id", "member_id", unique=True, postgresql_where=text("used_at IS NULL")),
+    )
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(Uuid)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_by: Mapped[str] = mapped_column(Text, server_default="")

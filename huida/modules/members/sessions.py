@@ -15,6 +15,7 @@ from huida.modules.members.profile import change
 from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram, Session
+from huida.providers.wechat.official_account import OfficialAccount, WebIdentity
 
 SESSION_LIFE: Final = timedelta(days=7)
 BAD_CODES: Final = frozenset({"wechat.40029", "wechat.40163", "wechat.41008", "wechat.40226"})
@@ -34,22 +35,29 @@ class LoggedIn:
     member_id: UUID | None
 
 
-async def log_in(db: Database, mini: MiniProgram, *, app_id: str, code: str) -> LoggedIn:
-    """Open a session for who `wx.login` gave this code. Raises NotFound, Invalid for a bad code, LoginUnavailable."""
+async def log_in(db: Database, mini: MiniProgram, oa: OfficialAccount, *, app_id: str, code: str) -> LoggedIn:
+    """Open a session for whom `wx.login` (mini program) or the web login (official account) gave this code.
+
+    Raises NotFound, Invalid for a bad code, LoginUnavailable.
+    """
     for tenant_id, cred in await connections.merchants_with(db, app_id):
+        async with db.read(tenant_id) as tx:
+            kind = (await connections.get(tx, app_id)).kind
         try:
-            who = await mini.code2session(cred, code)
+            who = await (mini.code2session(cred, code) if kind == "mini" else oa.exchange_code(cred, code))
         except Refused as refused:
             if group_of(refused.code) is Group.ACCOUNT:
                 continue  # this merchant does not know the app's secret
             raise _refusal(refused) from refused
         except ProviderOutcome as bad:
             raise LoginUnavailable() from bad
+        if isinstance(who, WebIdentity) and not who.may_be_bound:
+            raise Invalid(code="member.snapshot_user", where="code")
         return await _open(db, tenant_id, app_id, who)
     raise NotFound(code="connection.not_found", where="app_id")
 
 
-async def _open(db: Database, tenant_id: int, app_id: str, who: Session) -> LoggedIn:
+async def _open(db: Database, tenant_id: int, app_id: str, who: Session | WebIdentity) -> LoggedIn:
     session = token("hm")
     async with db.tx(tenant_id, actor="member:login") as tx:
         member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid)

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
@@ -15,6 +15,7 @@ from huida.kernel.web import (
     Page,
     actor_of,
     key_read,
+    language_of,
     member_read,
     member_tx,
     page,
@@ -24,7 +25,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import members
-from huida.modules.messaging import bindings, mapping, queries, replay, templates
+from huida.modules.messaging import bindings, export, preview, queries, replay, templates
 from huida.modules.messaging import credits as credit_ledger
 from huida.providers.wechat.params import template_fields
 
@@ -46,6 +47,12 @@ class ChannelSettings(BaseModel):
 
     template_id: Text = ""
     mapping: dict[Text, Text] = Field({}, max_length=50)
+
+
+class ChannelDraft(ChannelSettings):
+    """Settings to try; with `member_id` the preview speaks of that member."""
+
+    member_id: UUID | None = None
 
 
 class NewTemplate(BaseModel):
@@ -103,20 +110,12 @@ async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(ED
 
 @console.post("/scenarios/{scenario}/channels/{channel}/check")
 async def check_channel(
-    scenario: str, channel: str, body: ChannelSettings, tx: ReadTx = staff_read(VIEW)
-) -> dict[str, Any]:
-    """What would be refused, and how the card would look with sample values; saves nothing."""
-    known = bindings.scenario_of(scenario)
-    fields, choices = await bindings.fields_of(tx, channel, body.template_id)
-    troubles = mapping.check_mapping(known, fields, body.mapping, choices)
-    good = [f for f in fields if f.key not in {t.field for t in troubles}]
-    samples = {variable.key: mapping.raw_sample(variable) for variable in known.variables}
-    preview = mapping.compile_mapping(known, good, {f.key: body.mapping[f.key] for f in good}).render(samples)
-    return {
-        "troubles": [msgspec.to_builtins(t) for t in troubles],
-        "preview": [{"label": f.label, "key": f.key, "value": preview.get(f.key, "")} for f in fields],
-        "suggested": mapping.suggest(known, fields),
-    }
+    scenario: str, channel: str, body: ChannelDraft, tx: ReadTx = staff_read(VIEW)
+) -> preview.Checked:
+    """What would be refused, and how it would look with sample values or a real member's; saves nothing."""
+    return await preview.check(
+        tx, scenario, channel, template_id=body.template_id, wanted=body.mapping, member_id=body.member_id
+    )
 
 
 @console.get("/templates")
@@ -262,6 +261,31 @@ async def list_deliveries(
         tx, paging, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
     )
     return paged(rows, paging, lambda r: (r["fact_id"].hex, r["scenario"]), queries.show_delivery)
+
+
+@console.get("/deliveries/export")
+async def export_deliveries(
+    request: Request,
+    channel: str | None = None,
+    state: str | None = None,
+    scenario: str | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    actor: Actor = staff_only(VIEW),
+) -> StreamingResponse:
+    """The same list as a file, newest first; addresses are left out, since openids say nothing and phones are masked."""
+    lines = export.deliveries(
+        request.app.state.db,
+        actor.tenant_id,
+        channel=channel,
+        state=state,
+        scenario=scenario,
+        since=since,
+        until=until,
+        language=language_of(request),
+    )
+    headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.get("/deliveries/{delivery_id}")

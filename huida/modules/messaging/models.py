@@ -121,6 +121,7 @@ class Delivery(TenantOwned, Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_member", "tenant_id", "member_id", "fact_id"),
+        Index("ix_deliveries_time", "created_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         {"postgresql_with": {"fillfactor": "75"}},
     )
     fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

@@ -18,6 +18,7 @@ class Purchase(TenantOwned, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "store_id", "till_no"),
         Index("ix_purchases_member", "tenant_id", "member_id", "id"),
+        Index("ix_purchases_time", "occurred_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         CheckConstraint("total_fen >= 0 AND balance_fen BETWEEN 0 AND total_fen", name="amounts"),
         CheckConstraint("refunded_fen BETWEEN 0 AND total_fen", name="refunded"),
     )
@@ -39,6 +40,7 @@ class Recharge(TenantOwned, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "store_id", "till_no"),
         Index("ix_recharges_member", "tenant_id", "member_id", "id"),
+        Index("ix_recharges_time", "occurred_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         CheckConstraint("paid_fen > 0 AND gift_fen >= 0", name="amounts"),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

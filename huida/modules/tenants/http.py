@@ -25,7 +25,7 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
-from huida.modules.tenants import keys, passwords, queries, service, sessions, staff, views
+from huida.modules.tenants import directory, keys, passwords, queries, service, sessions, staff, views
 from huida.modules.tenants.doors import COOKIE, operator_of, operator_read, operator_tx
 from huida.modules.tenants.models import ROLES, SCOPES
 
@@ -117,7 +117,7 @@ async def login(request: Request, body: LoginIn) -> JSONResponse:
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
     session = await sessions.log_in(database(request), login=body.login, password=body.password, totp=body.totp)
-    answer = JSONResponse(_me(session.actor, session.csrf))
+    answer = JSONResponse(await _me(request, session.actor, session.csrf))
     answer.set_cookie(
         COOKIE,
         session.token.reveal(),
@@ -140,10 +140,13 @@ async def logout(request: Request, _: Actor = staff_only("")) -> Response:
 
 @console.get("/me")
 async def me(request: Request, actor: Actor = staff_only("")) -> views.Me:
-    return _me(actor, sessions.csrf_of(request.cookies[COOKIE]))
+    return await _me(request, actor, sessions.csrf_of(request.cookies[COOKIE]))
 
 
-def _me(actor: Actor, csrf: str) -> views.Me:
+async def _me(request: Request, actor: Actor, csrf: str) -> views.Me:
+    async with database(request).read(actor.tenant_id) as tx:
+        row = await staff.get_staff(tx, actor.id)
+        merchant = await directory.short_name(tx) if actor.kind == "staff" else None
     return {
         "id": str(actor.id),
         "kind": "operator" if actor.kind == "operator" else "staff",
@@ -151,6 +154,10 @@ def _me(actor: Actor, csrf: str) -> views.Me:
         "name": actor.name,
         "may": sorted(actor.may),
         "csrf_token": csrf,
+        "login": row["login"],
+        "role": row["role"],
+        "merchant": merchant,
+        "simulator": request.app.state.settings.simulator_url or None,
     }
 
 

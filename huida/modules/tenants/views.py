@@ -1,7 +1,7 @@
 """What the tenants' doors answer. Times are aware, in UTC."""
 
 from datetime import datetime
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 from uuid import UUID
 
 from typing_extensions import TypedDict
@@ -21,10 +21,10 @@ class Me(TypedDict):
     name: str
     may: list[str]
     csrf_token: str
-    login: NotRequired[str]
-    role: NotRequired[Role]
-    merchant: NotRequired[str | None]
-    simulator: NotRequired[str | None]
+    login: str
+    role: Role
+    merchant: str | None
+    simulator: str | None
 
 
 class TotpOffer(TypedDict):

@@ -1,0 +1,124 @@
+"""What a channel would say, before it is saved: with sample values, or with those of a real member."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from typing_extensions import TypedDict
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid
+from huida.modules import ledger, loyalty, members, sms, tenants
+from huida.modules.messaging import bindings, mapping
+from huida.modules.messaging.catalogue import Scenario
+from huida.modules.messaging.models import CHANNELS
+from huida.modules.messaging.sms_text import sms_body
+from huida.providers.sms.parts import billed_parts
+
+LINK_LABEL = "详情链接"
+
+
+class TroubleView(TypedDict):
+    """Why a field cannot be saved; `detail` and `limit` go into the code's text."""
+
+    field: str
+    code: str
+    detail: str
+    limit: int
+
+
+class PreviewField(TypedDict):
+    label: str
+    key: str
+    value: str
+
+
+class SmsParam(TypedDict):
+    """A parameter of the platform's text, read-only (S1-113)."""
+
+    name: str
+    label: str
+    value: str
+
+
+class Checked(TypedDict):
+    """What would be refused, and how it would look. `text`, `parts`, `cost_fen` and `params` are for SMS only."""
+
+    troubles: list[TroubleView]
+    preview: list[PreviewField]
+    suggested: dict[str, str]
+    text: str | None
+    parts: int
+    cost_fen: int
+    params: list[SmsParam]
+
+
+async def check(
+    tx: Tx, scenario_code: str, channel: str, *, template_id: str, wanted: dict[str, str], member_id: UUID | None
+) -> Checked:
+    """Try a channel's settings without saving anything. Raises NotFound, Invalid, Conflict when it cannot be used at all."""
+    scenario = bindings.scenario_of(scenario_code)
+    if channel not in CHANNELS:
+        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
+    samples = await samples_of(tx, scenario, member_id)
+    if channel == "sms":
+        return await _sms(tx, scenario, samples)
+    fields, choices = await bindings.fields_of(tx, channel, template_id)
+    troubles = mapping.check_mapping(scenario, fields, wanted, choices)
+    good = [f for f in fields if f.key not in {t.field for t in troubles}]
+    shown = mapping.compile_mapping(scenario, good, {f.key: wanted[f.key] for f in good}).render(samples)
+    return {
+        "troubles": [msgspec.to_builtins(trouble) for trouble in troubles],
+        "preview": [{"label": f.label, "key": f.key, "value": shown.get(f.key, "")} for f in fields],
+        "suggested": mapping.suggest(scenario, fields),
+        "text": None,
+        "parts": 0,
+        "cost_fen": 0,
+        "params": [],
+    }
+
+
+async def samples_of(tx: Tx, scenario: Scenario, member_id: UUID | None) -> dict[str, Any]:
+    """A raw value for every variable: the sample's, or the member's where it is theirs to give. Raises NotFound."""
+    samples = {variable.key: mapping.raw_sample(variable) for variable in scenario.variables}
+    own: dict[str, Any] = {"shop_name": await tenants.short_name(tx), "time": tx.now}
+    if member_id is not None:
+        row = await members.get(tx, member_id)
+        balances = (await ledger.balances(tx, [member_id])).get(member_id, {})
+        levels = {level.code: level.name for level in (await loyalty.rules_of(tx)).levels}
+        own |= {
+            "member_name": row["name"] or "会员",
+            "card_no": row["card_no"],
+            "card_tail": row["card_no"][-4:],
+            "level_name": levels.get(row["level"], row["level"]),
+            "points_after": balances.get("points", 0),
+            "balance_after": balances.get("cny_principal", 0) + balances.get("cny_gift", 0),
+        }
+    return samples | {key: value for key, value in own.items() if key in samples}
+
+
+async def _sms(tx: Tx, scenario: Scenario, samples: dict[str, Any]) -> Checked:
+    route = await sms.route(tx)
+    if route is None:
+        raise Conflict(code="messaging.sms_not_set_up", where="channel")
+    text = (await sms.texts(tx, route.provider)).get(scenario.code)
+    if text is None:
+        raise Conflict(code="messaging.sms_text_missing", where="channel", scenario=scenario.code)
+    given, body, _ = sms_body(text, samples, route.sign_name, UUID(int=0))
+    parts = billed_parts(body)
+    return {
+        "troubles": [],
+        "preview": [],
+        "suggested": {},
+        "text": body,
+        "parts": parts,
+        "cost_fen": parts * route.part_fen,
+        "params": [
+            {"name": name, "label": label_of(scenario, variable), "value": given[name]}
+            for name, variable in text.params.items()
+        ],
+    }
+
+
+def label_of(scenario: Scenario, variable: str) -> str:
+    return scenario.by_key[variable].label if variable in scenario.by_key else LINK_LABEL
