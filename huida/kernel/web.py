@@ -235,8 +235,8 @@ def paged(rows: Sequence[Any], page: Page, key: Callable[[Any], Sequence[Any]], 
     return {"items": [show(row) for row in rows], "next_cursor": cursor}
 
 
-def problem(request_id: str, error: AppError, language: str) -> Response:
-    """An error as `application/problem+json` with a stable code and a text in the reader's language."""
+def problem_body(request_id: str, error: AppError, language: str) -> dict[str, Any]:
+    """A problem: a stable code and a text in the reader's language."""
     body: dict[str, Any] = {
         "type": f"urn:huida:error:{error.code}",
         "title": i18n.text(error.code, language, error.params),
@@ -248,6 +248,12 @@ def problem(request_id: str, error: AppError, language: str) -> Response:
         body["where"] = error.where
     if error.params:
         body["params"] = {k: v if isinstance(v, int | float | bool | list) else str(v) for k, v in error.params.items()}
+    return body
+
+
+def problem(request_id: str, error: AppError, language: str) -> Response:
+    """An error as `application/problem+json` (RFC 9457)."""
+    body = problem_body(request_id, error, language)
     headers = {"Retry-After": str(error.params["retry_after_s"])} if "retry_after_s" in error.params else None
     return Response(msgspec.json.encode(body), error.status, headers, media_type="application/problem+json")
 

@@ -1,6 +1,5 @@
 """Members' doors: the console (`/api/console/members`), the open API (`/api/v1/members`), the member (`/api/member`)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -10,7 +9,6 @@ from fastapi import APIRouter, Depends, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, NotFound, TooMany
 from huida.kernel.pictures import qr_picture
@@ -37,7 +35,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import tenants
-from huida.modules.members import imports, profile, queries, service, sessions, views
+from huida.modules.members import import_door, profile, queries, service, sessions, views
 
 console = APIRouter(prefix="/api/console/members", tags=["console"])
 open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
@@ -136,41 +134,19 @@ async def export(
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@console.post("/import")
+@console.post("/import", response_model=views.ImportResult)
 async def import_file(
     request: Request, file: UploadFile, dry_run: bool = False, actor: Actor = staff_only("members.import")
-) -> views.ImportResult:
-    rows = await asyncio.to_thread(imports.read_table, await file.read())
+) -> views.ImportResult | StreamingResponse:
+    """Import a table. With `Accept: application/x-ndjson` lines of progress come first, then `result` or `problem`."""
     db: Database = request.app.state.db
-    if dry_run:
-        async with db.read(actor.tenant_id) as read:
-            made = await imports.plan(read, rows)
-    else:
-        async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
-            made = await imports.plan(tx, rows)
-            await imports.carry_out(tx, made)
-    return {
-        "dry_run": dry_run,
-        "created": made.count("created"),
-        "updated": made.count("updated"),
-        "unchanged": made.count("unchanged"),
-        "refused": made.count("refused"),
-        "rows": [_told(row, language_of(request)) for row in made.rows],
-    }
-
-
-def _told(row: imports.Row, language: str) -> views.ImportRow:
-    told: views.ImportRow = {"row": row.number, "status": row.status}
-    if row.member_id is not None:
-        told["member_id"] = row.member_id
-    if row.error is not None:
-        error = row.error
-        told |= {
-            "code": error.code,
-            "where": error.where,
-            "text": i18n.text(error.code, language, error.params),
-        }
-    return told
+    body, language = await file.read(), language_of(request)
+    if import_door.LINES in request.headers.get("accept", ""):
+        stream = import_door.lines(
+            db, actor, body, dry_run=dry_run, language=language, request_id=request.state.request_id
+        )
+        return StreamingResponse(stream, media_type=import_door.LINES, headers={"Cache-Control": "no-store"})
+    return await import_door.run(db, actor, body, dry_run=dry_run, language=language)
 
 
 @console.get("/{member_id}")

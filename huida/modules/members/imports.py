@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -20,7 +20,16 @@ from huida.modules.members.profile import check_birthday, phone_columns
 from huida.modules.members.service import CARD_NO, PURPOSE, next_card_no, normal_phone
 from huida.modules.members.views import ImportStatus
 
+Progress = Callable[[str, int, int], None]
+"""Hears how far an import is: the stage, how many of how many."""
+
+
+def unheard(stage: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
 MOST_ROWS: Final = 20_000
+PORTION: Final = 500
 LARGEST_UNPACKED: Final = 200 * 1024 * 1024
 HEADERS: Final = {
     "card_no": ("card_no", "卡号", "会员卡号"),
@@ -206,10 +215,17 @@ def _plan_change(tx: Tx, made: Plan, row: Row, match: Any) -> None:
         made.changes[match["id"]] = changes
 
 
-async def carry_out(tx: Tx, made: Plan) -> None:
-    """Do what was planned in this same transaction; a row that somebody else was faster with is refused."""
-    await _create(tx, [row for row in made.rows if row.status == "created"])
+async def carry_out(tx: Tx, made: Plan, told: Progress = unheard) -> None:
+    """Do what was planned in this same transaction; a row that somebody else was faster with is refused.
+
+    `told` hears how many of the new members are written.
+    """
+    fresh = [row for row in made.rows if row.status == "created"]
+    for start in range(0, len(fresh), PORTION):
+        told("writing", start, len(fresh))
+        await _create(tx, fresh[start : start + PORTION])
     await _update(tx, made)
+    told("writing", len(fresh), len(fresh))
     for member_id, changes in made.changes.items():
         tx.emit(MemberChanged(subject_id=member_id, fields=sorted(changes)))
     created, updated, refused = (made.count(status) for status in ("created", "updated", "refused"))
