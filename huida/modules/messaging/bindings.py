@@ -12,7 +12,8 @@ from huida.modules import connections, coupons, sms, tenants
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, Scenario
 from huida.modules.messaging.facts import ChannelSaved, ChannelStopped
-from huida.modules.messaging.models import CHANNELS
+from huida.modules.messaging.models import CHANNELS, Channel
+from huida.modules.messaging.views import ScenarioOptions
 from huida.providers.wechat.params import Field, template_fields
 
 APP_KIND = {"subscribe": "mini", "template": "oa"}
@@ -23,7 +24,7 @@ class Live:
     """A scenario's live channel with everything a message needs."""
 
     scenario: Scenario
-    channel: str
+    channel: Channel
     app_id: str
     template_id: str
     mapping: Mapping[str, str]
@@ -45,6 +46,14 @@ def scenario_of(code: str) -> Scenario:
     return BY_CODE[code]
 
 
+def channel_of(name: str) -> Channel:
+    """The channel of this name. Raises Invalid."""
+    for channel in CHANNELS:
+        if channel == name:
+            return channel
+    raise Invalid(code="messaging.channel_unknown", where="channel", channel=name)
+
+
 async def must_be_entitled(tx: Tx) -> None:
     """Raises NotEntitled unless the merchant has bought the module."""
     if not await tenants.is_entitled(tx, MODULE):
@@ -53,7 +62,7 @@ async def must_be_entitled(tx: Tx) -> None:
 
 async def save_channel(
     tx: Tx, scenario_code: str, channel: str, *, template_id: str, mapping: Mapping[str, str]
-) -> list[str]:
+) -> list[Channel]:
     """Make a channel the live one of its scenario, with this template and assignment; returns the channels it stopped.
 
     The last commit wins (S1-12, S1-16): saves of one scenario wait for each other at its row. The other channels keep
@@ -80,7 +89,7 @@ async def save_channel(
 
 async def write_live(
     tx: Tx, scenario: Scenario, channel: str, *, template_id: str, mapping: Mapping[str, str]
-) -> list[str]:
+) -> list[Channel]:
     """Write a checked channel as the live one; the scenario's row makes concurrent saves take turns."""
     await tx.execute(
         "INSERT INTO scenario_settings (tenant_id, scenario) VALUES ($1, $2) "
@@ -214,7 +223,7 @@ async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) 
         await coupons.save_reminders(tx, after_days=after, before_days=before)
 
 
-async def settings_of(tx: Tx, scenario_code: str) -> dict[str, Any]:
+async def settings_of(tx: Tx, scenario_code: str) -> ScenarioOptions:
     """A scenario's options: the reminder days, which coupons keep (S1-08)."""
     if scenario_code != "coupon_unused":
         return {}

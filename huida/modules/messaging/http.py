@@ -1,6 +1,6 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,8 @@ from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.web import (
     Actor,
+    Items,
+    Listing,
     Page,
     actor_of,
     key_read,
@@ -25,7 +27,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import members
-from huida.modules.messaging import bindings, export, preview, queries, replay, templates
+from huida.modules.messaging import bindings, export, preview, queries, replay, templates, views
 from huida.modules.messaging import credits as credit_ledger
 from huida.providers.wechat.params import template_fields
 
@@ -85,27 +87,29 @@ class SubscribeResult(BaseModel):
 
 
 @console.get("/scenarios")
-async def list_scenarios(tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def list_scenarios(tx: ReadTx = staff_read(VIEW)) -> views.Scenarios:
     return await queries.scenarios(tx)
 
 
 @console.put("/scenarios/{scenario}/channels/{channel}")
-async def save_channel(scenario: str, channel: str, body: ChannelSettings, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def save_channel(
+    scenario: str, channel: str, body: ChannelSettings, tx: Tx = staff_tx(EDIT)
+) -> views.LiveChannel:
     """Save a channel and make it the scenario's only live one; `stopped` says which channels that stopped."""
     stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
-    return {"scenario": scenario, "live": channel, "stopped": stopped}
+    return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}
 
 
 @console.delete("/scenarios/{scenario}/channels/{channel}")
-async def stop_channel(scenario: str, channel: str, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def stop_channel(scenario: str, channel: str, tx: Tx = staff_tx(EDIT)) -> views.LiveChannel:
     await bindings.stop_channel(tx, scenario, channel)
-    return {"scenario": scenario, "live": None, "stopped": [channel]}
+    return {"scenario": scenario, "live": None, "stopped": [bindings.channel_of(channel)]}
 
 
 @console.put("/scenarios/{scenario}/options")
-async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(EDIT)) -> views.SavedOptions:
     await bindings.save_settings(tx, scenario, body)
-    return {"scenario": scenario, "options": body}
+    return {"scenario": scenario, "options": cast(views.ScenarioOptions, body)}
 
 
 @console.post("/scenarios/{scenario}/channels/{channel}/check")
@@ -119,42 +123,45 @@ async def check_channel(
 
 
 @console.get("/templates")
-async def my_templates(channel: str = "subscribe", tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def my_templates(channel: str = "subscribe", tx: ReadTx = staff_read(VIEW)) -> Items[views.MyTemplate]:
     rows = await templates.my_templates(tx, channel)
     return {"items": [_show_template(number, row) for number, row in enumerate(rows, start=1)]}
 
 
-def _show_template(number: int, row: Any) -> dict[str, Any]:
+KINDS: Final[dict[int, views.TemplateKind]] = {2: "one_time", 3: "long_term"}
+
+
+def _show_template(number: int, row: Any) -> views.MyTemplate:
     return {
         "number": number,
         "template_id": row["template_id"],
         "title": row["title"],
         "content": row["content"],
         "example": row["example"],
-        "kind": {2: "one_time", 3: "long_term"}.get(row["kind"], "template"),
+        "kind": KINDS.get(row["kind"], "template"),
         "choices": msgspec.json.decode(row["choices"]),
         "scene": row["scene"],
         "used_by": list(row["used_by"]),
-        "fields": [{"label": f.label, "key": f.key, "kind": f.kind.value} for f in template_fields(row["content"])],
+        "fields": [{"label": f.label, "key": f.key, "kind": f.kind} for f in template_fields(row["content"])],
     }
 
 
 @console.post("/templates/sync")
 async def sync_templates(
     request: Request, channel: str = "subscribe", actor: Actor = staff_only(EDIT)
-) -> dict[str, Any]:
+) -> views.StoppedScenarios:
     app = request.app.state
     stopped = await templates.sync(app.db, actor.tenant_id, app.mini, app.oa, channel, actor=actor.stamp)
     return {"stopped": stopped}
 
 
 @console.get("/library")
-async def search_library(request: Request, keyword: str = "", actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+async def search_library(request: Request, keyword: str = "", actor: Actor = staff_only(VIEW)) -> views.Library:
     """Public templates of the mini program's categories (S1-53, S1-64); none found leads to a proposal (S1-65)."""
     app = request.app.state
     cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
     found = await templates.search_library(app.mini, cred, keyword)
-    items = [
+    items: list[views.LibraryTemplate] = [
         {"tid": t.tid, "title": t.title, "kind": "long_term" if t.type == 3 else "one_time", "category": category}
         for t, category in found
     ]
@@ -164,14 +171,16 @@ async def search_library(request: Request, keyword: str = "", actor: Actor = sta
 
 
 @console.get("/library/{tid}/keywords")
-async def library_keywords(request: Request, tid: int, actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+async def library_keywords(
+    request: Request, tid: int, actor: Actor = staff_only(VIEW)
+) -> Items[views.LibraryKeywordView]:
     app = request.app.state
     cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
     return {"items": [templates.keyword_view(k) for k in await app.mini.library_keywords(cred, tid)]}
 
 
 @console.post("/templates", status_code=201)
-async def add_template(request: Request, body: NewTemplate, actor: Actor = staff_only(EDIT)) -> dict[str, Any]:
+async def add_template(request: Request, body: NewTemplate, actor: Actor = staff_only(EDIT)) -> views.AddedTemplate:
     app = request.app.state
     template_id = await templates.add(
         app.db,
@@ -188,7 +197,7 @@ async def add_template(request: Request, body: NewTemplate, actor: Actor = staff
 @console.post("/templates/{template_id}/remove")
 async def remove_template(
     request: Request, template_id: str, body: Removal, channel: str = "subscribe", actor: Actor = staff_only(EDIT)
-) -> dict[str, Any]:
+) -> views.StoppedScenarios:
     app = request.app.state
     stopped = await templates.remove(
         app.db, actor.tenant_id, app.mini, app.oa, channel=channel, template_id=template_id,
@@ -198,7 +207,7 @@ async def remove_template(
 
 
 @console.get("/defaults")
-async def preview_defaults(request: Request, actor: Actor = staff_only(VIEW)) -> dict[str, Any]:
+async def preview_defaults(request: Request, actor: Actor = staff_only(VIEW)) -> views.DefaultsPlan:
     """The preview of 使用默认模板: what would be added, enabled and stopped, and which scenarios have no match."""
     app = request.app.state
     cred = await templates.credentials(app.db, actor.tenant_id, "template")
@@ -215,7 +224,7 @@ async def preview_defaults(request: Request, actor: Actor = staff_only(VIEW)) ->
 
 
 @console.post("/defaults")
-async def use_defaults(request: Request, body: Defaults, actor: Actor = staff_only(EDIT)) -> dict[str, Any]:
+async def use_defaults(request: Request, body: Defaults, actor: Actor = staff_only(EDIT)) -> views.DefaultsOutcome:
     app = request.app.state
     outcome = await templates.use_defaults(
         app.db, actor.tenant_id, app.oa, app.mini, scenarios=body.scenarios, actor=actor.stamp
@@ -224,7 +233,7 @@ async def use_defaults(request: Request, body: Defaults, actor: Actor = staff_on
 
 
 @console.get("/proposals")
-async def list_proposals(tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def list_proposals(tx: ReadTx = staff_read(VIEW)) -> Items[views.TemplateProposal]:
     rows = await tx.fetch(
         "SELECT * FROM template_proposals WHERE tenant_id = $1 ORDER BY id DESC LIMIT 200", tx.tenant_id
     )
@@ -232,18 +241,27 @@ async def list_proposals(tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
 
 
 @console.post("/proposals", status_code=201)
-async def propose(body: ProposalIn, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def propose(body: ProposalIn, tx: Tx = staff_tx(EDIT)) -> views.TemplateProposal:
     return _show_proposal(await templates.propose(tx, title=body.title, keywords=body.keywords, scene=body.scene))
 
 
 @console.post("/proposals/{proposal_id}/{state}")
-async def move_proposal(proposal_id: UUID, state: str, reason: Text = "", tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def move_proposal(
+    proposal_id: UUID, state: str, reason: Text = "", tx: Tx = staff_tx(EDIT)
+) -> views.TemplateProposal:
     return _show_proposal(await templates.move_proposal(tx, proposal_id, state, reason=reason))
 
 
-def _show_proposal(row: Any) -> dict[str, Any]:
-    shown = {k: row[k] for k in ("id", "title", "scene", "state", "reason", "updated_at")}
-    return {**shown, "keywords": msgspec.json.decode(row["keywords"])}
+def _show_proposal(row: Any) -> views.TemplateProposal:
+    return {
+        "id": row["id"],
+        "title": row["title"],
+        "keywords": msgspec.json.decode(row["keywords"]),
+        "scene": row["scene"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "updated_at": row["updated_at"],
+    }
 
 
 @console.get("/deliveries")
@@ -256,7 +274,7 @@ async def list_deliveries(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
     tx: ReadTx = staff_read(VIEW),
-) -> dict[str, Any]:
+) -> Listing[views.Delivery]:
     rows = await queries.deliveries(
         tx, paging, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
     )
@@ -289,7 +307,7 @@ async def export_deliveries(
 
 
 @console.get("/deliveries/{delivery_id}")
-async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.DeliveryDetail:
     fact_id, scenario = replay.delivery_key(delivery_id)
     row = await tx.row(
         "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3",
@@ -303,35 +321,31 @@ async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> dict[str,
 
 
 @console.post("/deliveries/{delivery_id}/replay", status_code=202)
-async def replay_delivery(delivery_id: str, tx: Tx = staff_tx(EDIT)) -> dict[str, Any]:
+async def replay_delivery(delivery_id: str, tx: Tx = staff_tx(EDIT)) -> views.QueuedDelivery:
     await replay.replay(tx, delivery_id)
     return {"id": delivery_id, "state": "queued"}
 
 
 @console.get("/facts/{fact_id}/trace")
-async def trace(fact_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def trace(fact_id: UUID, tx: ReadTx = staff_read(VIEW)) -> views.Trace:
     """Why a fact was told, held back or not attempted."""
     return await queries.trace(tx, fact_id)
 
 
 @console.get("/members/{member_id}/timeline")
-async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW)) -> Listing[views.TimelineEntry]:
     rows = await queries.timeline(tx, member_id, paging)
 
-    def show(row: Any) -> dict[str, Any]:
-        shown = {k: row[k] for k in ("id", "kind", "actor", "at", "scenario", "channel", "state", "reason")}
-        return {**shown, "payload": msgspec.json.decode(row["payload"])}
-
-    return paged(rows, paging, lambda r: (r["id"].hex,), show)
+    return paged(rows, paging, lambda r: (r["id"].hex,), queries.show_moment)
 
 
 @console.get("/members/{member_id}/credits")
-async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict[str, Any]:
+async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> Items[views.CreditAccount]:
     """Granted, consumed and remaining by account and template (S1-78)."""
     accounts = await members.accounts(tx, member_id)
     return {
         "items": [
-            {"app_id": account["app_id"], "openid": account["openid"], **dict(row)}
+            queries.show_credit(account, row)
             for account in accounts
             for row in await credit_ledger.ledger_of(tx, account["app_id"], account["openid"])
         ]
@@ -339,12 +353,14 @@ async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> dict
 
 
 @open_api.get("/trace/{fact_id}")
-async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> dict[str, Any]:
+async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> views.Trace:
     return await queries.trace(tx, fact_id)
 
 
 @member.get("/subscriptions")
-async def subscriptions(request: Request, page_name: str | None = None, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def subscriptions(
+    request: Request, page_name: str | None = None, tx: ReadTx = member_read()
+) -> views.Subscriptions:
     """What can be subscribed to, on the notices page or on one page; `show_entry` is false when nothing is (S1-74).
 
     A page does not ask for what was rejected in the last seven days (S1-85); the notices page still lists it.
@@ -353,7 +369,7 @@ async def subscriptions(request: Request, page_name: str | None = None, tx: Read
     app_id, openid = members.account_of(actor_of(request))
     left = await credit_ledger.remaining(tx, app_id, openid)
     skip = await credit_ledger.just_rejected(tx, app_id, openid) if page_name is not None else set()
-    items = [
+    items: list[views.Subscription] = [
         {**entry, "remaining": left.get(entry["template_id"], 0)}
         for entry in entries
         if entry["app_id"] == app_id and entry["template_id"] not in skip
@@ -362,7 +378,7 @@ async def subscriptions(request: Request, page_name: str | None = None, tx: Read
 
 
 @member.post("/subscriptions/results")
-async def subscribe_results(request: Request, body: SubscribeResult, tx: Tx = member_tx()) -> dict[str, Any]:
+async def subscribe_results(request: Request, body: SubscribeResult, tx: Tx = member_tx()) -> views.RemainingCredits:
     """Report what the member answered; only templates that are live now are counted."""
     app_id, openid = members.account_of(actor_of(request))
     live = {entry["template_id"] for entry in await queries.entries_for_page(tx, None)}

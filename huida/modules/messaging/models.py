@@ -1,7 +1,7 @@
 """Scenarios' channels, templates, subscribe credits and deliveries."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text, Uuid, text
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
 
-CHANNELS = ("subscribe", "sms", "template")
+Channel = Literal["subscribe", "sms", "template"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 DELIVERY_MOVES = {
     "queued": frozenset({"accepted", "delivered", "failed", "unknown", "retrying", "dead", "not_attempted"}),

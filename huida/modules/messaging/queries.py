@@ -13,10 +13,21 @@ from huida.kernel.web import Page
 from huida.modules import tenants
 from huida.modules.messaging import bindings
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, fired_by
-from huida.modules.messaging.models import CHANNELS
+from huida.modules.messaging.models import CHANNELS, Channel
+from huida.modules.messaging.views import (
+    CreditAccount,
+    Decision,
+    Delivery,
+    ScenarioChannel,
+    Scenarios,
+    SubscriptionEntry,
+    TimelineEntry,
+    Trace,
+    TraceStep,
+)
 
 
-async def scenarios(tx: Tx) -> dict[str, Any]:
+async def scenarios(tx: Tx) -> Scenarios:
     """Every scenario with its variables and its three channels; `locked` without the paid module (S1-10)."""
     rows = await tx.fetch(
         "SELECT scenario, channel, live, template_id, mapping, paused_reason, updated_at, updated_by FROM bindings "
@@ -46,7 +57,7 @@ async def scenarios(tx: Tx) -> dict[str, Any]:
     }
 
 
-def _channel(row: Any, channel: str) -> dict[str, Any]:
+def _channel(row: Any, channel: Channel) -> ScenarioChannel:
     if row is None:
         return {"channel": channel, "live": False, "template_id": "", "mapping": {}}
     return {
@@ -82,7 +93,7 @@ async def deliveries(
     )
 
 
-def show_delivery(row: Any) -> dict[str, Any]:
+def show_delivery(row: Any) -> Delivery:
     """A delivery without what it says: the body is shown only in its detail."""
     return {
         "id": f"{row['fact_id'].hex}.{row['scenario']}",
@@ -104,7 +115,7 @@ def show_delivery(row: Any) -> dict[str, Any]:
     }
 
 
-async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
+async def trace(tx: Tx, fact_id: UUID) -> Trace:
     """Why this fact was told, held back or not attempted: each scenario that it fires, with what was decided.
 
     What left no row is explained from the settings as they were at the fact's time. Raises NotFound.
@@ -125,7 +136,8 @@ async def trace(tx: Tx, fact_id: UUID) -> dict[str, Any]:
     was_live = await live_at(tx, row["at"])
     entitled = await tenants.is_entitled(tx, MODULE)
     waits = await _waits(tx, fact_id, row["subject_id"])
-    steps = []
+    steps: list[TraceStep] = []
+    decision: Decision
     for scenario in fired:
         if scenario.code in sent:
             decided = sent[scenario.code]
@@ -176,6 +188,34 @@ async def timeline(tx: Tx, member_id: UUID, page: Page) -> list[Any]:
     )
 
 
+def show_moment(row: Any) -> TimelineEntry:
+    """A fact of a member with the message that was made for it."""
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "at": row["at"],
+        "scenario": row["scenario"],
+        "channel": row["channel"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "payload": msgspec.json.decode(row["payload"]),
+    }
+
+
+def show_credit(account: Any, row: Any) -> CreditAccount:
+    """What one WeChat account may still be sent for one template."""
+    return {
+        "app_id": account["app_id"],
+        "openid": account["openid"],
+        "template_id": row["template_id"],
+        "granted": row["granted"],
+        "consumed": row["consumed"],
+        "refused": row["refused"],
+        "remaining": row["remaining"],
+    }
+
+
 async def outcomes(tx: Tx, since: datetime) -> list[dict[str, Any]]:
     """Messages by channel and state since a moment, for the overview."""
     rows = await tx.fetch(
@@ -186,12 +226,12 @@ async def outcomes(tx: Tx, since: datetime) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def entries_for_page(tx: Tx, page_name: str | None) -> list[dict[str, Any]]:
+async def entries_for_page(tx: Tx, page_name: str | None) -> list[SubscriptionEntry]:
     """Templates that the member centre may ask to subscribe to: all live ones, or those of one page's scenarios (S1-74,
     S1-75, S1-84); none without the paid module (S1-10)."""
     if not await tenants.is_entitled(tx, MODULE):
         return []
-    found = [
+    found: list[SubscriptionEntry] = [
         {
             "scenario": channel.scenario.code,
             "label": channel.scenario.label,

@@ -19,6 +19,8 @@ from huida.modules.messaging import bindings
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import SCENARIOS, Scenario
 from huida.modules.messaging.facts import TemplateAdded, TemplateRemoved
+from huida.modules.messaging.models import Channel
+from huida.modules.messaging.views import LibraryKeywordView
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.mini_program import LibraryKeyword, LibraryTitle, MiniProgram, SubscribeTemplate
 from huida.providers.wechat.official_account import OaTemplate, OfficialAccount
@@ -252,7 +254,7 @@ class Planned:
     template_id: str
     oa_number: str
     keywords: tuple[str, ...]
-    stops: tuple[str, ...]
+    stops: tuple[Channel, ...]
 
 
 async def plan_defaults(tx: Tx, listed: Sequence[Listed]) -> tuple[list[Planned], list[str]]:
@@ -350,7 +352,7 @@ async def move_proposal(tx: Tx, proposal_id: Any, state: str, *, reason: str = "
     return row
 
 
-def keyword_view(keyword: LibraryKeyword) -> dict[str, Any]:
+def keyword_view(keyword: LibraryKeyword) -> LibraryKeywordView:
     return {
         "kid": keyword.kid,
         "name": keyword.name,
