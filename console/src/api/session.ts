@@ -1,0 +1,57 @@
+import { computed, shallowRef } from 'vue'
+import { api, read, setCsrf } from './client'
+import { Problem } from './problem'
+
+export interface Me {
+  id: string
+  kind: 'staff' | 'operator'
+  tenant_id: number
+  name: string
+  login: string
+  role: string
+  merchant: string
+  simulator: string | null
+  may: string[]
+  csrf_token: string
+}
+
+export const me = shallowRef<Me | null>(null)
+export const isOperator = computed(() => me.value?.kind === 'operator')
+
+/** Whether the person may do this; an empty permission is everybody's. */
+export function may(permission: string | undefined): boolean {
+  if (!permission) return true
+  const granted = me.value?.may ?? []
+  return granted.includes('*') || granted.includes(permission)
+}
+
+function adopt(answer: unknown): void {
+  me.value = answer as Me
+  setCsrf(me.value.csrf_token)
+}
+
+export function forget(): void {
+  me.value = null
+  setCsrf('')
+}
+
+/** Who is logged in, asked once; null for nobody. */
+export async function known(): Promise<Me | null> {
+  if (me.value) return me.value
+  try {
+    adopt(await read(api.GET('/api/console/me')))
+  } catch (refusal) {
+    if (!(refusal instanceof Problem) || refusal.status !== 401) throw refusal
+  }
+  return me.value
+}
+
+export async function logIn(login: string, password: string, totp: string): Promise<void> {
+  await read(api.POST('/api/console/login', { body: { login, password, totp } }))
+  adopt(await read(api.GET('/api/console/me')))
+}
+
+export async function logOut(): Promise<void> {
+  await api.POST('/api/console/logout')
+  forget()
+}

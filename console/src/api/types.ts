@@ -1,0 +1,22 @@
+/** Answers that the API's document does not type yet. */
+export interface Level {
+  code: string
+  name: string
+  growth: number
+  rate_bp: number
+}
+
+export interface GiftTier {
+  from_fen: number
+  gift_fen: number
+  gift_points: number
+}
+
+export interface Rules {
+  points_per_100_yuan: number
+  store_rate_bp: Record<string, number>
+  earn_on_balance: boolean
+  levels: Level[]
+  gift_tiers: GiftTier[]
+  points_expire_months: number
+}

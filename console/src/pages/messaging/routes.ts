@@ -1,0 +1,3 @@
+import type { Area } from '@/areas'
+
+export default { routes: [], menu: [] } satisfies Area

@@ -1,0 +1,17 @@
+import { fileURLToPath, URL } from 'node:url'
+import vue from '@vitejs/plugin-vue'
+import Components from 'unplugin-vue-components/vite'
+import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
+import { defineConfig } from 'vitest/config'
+
+const server = process.env.HUIDA_URL ?? 'http://127.0.0.1:8800'
+
+export default defineConfig({
+  base: '/console/',
+  plugins: [vue(), Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver()] })],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: { outDir: '../huida/static/console', emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 900 },
+  server: { host: '127.0.0.1', proxy: { '/api': server, '/callbacks': server } },
+  preview: { host: '127.0.0.1', proxy: { '/api': server, '/callbacks': server } },
+  test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'], server: { deps: { inline: ['element-plus'] } } },
+})
