@@ -1,6 +1,6 @@
 """The console's doors for connections (`/api/console/connections`) and WeChat's door (`/callbacks/wechat`)."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +10,8 @@ from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
-from huida.kernel.web import Actor, language_of, staff_only, staff_read, staff_tx
-from huida.modules.connections import preflight, pushes, service
+from huida.kernel.web import Actor, Items, language_of, staff_only, staff_read, staff_tx
+from huida.modules.connections import preflight, pushes, service, views
 from huida.modules.connections.service import AppRef
 from huida.providers.wechat.callbacks import LARGEST_BODY, NOTHING_TO_SAY, BadPush
 
@@ -47,7 +47,7 @@ def secret(value: str | None) -> Secret | None:
     return None if value is None else Secret(value)
 
 
-def show(request: Request, app: AppRef) -> dict[str, Any]:
+def show(request: Request, app: AppRef) -> views.App:
     """An app as screens see it: without secrets, with the address for WeChat's console and the checks in words."""
     return {
         "app_id": app.app_id,
@@ -65,23 +65,23 @@ def show(request: Request, app: AppRef) -> dict[str, Any]:
     }
 
 
-def in_words(request: Request, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_words(request: Request, checks: Sequence[views.Check]) -> list[views.CheckInWords]:
     language = language_of(request)
-    return [one | {"text": i18n.text(one["detail"], language, one["params"])} for one in checks]
+    return [{**one, "text": i18n.text(one["detail"], language, one["params"])} for one in checks]
 
 
 @console.get("")
-async def list_apps(request: Request, tx: ReadTx = staff_read("connections.view")) -> dict[str, Any]:
+async def list_apps(request: Request, tx: ReadTx = staff_read("connections.view")) -> Items[views.App]:
     return {"items": [show(request, app) for app in await service.apps(tx)]}
 
 
 @console.get("/{app_id}")
-async def get_app(request: Request, app_id: str, tx: ReadTx = staff_read("connections.view")) -> dict[str, Any]:
+async def get_app(request: Request, app_id: str, tx: ReadTx = staff_read("connections.view")) -> views.App:
     return show(request, await service.get(tx, app_id))
 
 
 @console.post("", status_code=201)
-async def connect(request: Request, body: AppIn, tx: Tx = staff_tx("connections.manage")) -> dict[str, Any]:
+async def connect(request: Request, body: AppIn, tx: Tx = staff_tx("connections.manage")) -> views.App:
     app = await service.connect(
         tx,
         app_id=body.app_id.strip(),
@@ -113,7 +113,7 @@ async def change(app_id: str, body: AppChange, tx: Tx = staff_tx("connections.ma
 @console.get("/{app_id}/callback")
 async def callback_settings(
     request: Request, app_id: str, tx: ReadTx = staff_read("connections.manage")
-) -> dict[str, Any]:
+) -> views.CallbackSettings:
     """What the merchant types into WeChat's console; the only place that shows token and AES key."""
     app = await service.get(tx, app_id)
     keys = await service.callback_keys(tx, app_id)
@@ -143,7 +143,7 @@ async def close_subscribe(app_id: str, tx: Tx = staff_tx("connections.manage")) 
 @console.post("/{app_id}/preflight")
 async def run_preflight(
     request: Request, app_id: str, actor: Actor = staff_only("connections.manage")
-) -> dict[str, Any]:
+) -> views.Preflight:
     state = request.app.state
     checks = await preflight.check_app(state.db, actor, app_id, oa=state.oa, mini=state.mini)
     return {"checks": in_words(request, checks)}

@@ -1,13 +1,14 @@
 """Preflight: does this app work? Asked outside of any transaction; every answer is a check with a code for people."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from huida.kernel.db import Database
 from huida.kernel.errors import Conflict
 from huida.kernel.http import ProviderOutcome, Refused
 from huida.kernel.web import Actor
 from huida.modules.connections.service import AppRef, credentials_of, get, save_checks
+from huida.modules.connections.views import Check, CheckName, CheckState
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram
@@ -21,10 +22,8 @@ NOT_LISTED: Final = "wechat.40164"
 NO_CALLBACK: Final = "wechat.40201"
 _IP = re.compile(r"invalid ip ([0-9A-Fa-f.:]+)")
 
-Check = dict[str, Any]
 
-
-def check(name: str, state: str, detail: str = "fine", **params: Any) -> Check:
+def check(name: CheckName, state: CheckState, detail: str = "fine", **params: str | int) -> Check:
     """One finding: `state` is ok, warn or fail; `detail` is the code of its text."""
     return {"check": name, "state": state, "detail": f"connection.check.{detail}", "params": params}
 

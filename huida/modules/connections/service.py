@@ -3,9 +3,10 @@
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,6 +16,7 @@ from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Secret
 from huida.modules.connections.facts import AppChanged, AppConnected, AppDisconnected
 from huida.modules.connections.models import KINDS
+from huida.modules.connections.views import CallbackMode, Check, Kind
 from huida.providers.wechat.callbacks import CallbackKeys, Mode
 from huida.providers.wechat.calls import AppCredentials
 
@@ -30,15 +32,15 @@ class AppRef:
     """A connected or former app, without its secrets."""
 
     app_id: str
-    kind: str
+    kind: Kind
     name: str
     original_id: str
-    state: str
+    state: Literal["connected", "disconnected"]
     subscribe_open: bool
-    callback_mode: str
+    callback_mode: CallbackMode
     callback_seen_at: datetime | None
     route_key: str
-    checks: list[dict[str, Any]]
+    checks: list[Check]
     checked_at: datetime | None
     connected_at: datetime
 
@@ -274,7 +276,7 @@ async def note_callback_seen(tx: Tx, app_id: str) -> None:
     )
 
 
-async def save_checks(tx: Tx, app_id: str, checks: list[dict[str, Any]]) -> None:
+async def save_checks(tx: Tx, app_id: str, checks: Sequence[Check]) -> None:
     """Keep the result of the newest preflight."""
     await tx.execute(
         "UPDATE apps SET checks = $3, checked_at = $4 WHERE tenant_id = $1 AND app_id = $2",
