@@ -1,0 +1,144 @@
+import { Bridge } from './bridge'
+import type { Credential, Environment, Kind, Platform, Site, Store, SubscribeAnswer } from './types'
+import { PlatformError } from './types'
+
+const OAUTH = 'huida.oauth'
+
+/** The H5 pages: in WeChat's browser, in the simulated phone, or in any other browser. */
+export function createH5(): Platform {
+  const came = new URL(window.location.href)
+  const returned = comeBack(came)
+  const memory = new Map<string, string>()
+  let merchant = came.searchParams.get('m') ?? ''
+  let kind: Kind = 'browser'
+  let site: Site | null = null
+  let bridge: Bridge | null = null
+  let appId = ''
+  let code = returned.code
+
+  const onPhone = (): Bridge => {
+    if (bridge === null || kind !== 'phone') throw new PlatformError('unavailable')
+    return bridge
+  }
+
+  const store: Store = {
+    // Several simulated phones share one origin: nothing of a person is kept for the next.
+    get: (key) => (kind === 'phone' ? (memory.get(key) ?? '') : read(`huida.${merchant}.${key}`)),
+    set(key, value) {
+      if (kind === 'phone') memory.set(key, value)
+      else write(`huida.${merchant}.${key}`, value)
+    },
+  }
+
+  return {
+    apiBase: '',
+    phoneButton: false,
+    hasSettings: false,
+
+    async start(fetchSite): Promise<Environment> {
+      site = await fetchSite(merchant)
+      merchant = String(site.m)
+      let language = navigator.language
+      if (site.simulator && window.parent !== window) {
+        bridge = new Bridge(site.simulator)
+        const hello = await bridge.hello()
+        if (hello?.kind === 'mini') {
+          kind = 'phone'
+          appId = hello.appid
+        }
+        language = hello?.language ?? language
+      } else if (/MicroMessenger/i.test(navigator.userAgent) && site.oa_app_id) {
+        kind = 'oa'
+        appId = site.oa_app_id
+      }
+      return { kind, merchant, shop: site.merchant, language }
+    },
+
+    async credential(): Promise<Credential> {
+      if (kind === 'phone') {
+        const got = await onPhone().call<{ code: string }>('login')
+        return { app_id: appId, code: got.code }
+      }
+      if (kind !== 'oa' || site === null) throw new PlatformError('login')
+      if (code) {
+        const once = code
+        code = ''
+        return { app_id: appId, code: once }
+      }
+      if (returned.came) {
+        returned.came = false // the next try leaves again: a person who refused may think again
+        throw new PlatformError('login')
+      }
+      leave(site, appId, merchant)
+      return new Promise(() => undefined)
+    },
+
+    async phoneCode(): Promise<string> {
+      try {
+        return (await onPhone().call<{ code: string }>('phone')).code
+      } catch (error) {
+        throw error instanceof PlatformError ? error : new PlatformError('denied')
+      }
+    },
+
+    subscribe: (templateIds): Promise<SubscribeAnswer> => onPhone().call('subscribe', { templates: templateIds }),
+    canSubscribe: () => kind === 'phone',
+
+    async openUrl(url) {
+      if (bridge !== null) await bridge.call('open', { url })
+      else window.location.href = url
+    },
+    openSettings: () => undefined,
+    setTitle(text) {
+      document.title = text
+      if (bridge !== null) void bridge.call('title', { text }).catch(() => undefined)
+    },
+    setLanguage(language) {
+      document.documentElement.lang = language
+    },
+    onBack(handler) {
+      if (bridge !== null) bridge.back = handler
+    },
+    store,
+  }
+}
+
+/** To the authorization page; where we were is kept with the random state (RFC 6749 §10.12). */
+function leave(site: Site, appId: string, merchant: string): void {
+  const random = crypto.getRandomValues(new Uint8Array(16))
+  const state = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  sessionStorage.setItem(OAUTH, JSON.stringify({ state, hash: window.location.hash }))
+  const back = `${window.location.origin}${window.location.pathname}?m=${encodeURIComponent(merchant)}`
+  const query = `appid=${appId}&redirect_uri=${encodeURIComponent(back)}&response_type=code&scope=snsapi_userinfo`
+  window.location.replace(`${site.authorize_url}?${query}&state=${state}#wechat_redirect`)
+}
+
+/** Whether this load is the way back from the authorization page; its code counts only with our own state. */
+function comeBack(url: URL): { came: boolean; code: string } {
+  const state = url.searchParams.get('state')
+  const kept = state === null ? '' : read(OAUTH, sessionStorage)
+  if (state === null || !kept) return { came: false, code: '' }
+  sessionStorage.removeItem(OAUTH)
+  const sent = JSON.parse(kept) as { state: string; hash: string }
+  const code = sent.state === state ? (url.searchParams.get('code') ?? '') : ''
+  url.searchParams.delete('state')
+  url.searchParams.delete('code')
+  window.history.replaceState(window.history.state, '', `${url.pathname}${url.search}${sent.hash}`)
+  return { came: true, code }
+}
+
+function read(key: string, from: Storage = localStorage): string {
+  try {
+    return from.getItem(key) ?? ''
+  } catch {
+    return '' // storage may be closed in a frame
+  }
+}
+
+function write(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value)
+  } catch {
+    return
+  }
+}

@@ -1,0 +1,68 @@
+/** Where the member centre runs. `phone` is the simulated phone of development, `browser` has no WeChat around it. */
+export type Kind = 'mini' | 'oa' | 'phone' | 'browser'
+
+/** What the server says about a merchant before anybody is logged in. */
+export interface Site {
+  merchant: string
+  m: number
+  mini_app_id: string | null
+  oa_app_id: string | null
+  simulator: string | null
+  authorize_url: string
+}
+
+export interface Environment {
+  kind: Kind
+  /** The merchant's number; empty in the mini program, which is known by its app id. */
+  merchant: string
+  shop: string
+  language: string
+}
+
+export interface Credential {
+  app_id: string
+  code: string
+}
+
+/** What wx.requestSubscribeMessage gives: an answer by template id, or an error code. */
+export interface SubscribeAnswer {
+  errMsg: string
+  errCode?: number
+  [templateId: string]: string | number | undefined
+}
+
+export interface Store {
+  get(key: string): string
+  set(key: string, value: string): void
+}
+
+/** The person, the phone or the platform said no; `code` is a key below `platform.` in the texts. */
+export class PlatformError extends Error {
+  constructor(readonly code: 'denied' | 'login' | 'unavailable') {
+    super(code)
+  }
+}
+
+export interface Platform {
+  /** Where API calls go; empty for the page's own origin. */
+  readonly apiBase: string
+  /** Whether the phone number comes by a button of WeChat (`open-type="getPhoneNumber"`). */
+  readonly phoneButton: boolean
+  /** Whether WeChat's own settings page can be opened from here. */
+  readonly hasSettings: boolean
+  start(fetchSite: (merchant: string) => Promise<Site>): Promise<Environment>
+  /** A code to log in with. H5 inside WeChat leaves the page for it, so it may never resolve. */
+  credential(): Promise<Credential>
+  /** The phone number's code where no button of WeChat gives it. */
+  phoneCode(): Promise<string>
+  /** Ask the person to accept messages. Must be called from a tap. */
+  subscribe(templateIds: string[]): Promise<SubscribeAnswer>
+  canSubscribe(): boolean
+  openUrl(url: string): Promise<void>
+  openSettings(): void
+  setTitle(text: string): void
+  /** The language of what is shown, for readers of the page. */
+  setLanguage(language: string): void
+  onBack(handler: () => void): void
+  store: Store
+}
