@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -12,7 +12,11 @@ from starlette.responses import Response
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from huida.kernel.ids import uuid7
+from huida.kernel.pictures import qr_picture
 from huida.kernel.web import (
+    Created,
+    Items,
+    Listing,
     Page,
     actor_of,
     key_read,
@@ -25,8 +29,9 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
-from huida.modules.coupons import queries, templates
+from huida.modules.coupons import queries, templates, views
 from huida.modules.coupons.issue import issue
+from huida.modules.coupons.models import CouponState
 from huida.modules.coupons.redeem import redeem, reopen, void
 from huida.modules.coupons.remind import reminders, save_reminders
 from huida.modules.coupons.rules import Coupon, Terms
@@ -36,7 +41,6 @@ open_api = APIRouter(prefix="/api/v1/coupons", tags=["coupons"])
 member = APIRouter(prefix="/api/member/coupons", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
-State = Literal["issued", "used", "expired", "void", "returned"]
 
 
 class KnownMember(Protocol):
@@ -117,11 +121,11 @@ class RemindersIn(Body):
     remind_before_days: int
 
 
-def show(coupon: Coupon) -> dict[str, Any]:
+def show(coupon: Coupon) -> views.Coupon:
     return {
-        "id": str(coupon.id),
-        "template_id": str(coupon.template_id),
-        "member_id": str(coupon.member_id),
+        "id": coupon.id,
+        "template_id": coupon.template_id,
+        "member_id": coupon.member_id,
         "code": coupon.code,
         "name": coupon.name,
         "state": coupon.state,
@@ -135,13 +139,21 @@ def show(coupon: Coupon) -> dict[str, Any]:
     }
 
 
-TERMS = tuple(TemplateIn.model_fields)
-
-
-def show_template(row: Any) -> dict[str, Any]:
+def show_template(row: Any) -> views.CouponTemplate:
     return {
-        "id": str(row["id"]),
-        **{name: row[name] for name in TERMS},
+        "id": row["id"],
+        "name": row["name"],
+        "kind": row["kind"],
+        "total": row["total"],
+        "amount_fen": row["amount_fen"],
+        "threshold_fen": row["threshold_fen"],
+        "discount_bp": row["discount_bp"],
+        "per_member": row["per_member"],
+        "valid_from": row["valid_from"],
+        "valid_to": row["valid_to"],
+        "valid_days": row["valid_days"],
+        "claimable": row["claimable"],
+        "note": row["note"],
         "issued": row["issued"],
         "left": row["total"] - row["issued"],
         "state": row["state"],
@@ -167,18 +179,18 @@ async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
 @console.get("/templates")
 async def list_templates(
     wanted: Paging, state: str | None = None, tx: ReadTx = staff_read("coupons.view")
-) -> dict[str, Any]:
+) -> Listing[views.CouponTemplate]:
     rows = await queries.templates(tx, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda row: [str(row["id"])], show_template)
 
 
 @console.post("/templates", status_code=201)
-async def create_template(body: TemplateIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
-    return {"id": str(await templates.create_template(tx, Terms(**body.model_dump())))}
+async def create_template(body: TemplateIn, tx: Tx = staff_tx("coupons.write")) -> Created:
+    return {"id": await templates.create_template(tx, Terms(**body.model_dump()))}
 
 
 @console.get("/templates/{template_id}")
-async def get_template(template_id: UUID, tx: ReadTx = staff_read("coupons.view")) -> dict[str, Any]:
+async def get_template(template_id: UUID, tx: ReadTx = staff_read("coupons.view")) -> views.CouponTemplate:
     return show_template(await templates.get_template(tx, template_id))
 
 
@@ -199,29 +211,29 @@ async def take_off(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> Non
 
 @console.get("/templates/{template_id}/coupons")
 async def coupons_of_template(
-    template_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
-) -> dict[str, Any]:
+    template_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
+) -> Listing[views.Coupon]:
     rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
 @console.get("/members/{member_id}")
 async def coupons_of_member(
-    member_id: UUID, wanted: Paging, state: State | None = None, tx: ReadTx = staff_read("coupons.view")
-) -> dict[str, Any]:
+    member_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
+) -> Listing[views.Coupon]:
     rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
 @console.post("/issue", status_code=201)
-async def give(request: Request, body: IssueIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+async def give(request: Request, body: IssueIn, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
     """Give a coupon by hand; `key` is made by the form, so that a double click gives one."""
     member_id = await member_for(request, tx, body)
     return show(await issue(tx, body.template_id, member_id=member_id, source="console", source_key=body.key))
 
 
 @console.get("/reminders")
-async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> dict[str, Any]:
+async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> views.Reminders:
     timing = await reminders(tx)
     return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}
 
@@ -232,31 +244,31 @@ async def put_reminders(body: RemindersIn, tx: Tx = staff_tx("coupons.write")) -
 
 
 @console.get("/codes/{code}")
-async def console_by_code(code: str, tx: ReadTx = staff_read("coupons.redeem")) -> dict[str, Any]:
+async def console_by_code(code: str, tx: ReadTx = staff_read("coupons.redeem")) -> views.Coupon:
     return show(await queries.by_code(tx, code))
 
 
 @console.post("/codes/{code}/redeem")
-async def console_redeem(code: str, body: RedeemIn, tx: Tx = staff_tx("coupons.redeem")) -> dict[str, Any]:
+async def console_redeem(code: str, body: RedeemIn, tx: Tx = staff_tx("coupons.redeem")) -> views.RedeemedCoupon:
     return await _redeem(tx, code, body)
 
 
 @console.post("/codes/{code}/reopen")
-async def console_reopen(code: str, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+async def console_reopen(code: str, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
     return show(await reopen(tx, code))
 
 
 @console.post("/codes/{code}/void")
-async def console_void(code: str, body: VoidIn, tx: Tx = staff_tx("coupons.write")) -> dict[str, Any]:
+async def console_void(code: str, body: VoidIn, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
     return show(await void(tx, code, reason=body.reason))
 
 
-async def _redeem(tx: Tx, code: str, body: RedeemIn) -> dict[str, Any]:
+async def _redeem(tx: Tx, code: str, body: RedeemIn) -> views.RedeemedCoupon:
     coupon, off_fen = await redeem(tx, code, store_code=body.store, order_ref=body.order_ref, order_fen=body.order_fen)
-    return show(coupon) | {"off_fen": off_fen}
+    return {**show(coupon), "off_fen": off_fen}
 
 
-@open_api.post("", status_code=201)
+@open_api.post("", status_code=201, response_model=views.Coupon)
 async def open_issue(request: Request, body: IssueIn, tx: Tx = key_tx("coupons.write")) -> Response:
     async def work() -> tuple[int, Any]:
         member_id = await member_for(request, tx, body)
@@ -267,11 +279,11 @@ async def open_issue(request: Request, body: IssueIn, tx: Tx = key_tx("coupons.w
 
 
 @open_api.get("/{code}")
-async def open_by_code(code: str, tx: ReadTx = key_read("coupons.write")) -> dict[str, Any]:
+async def open_by_code(code: str, tx: ReadTx = key_read("coupons.write")) -> views.Coupon:
     return show(await queries.by_code(tx, code))
 
 
-@open_api.post("/{code}/redeem")
+@open_api.post("/{code}/redeem", response_model=views.RedeemedCoupon)
 async def open_redeem(request: Request, code: str, body: RedeemIn, tx: Tx = key_tx("coupons.write")) -> Response:
     async def work() -> tuple[int, Any]:
         return 200, await _redeem(tx, code, body)
@@ -279,7 +291,7 @@ async def open_redeem(request: Request, code: str, body: RedeemIn, tx: Tx = key_
     return await once(tx, request, work)
 
 
-@open_api.post("/{code}/reopen")
+@open_api.post("/{code}/reopen", response_model=views.Coupon)
 async def open_reopen(request: Request, code: str, tx: Tx = key_tx("coupons.write")) -> Response:
     async def work() -> tuple[int, Any]:
         return 200, show(await reopen(tx, code))
@@ -297,17 +309,17 @@ def own_id(request: Request) -> UUID:
 
 @member.get("")
 async def my_coupons(
-    request: Request, wanted: Paging, state: State | None = None, tx: ReadTx = member_read()
-) -> dict[str, Any]:
+    request: Request, wanted: Paging, state: CouponState | None = None, tx: ReadTx = member_read()
+) -> Listing[views.Coupon]:
     rows = await queries.of_member(tx, own_id(request), state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
 @member.get("/offers")
-async def offers(request: Request, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def offers(request: Request, tx: ReadTx = member_read()) -> Items[views.Offer]:
     """What this member can claim, and what they have taken already."""
     rows = await queries.offered(tx, own_id(request))
-    return {"items": [show_template(row) | {"taken": row["taken"]} for row in rows]}
+    return {"items": [{**show_template(row), "taken": row["taken"]} for row in rows]}
 
 
 @member.post("/offers/{template_id}/claim", status_code=201)
@@ -316,7 +328,7 @@ async def claim(
     template_id: UUID,
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)] = None,
     tx: Tx = member_tx(),
-) -> dict[str, Any]:
+) -> views.Coupon:
     """Take a coupon (S1-06). The page sends one `Idempotency-Key` for each tap, so that a repeated call takes one.
 
     The key belongs to the member: another member's equal key is another claim.
@@ -329,9 +341,10 @@ async def claim(
 
 
 @member.get("/{coupon_id}")
-async def my_coupon(request: Request, coupon_id: UUID, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def my_coupon(request: Request, coupon_id: UUID, tx: ReadTx = member_read()) -> views.OwnCoupon:
     """One of the member's own coupons with its terms: the page behind a message."""
     coupon = await queries.get(tx, coupon_id)
     if coupon.member_id != own_id(request):
         raise NotFound(code="coupon.not_found", where="coupon_id")
-    return show(coupon) | {"template": show_template(await templates.get_template(tx, coupon.template_id))}
+    terms = await templates.get_template(tx, coupon.template_id)
+    return {**show(coupon), "template": show_template(terms), "qr": qr_picture(coupon.code)}

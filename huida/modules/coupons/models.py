@@ -1,6 +1,7 @@
 """Coupons: templates (what the shop offers), coupons (what members have), reminders and their timing."""
 
 from datetime import date, datetime
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -20,7 +21,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
 
-KINDS = ("cash", "discount", "gift")
+CouponKind = Literal["cash", "discount", "gift"]
+CouponState = Literal["issued", "used", "expired", "void", "returned"]
+TemplateState = Literal["draft", "on", "off"]
+KINDS: tuple[CouponKind, ...] = get_args(CouponKind)
 
 TEMPLATE_MOVES = {
     "draft": frozenset({"on"}),

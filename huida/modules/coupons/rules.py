@@ -9,7 +9,7 @@ from uuid import UUID
 from huida.kernel.clock import SHOP_ZONE, business_day
 from huida.kernel.errors import Conflict, Invalid
 from huida.kernel.money import bp_of
-from huida.modules.coupons.models import KINDS
+from huida.modules.coupons.models import KINDS, CouponState
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Without 0, 1, I, L, O. 31 letters: with a prime modulus the check letter finds every wrong or swapped letter."""
@@ -46,7 +46,7 @@ class Coupon:
     member_id: UUID
     code: str
     name: str
-    state: str
+    state: CouponState
     issued_at: datetime
     valid_from: datetime
     valid_until: datetime

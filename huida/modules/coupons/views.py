@@ -1,0 +1,77 @@
+"""What the coupons' doors answer. Amounts are in fen, discounts in basis points; times are aware, in UTC."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from typing_extensions import TypedDict
+
+from huida.modules.coupons.models import CouponKind, CouponState, TemplateState
+
+
+class Coupon(TypedDict):
+    """One coupon of one member; `store` is the code of the store that it was used in."""
+
+    id: UUID
+    template_id: UUID
+    member_id: UUID
+    code: str
+    name: str
+    state: CouponState
+    issued_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    used_at: datetime | None
+    store: str
+    order_ref: str
+    reason: str
+
+
+class RedeemedCoupon(Coupon):
+    """A used coupon; `off_fen` is what it takes off the order, null when the order's amount was not told."""
+
+    off_fen: int | None
+
+
+class CouponTemplate(TypedDict):
+    """What a coupon is worth, how many there are and how long one lasts: from day to day, or `valid_days` after the claim.
+
+    `discount_bp` is what is still paid: 8,500 is 85 %.
+    """
+
+    id: UUID
+    name: str
+    kind: CouponKind
+    total: int
+    amount_fen: int
+    threshold_fen: int
+    discount_bp: int
+    per_member: int
+    valid_from: date | None
+    valid_to: date | None
+    valid_days: int | None
+    claimable: bool
+    note: str
+    issued: int
+    left: int
+    state: TemplateState
+    created_at: datetime
+
+
+class Offer(CouponTemplate):
+    """A template that a member may claim, and how many of it they have taken."""
+
+    taken: int
+
+
+class OwnCoupon(Coupon):
+    """A member's own coupon with its terms; `qr` is the picture of its code (data URI)."""
+
+    template: CouponTemplate
+    qr: str
+
+
+class Reminders(TypedDict):
+    """When an unused coupon is called to mind; 0 is off."""
+
+    remind_after_days: int
+    remind_before_days: int
