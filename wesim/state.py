@@ -173,6 +173,7 @@ class App(msgspec.Struct):
     ip_whitelist: list[str] = msgspec.field(default_factory=list)  # empty: everybody
     linked: list[str] = msgspec.field(default_factory=list)  # mini programs an account may jump to
     pages: list[str] = msgspec.field(default_factory=list)  # released pages; empty: every page exists
+    h5: str = ""  # where a web build of its pages is served: the phone page shows it, `#/page?query` appended
     oauth_domains: list[str] = msgspec.field(default_factory=list)  # empty: every domain
     categories: list[int] = msgspec.field(default_factory=list)
     industry: list[str] = msgspec.field(default_factory=list)

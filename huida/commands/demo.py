@@ -112,6 +112,8 @@ def _run(settings: Settings, screen: Screen, options: Options, children: Childre
         if not notes.api_key:
             notes.api_key = stage.new_key(set_stage)
             _save(settings.data_dir, notes)
+        stage.show_pages(set_stage, notes.tenant_id)
+        stage.set_up_till(set_stage, notes.api_key)
     _show_addresses(settings, screen, notes)
     if options.play or options.exit_after_play:
         _play(settings, screen, set_stage, notes)
@@ -175,6 +177,8 @@ def _watch(children: Children) -> None:
 def _show_addresses(settings: Settings, screen: Screen, notes: Notes) -> None:
     rows = [
         ("cli.demo.phones", f"http://{HOST}:{settings.wesim_port}/"),
+        ("cli.demo.console", f"{settings.public_url}/console/"),
+        ("cli.demo.centre", settings.member_centre),
         ("cli.demo.docs", f"{settings.public_url}/api/docs"),
         ("cli.demo.health", f"{settings.public_url}/readyz"),
         ("cli.demo.merchant", f"{history.ADMIN} / {notes.passwords[history.ADMIN]}"),

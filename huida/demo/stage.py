@@ -74,6 +74,37 @@ def set_up(stage: Stage, tenant_id: int) -> None:
     _choose_channels(stage)
 
 
+def show_pages(stage: Stage, tenant_id: int) -> None:
+    """Let the simulated phones show the member centre as the mini program."""
+    stage.sim.post(f"/_sim/apps/{MINI}", {"h5": f"{stage.base_url}/h5/?m={tenant_id}"})
+
+
+def set_up_till(stage: Stage, api_key: str) -> None:
+    """Give the till beside the phones the shop's API: customers by phone number or spend code, sales and recharges."""
+    sale = {"store": "S01", "till_no": "{number}", "card_no": "{card}"}
+    purchase = "/api/v1/purchases"
+    acts = (
+        ("消费", "Sale", purchase, {**sale, "total_fen": "{fen}"}),
+        ("储值消费", "Sale from balance", purchase, {**sale, "total_fen": "{fen}", "balance_fen": "{fen}"}),
+        ("充值", "Recharge", "/api/v1/recharges", {**sale, "paid_fen": "{fen}"}),
+    )
+    till = {
+        "url": stage.base_url,
+        "headers": {"Authorization": f"Bearer {api_key}"},
+        "find": {"method": "GET", "path": "/api/v1/members?phone={phone}", "take": "items.0.card_no"},
+        "scan": {
+            "path": "/api/v1/spend-codes/{code}/use",
+            "body": {"store": "S01", "till_no": "{number}"},
+            "take": "card_no",
+        },
+        "acts": [
+            {"name": name, "name_en": name_en, "call": {"path": path, "body": body}}
+            for name, name_en, path, body in acts
+        ],
+    }
+    stage.sim.post("/_sim/till", till)
+
+
 def _connect_apps(stage: Stage) -> None:
     connected = {app["app_id"]: app for app in stage.admin.get("/api/console/connections")["items"]}
     for app in APPS:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
+from wesim import till
 from wesim.control import acts, setup, watch
 from wesim.world import World
 
 
 def control_routes(world: World) -> list[BaseRoute]:
-    return [*setup.routes(world), *acts.routes(world), *watch.routes(world)]
+    return [*setup.routes(world), *acts.routes(world), *watch.routes(world), *till.routes(world)]

@@ -32,6 +32,7 @@ class AppChange(msgspec.Struct, forbid_unknown_fields=True):
     ip_whitelist: list[str] | None = None
     linked: list[str] | None = None
     pages: list[str] | None = None
+    h5: str | None = None
     oauth_domains: list[str] | None = None
     categories: list[int] | None = None
     daily_limits: dict[str, int] | None = None

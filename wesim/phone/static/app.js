@@ -6,6 +6,7 @@ import { h, replace, toast } from "./dom.js";
 import { current, speak, t } from "./i18n.js";
 import { Phone } from "./phone.js";
 import { drawSide } from "./side.js";
+import { drawTill, loadTill } from "./till.js";
 
 const FIRST = 3;
 const LOOK_EVERY_MS = 2000;
@@ -36,13 +37,16 @@ async function load() {
   const wanted = phones.length ? phones.map((p) => p.person).filter((id) => known.has(id))
     : remembered.length ? remembered : people.slice(0, FIRST).map((p) => p.id);
   show(wanted);
-  await Promise.all([look(), ...phones.map((p) => p.refresh())]);
+  await Promise.all([look(), loadTill(place("till"), customers()), ...phones.map((p) => p.refresh())]);
   drawTop();
 }
+
+const customers = () => phones.map((phone) => people.find((p) => p.id === phone.person)).filter(Boolean);
 
 function show(ids) {
   phones = ids.map((id) => phones.find((p) => p.person === id) ?? new Phone(id, world));
   memory.set("phones", ids.join(","));
+  drawTill(place("till"), customers());
   place("phones").replaceChildren(...(phones.length ? phones.map((p) => p.root) : [h("p", { class: "none" }, t("page.empty"))]));
 }
 
@@ -124,6 +128,7 @@ function language(wanted) {
   speak(wanted);
   drawTop();
   drawSide(place("side"), log, others);
+  drawTill(place("till"), customers());
   for (const phone of phones) phone.draw();
 }
 

@@ -2,6 +2,7 @@
 
 import { sim } from "./api.js";
 import { hhmm, now } from "./clock.js";
+import { Bridge } from "./bridge.js";
 import { h, icon, replace, toast } from "./dom.js";
 import { t } from "./i18n.js";
 import { badge, chatList, conversation, miniProgram, smsList, smsThread, webPage } from "./screens.js";
@@ -18,7 +19,16 @@ export class Phone {
   constructor(person, world) {
     this.person = person;
     this.world = world;
-    this.root = h("article", { class: "holder", "data-person": person });
+    // Boxes that stay: a frame that is moved in the document would load its page anew.
+    this.owner = h("div", { class: "owner" });
+    this.statusBox = h("div", { class: "status" });
+    this.screenBox = h("div", { class: "screen" });
+    this.frameBox = h("div", { class: "frame" });
+    this.overBox = h("div");
+    this.below = h("div");
+    this.root = h("article", { class: "holder", "data-person": person }, this.owner,
+      h("div", { class: "phone" }, this.statusBox, this.screenBox, this.frameBox, this.overBox), this.below);
+    this.bridge = new Bridge(this, this.frameBox);
     this.view = /** @type {any} */ (null);
     this.users = /** @type {Record<string, any>} */ ({});
     this.screen = /** @type {any} */ ({ at: "chats" });
@@ -66,6 +76,8 @@ export class Phone {
     this.before = this.screen;
     this.screen = screen;
     this.banner = null;
+    this.sheet = null;
+    this.bridge.show(this.frameOf(screen));
     void this.refresh();
   }
 
@@ -125,14 +137,32 @@ export class Phone {
   draw() {
     if (!this.view) return;
     const { person } = this.view;
-    replace(this.root,
-      h("div", { class: "owner" },
-        h("div", { class: "who" }, h("b", {}, person.name), h("span", {}, person.phone)),
-        h("span", { class: this.ringing ? "bell ringing" : "bell", "data-testid": "bell", "data-rings": this.rings, title: t("bell.rings", { n: this.rings }) },
-          icon("bell", 18), h("span", {}, String(this.rings))),
-        h("button", { class: "quiet", title: t("page.remove"), "aria-label": t("page.remove"), onclick: () => this.world.remove(this.person) }, "×")),
-      h("div", { class: "phone" }, this.status(), h("div", { class: `screen ${this.screen.at}` }, this.content()), this.bannerBox(), this.sheetBox()),
-      this.dock(), this.actions());
+    replace(this.owner,
+      h("div", { class: "who" }, h("b", {}, person.name), h("span", {}, person.phone)),
+      h("span", { class: this.ringing ? "bell ringing" : "bell", "data-testid": "bell", "data-rings": this.rings, title: t("bell.rings", { n: this.rings }) },
+        icon("bell", 18), h("span", {}, String(this.rings))),
+      h("button", { class: "quiet", title: t("page.remove"), "aria-label": t("page.remove"), onclick: () => this.world.remove(this.person) }, "×"));
+    const framed = this.bridge.shown;
+    this.statusBox.className = ["sms", "mini"].includes(this.screen.at) ? "status white" : "status";
+    replace(this.statusBox, h("span", { class: "clock" }, hhmm(now())), h("span", { class: "signal" }, "5G", h("i")));
+    this.screenBox.className = `screen ${this.screen.at}${framed ? " framed" : ""}`;
+    replace(this.screenBox, ...[this.content(framed)].flat());
+    this.frameBox.hidden = !framed;
+    replace(this.overBox, ...[this.bannerBox(), this.sheetBox()].filter((box) => box !== null));
+    replace(this.below, this.dock(), this.actions());
+  }
+
+  /** What a frame on this screen shows: the mini program's pages, where it has some, or the page of a link. */
+  frameOf(screen) {
+    if (screen.at === "mini") {
+      const { h5 } = this.world.apps().find((a) => a.id === screen.appid) ?? {};
+      return h5 ? { kind: "mini", src: `${h5}#/${screen.page || "pages/index/index"}`, title: screen.name, screen } : null;
+    }
+    if (screen.at === "web") {
+      const real = this.on.resolve(screen.url);
+      return real === screen.url ? null : { kind: "web", src: real, title: screen.url, screen };
+    }
+    return null;
   }
 
   /** Whether something is on the screen for the first time: only then it moves in. */
@@ -142,18 +172,13 @@ export class Phone {
     return before !== id;
   }
 
-  status() {
-    const white = ["sms", "mini"].includes(this.screen.at);
-    return h("div", { class: white ? "status white" : "status" }, h("span", { class: "clock" }, hhmm(now())), h("span", { class: "signal" }, "5G", h("i")));
-  }
-
-  content() {
+  content(framed) {
     const { screen, view, on } = this;
     if (screen.at === "chat") return conversation(view, screen, on);
     if (screen.at === "sms") return smsList(view, on.go);
     if (screen.at === "thread") return smsThread(view, screen, on);
-    if (screen.at === "mini") return miniProgram(screen, on);
-    if (screen.at === "web") return webPage(screen, on);
+    if (screen.at === "mini") return miniProgram(screen, on, framed);
+    if (screen.at === "web") return webPage(screen, on, framed);
     return chatList(view, on.go, (name, id) => this.fresh(`row ${name}`, id));
   }
 
@@ -204,34 +229,72 @@ export class Phone {
   async ask(appid) {
     const app = await sim(`/apps/${appid}`);
     const templates = Object.values(app.templates);
-    this.sheet = { app, templates, chosen: new Set(templates.slice(0, 3).map((x) => x.id)), keep: false };
+    const decided = async (choices) => {
+      const chosen = Object.entries(choices).filter(([, choice]) => choice !== "skip");
+      if (!chosen.length) return;
+      const answer = await this.act("/subscribe",
+        { person: this.person, app: appid, templates: chosen.map(([id]) => id), choices: Object.fromEntries(chosen) });
+      if (answer?.errCode) toast(answer.errMsg);
+    };
+    this.sheet = { app, templates, chosen: new Set(templates.slice(0, 3).map((x) => x.id)), keep: false, others: "skip", decided };
     this.draw();
+  }
+
+  /** A page asks to allow messages: the answer is what wx.requestSubscribeMessage gives. */
+  async askFor(appid, ids) {
+    const app = await sim(`/apps/${appid}`);
+    const user = await sim(`/apps/${appid}/users/${encodeURIComponent(this.person)}`);
+    const unasked = ids.filter((id) => !user.remembered[id]);
+    const send = (choices) => sim("/subscribe", { person: this.person, app: appid, templates: ids, choices });
+    if (!user.main_switch || !unasked.length || ids.some((id) => !app.templates[id])) return send({});
+    this.users[appid] = user;
+    return new Promise((resolve, reject) => {
+      const decided = (choices) => send(choices).then(resolve, reject);
+      const templates = unasked.map((id) => app.templates[id]);
+      this.sheet = { app, templates, chosen: new Set(unasked), keep: false, others: "reject", decided };
+      this.draw();
+    });
+  }
+
+  /** A page asks for the phone number: the code that vouches for it, or the refusal `deny`. */
+  askPhone(appid) {
+    const app = this.world.apps().find((a) => a.id === appid);
+    return new Promise((resolve, reject) => {
+      this.sheet = { app, number: this.view.person.phone, decided: (yes) => yes
+        ? sim("/phone-code", { person: this.person, app: appid }).then(resolve, reject)
+        : reject(new Error("deny")) };
+      this.draw();
+    });
   }
 
   /** The question of wx.requestSubscribeMessage. */
   sheetBox() {
     const sheet = this.sheet;
     if (!sheet) return null;
+    const close = () => { this.sheet = null; this.draw(); };
+    const head = h("div", { class: "from" }, h("span", { class: "logo" }, sheet.app.name.slice(0, 1)), h("span", {}, sheet.app.name));
+    const frame = (...inside) => h("div", { class: "shade" },
+      h("div", { class: this.fresh("sheet", sheet) ? "sheet fresh" : "sheet", "data-testid": "sheet", role: "dialog" }, head, ...inside));
+    const button = (act, main, on, disabled = false) =>
+      h("button", { "data-act": act, class: main ? "main" : "", disabled, onclick: on }, t(main ? "sheet.accept" : "sheet.reject"));
+    if (sheet.number !== undefined) {
+      const decide = (yes) => { close(); void sheet.decided(yes); };
+      return frame(h("h4", {}, t("sheet.phone")), h("p", { class: "number" }, sheet.number || t("sheet.no_phone")),
+        h("div", { class: "buttons" }, button("reject", false, () => decide(false)), button("accept", true, () => decide(true), !sheet.number)));
+    }
     const credits = this.users[sheet.app.id]?.credits ?? {};
     const toggle = (id) => (sheet.chosen.has(id) ? sheet.chosen.delete(id) : sheet.chosen.size < SHEET_MAX && sheet.chosen.add(id), this.draw());
-    const close = () => { this.sheet = null; this.draw(); };
-    const decide = async (choice) => {
-      const templates = [...sheet.chosen];
+    const decide = (choice) => {
+      const one = (id) => (sheet.chosen.has(id) ? (sheet.keep ? `always_${choice}` : choice) : sheet.others);
       close();
-      if (!templates.length) return;
-      const choices = Object.fromEntries(templates.map((id) => [id, sheet.keep ? `always_${choice}` : choice]));
-      const answer = await this.act("/subscribe", { person: this.person, app: sheet.app.id, templates, choices });
-      if (answer?.errCode) toast(answer.errMsg);
+      void sheet.decided(Object.fromEntries(sheet.templates.map((x) => [x.id, one(x.id)])));
     };
-    return h("div", { class: "shade" }, h("div", { class: this.fresh("sheet", sheet) ? "sheet fresh" : "sheet", "data-testid": "sheet" },
-      h("div", { class: "from" }, h("span", { class: "logo" }, sheet.app.name.slice(0, 1)), h("span", {}, sheet.app.name)),
-      h("h4", {}, t("sheet.title")),
-      h("div", { class: "choices", "data-scroll": "sheet" }, sheet.templates.length ? sheet.templates.map((template) => h("label", {},
+    const none = !sheet.templates.length;
+    return frame(h("h4", {}, t("sheet.title")),
+      h("div", { class: "choices", "data-scroll": "sheet" }, none ? h("p", { class: "none small" }, t("sheet.none")) : sheet.templates.map((template) => h("label", {},
         h("input", { type: "checkbox", checked: sheet.chosen.has(template.id), onchange: () => toggle(template.id) }),
-        h("span", {}, template.title), h("small", {}, t("sheet.credits", { n: credits[template.id] ?? 0 })))) : h("p", { class: "none small" }, t("sheet.none"))),
+        h("span", {}, template.title), h("small", {}, t("sheet.credits", { n: credits[template.id] ?? 0 }))))),
       h("label", { class: "keep" }, h("input", { type: "checkbox", checked: sheet.keep, onchange: () => { sheet.keep = !sheet.keep; } }), h("span", {}, t("sheet.keep"))),
-      h("div", { class: "buttons" },
-        h("button", { "data-act": "reject", onclick: () => (sheet.templates.length ? decide("reject") : close()) }, t("sheet.reject")),
-        h("button", { "data-act": "accept", class: "main", disabled: !sheet.templates.length, onclick: () => decide("accept") }, t("sheet.accept")))));
+      h("div", { class: "buttons" }, button("reject", false, () => (none ? close() : decide("reject"))), button("accept", true, () => decide("accept"), none)));
   }
 }

@@ -148,15 +148,15 @@ function linked(text, on) {
     ? h("button", { class: "link", onclick: () => on.go({ at: "web", url: part, from: "sms" }) }, part) : part);
 }
 
-/** @param {any} screen @param {any} on */
-export function miniProgram(screen, on) {
+/** @param {any} screen @param {any} on @param {{title: string} | null} framed */
+export function miniProgram(screen, on, framed) {
   const [path, query = ""] = screen.page.split("?");
   const params = [...new URLSearchParams(query)];
   return [
     h("div", { class: "bar plain mini-bar" },
       h("button", { class: "back", onclick: on.back, "aria-label": "back" }, "‹"),
-      h("span", { class: "title" }, screen.name), h("span", { class: "capsule" }, icon("more", 18), h("i"), h("span", { class: "ring" }))),
-    h("div", { class: "opened", "data-testid": "mini", "data-page": screen.page, "data-app": screen.appid },
+      h("span", { class: "title" }, framed?.title ?? screen.name), h("span", { class: "capsule" }, icon("more", 18), h("i"), h("span", { class: "ring" }))),
+    framed ? "" : h("div", { class: "opened", "data-testid": "mini", "data-page": screen.page, "data-app": screen.appid },
       h("div", { class: "logo big" }, screen.name.slice(0, 1)),
       h("p", { class: "lead" }, t("mini.opened")),
       fact(t("mini.app"), screen.appid),
@@ -166,16 +166,13 @@ export function miniProgram(screen, on) {
   ];
 }
 
-/** @param {any} screen @param {any} on */
-export function webPage(screen, on) {
-  const real = on.resolve(screen.url);
+/** @param {any} screen @param {any} on @param {{title: string} | null} framed */
+export function webPage(screen, on, framed) {
   return [
     bar(new URL(screen.url).host, on.back),
-    real === screen.url
-      ? h("div", { class: "opened", "data-testid": "web", "data-url": screen.url },
-        h("p", { class: "lead" }, t("web.opened")), fact(t("web.address"), screen.url),
-        h("a", { class: "button", href: real, target: "_blank", rel: "noopener" }, t("web.outside")))
-      : h("iframe", { src: real, title: screen.url, "data-testid": "web", "data-url": screen.url, sandbox: "allow-scripts allow-forms allow-same-origin" }),
+    framed ? "" : h("div", { class: "opened", "data-testid": "web", "data-url": screen.url },
+      h("p", { class: "lead" }, t("web.opened")), fact(t("web.address"), screen.url),
+      h("a", { class: "button", href: screen.url, target: "_blank", rel: "noopener" }, t("web.outside"))),
   ];
 }
 
