@@ -36,6 +36,12 @@ export class Bridge {
     frames.set(frame.contentWindow, this);
   }
 
+  /** Tell the page of a tap outside it; `back` on its first page it answers with `exit`. */
+  tell(call) {
+    const frame = /** @type {HTMLIFrameElement} */ (this.box.firstElementChild);
+    frame.contentWindow?.postMessage({ wesim: 1, call }, new URL(frame.src).origin);
+  }
+
   /** @param {MessageEvent} event */
   async answer(event) {
     const { id, call } = event.data;
@@ -60,6 +66,7 @@ export class Bridge {
       const { appid, page } = await sim("/scan", { person: phone.person, content: String(data.url) });
       return void phone.open({ kind: "mini", appid, page });
     }
+    if (call === "exit") return phone.leave();
     if (kind !== "mini") throw new Error(`${call}: not in a browser`);
     if (call === "login") return { code: (await sim("/open", { ...who, page: screen.page })).code };
     if (call === "phone") return phone.askPhone(screen.appid);

@@ -97,7 +97,8 @@ export class Phone {
     const key = JSON.stringify(this.screen);
     return {
       go: (screen) => this.go(screen),
-      back: () => this.go(this.before.at === "mini" || this.before.at === "web" ? { at: "chats" } : this.before),
+      back: () => (this.bridge.shown?.kind === "mini" ? this.bridge.tell("back") : this.leave()),
+      close: () => this.leave(),
       tap: (message) => this.open(message.jump),
       say: (app, text) => this.act("/say", { person: this.person, app, text }),
       reply: async (sender, sign, text) => {
@@ -113,6 +114,10 @@ export class Phone {
         return real ? url.replace(/^https?:\/\/[^/]+/, real.replace(/\/$/, "")) : url;
       },
     };
+  }
+
+  leave() {
+    this.go(this.before.at === "mini" || this.before.at === "web" ? { at: "chats" } : this.before);
   }
 
   async open(jump) {

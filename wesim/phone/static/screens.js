@@ -155,7 +155,7 @@ export function miniProgram(screen, on, framed) {
   return [
     h("div", { class: "bar plain mini-bar" },
       h("button", { class: "back", onclick: on.back, "aria-label": "back" }, "‹"),
-      h("span", { class: "title" }, framed?.title ?? screen.name), h("span", { class: "capsule" }, icon("more", 18), h("i"), h("span", { class: "ring" }))),
+      h("span", { class: "title" }, framed?.title ?? screen.name), h("span", { class: "capsule" }, icon("more", 18), h("i"), h("button", { class: "ring", onclick: on.close, "aria-label": "close", "data-act": "close" }))),
     framed ? "" : h("div", { class: "opened", "data-testid": "mini", "data-page": screen.page, "data-app": screen.appid },
       h("div", { class: "logo big" }, screen.name.slice(0, 1)),
       h("p", { class: "lead" }, t("mini.opened")),
