@@ -1,6 +1,6 @@
 """Orders' doors: open API for tills (purchases are in `ingest.py`), console lists, the member's own records."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.web import (
+    Listing,
     Page,
     actor_of,
     key_read,
@@ -22,6 +23,7 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
+from huida.modules.orders import views
 from huida.modules.orders.ingest import UNREADABLE, show, unreadable
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
@@ -32,6 +34,9 @@ console = APIRouter(prefix="/api/console/orders", tags=["orders"])
 member = APIRouter(prefix="/api/member", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
+RECORDED_BEFORE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": views.TillOutcome, "description": "It was recorded before"}
+}
 PURCHASES = (
     "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
     "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id WHERE p.tenant_id = $1 "
@@ -53,6 +58,9 @@ def _documented(kind: type[Any], example: dict[str, Any]) -> dict[str, Any]:
 
 @open_api.post(
     "/recharges",
+    status_code=201,
+    response_model=views.TillOutcome,
+    responses=RECORDED_BEFORE,
     openapi_extra=_documented(
         RechargeIn, {"store": "S01", "till_no": "R-1", "card_no": "6088000001", "paid_fen": 10000}
     ),
@@ -70,6 +78,9 @@ async def report_recharge(request: Request, tx: Tx = key_tx("purchases.write")) 
 
 @open_api.post(
     "/refunds",
+    status_code=201,
+    response_model=views.TillOutcome,
+    responses=RECORDED_BEFORE,
     openapi_extra=_documented(
         RefundIn, {"store": "S01", "till_no": "F-1", "purchase_till_no": "20261121-0042", "amount_fen": 2500}
     ),
@@ -87,6 +98,8 @@ async def report_refund(request: Request, tx: Tx = key_tx("purchases.write")) ->
 
 @open_api.post(
     "/sign-off-reminders",
+    status_code=202,
+    response_model=views.SignOffReminder,
     openapi_extra=_documented(
         SignOffIn, {"card_no": "6088000001", "order_no": "E20261121001", "sign_at": "2026-11-24T10:00:00+08:00"}
     ),
@@ -102,7 +115,7 @@ async def report_sign_off(request: Request, tx: Tx = key_tx("purchases.write")) 
 
 
 @open_api.get("/purchases/{store}/{till_no}")
-async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purchases.read")) -> dict[str, Any]:
+async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purchases.read")) -> views.Purchase:
     """A purchase by its natural key: how a till learns what became of a call whose answer it lost."""
     row = await tx.row(
         "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
@@ -118,7 +131,7 @@ async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purch
 @console.get("/purchases")
 async def list_purchases(
     paging: Paging, member_id: UUID | None = None, tx: ReadTx = staff_read("orders.view")
-) -> dict[str, Any]:
+) -> Listing[views.Purchase]:
     rows = await tx.fetch(
         PURCHASES, tx.tenant_id, member_id, UUID(paging.after[0]) if paging.after else None, paging.limit + 1
     )
@@ -126,16 +139,16 @@ async def list_purchases(
 
 
 @console.post("/purchases")
-async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) -> dict[str, Any]:
+async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) -> views.TillOutcome:
     """A cashier enters a purchase by hand."""
     [outcome] = await record_purchases(tx, [_body(PurchaseIn, await request.body())])
     if outcome.error is not None:
         raise outcome.error
-    return show(outcome, language_of(request))
+    return cast(views.TillOutcome, show(outcome, language_of(request)))
 
 
 @member.get("/purchases")
-async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> Listing[views.Purchase]:
     """The member's own purchases, newest first (electronic receipts)."""
     me = actor_of(request).id
     rows = await tx.fetch(
@@ -145,7 +158,7 @@ async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_rea
 
 
 @member.get("/purchases/{purchase_id}")
-async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_read()) -> dict[str, Any]:
+async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_read()) -> views.Receipt:
     """One receipt; only the member's own."""
     rows = await tx.fetch(
         "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
@@ -158,17 +171,16 @@ async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_re
     return {**show_purchase(rows[0]), "items": msgspec.json.decode(rows[0]["items"]) if rows[0]["items"] else []}
 
 
-def show_purchase(row: Any) -> dict[str, Any]:
-    names = (
-        "id",
-        "store_code",
-        "store_name",
-        "till_no",
-        "member_id",
-        "total_fen",
-        "balance_fen",
-        "points",
-        "refunded_fen",
-        "occurred_at",
-    )
-    return {name: row[name] for name in names}
+def show_purchase(row: Any) -> views.Purchase:
+    return {
+        "id": row["id"],
+        "store_code": row["store_code"],
+        "store_name": row["store_name"],
+        "till_no": row["till_no"],
+        "member_id": row["member_id"],
+        "total_fen": row["total_fen"],
+        "balance_fen": row["balance_fen"],
+        "points": row["points"],
+        "refunded_fen": row["refunded_fen"],
+        "occurred_at": row["occurred_at"],
+    }

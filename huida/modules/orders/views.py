@@ -1,0 +1,55 @@
+"""What the orders' doors answer. Amounts are in fen; times are aware, in UTC."""
+
+from datetime import datetime
+from typing import Any, Literal, NotRequired
+from uuid import UUID
+
+from typing_extensions import TypedDict
+
+
+class RowError(TypedDict):
+    """Why a row was refused: a stable code, its text in the reader's language, and the field."""
+
+    code: str
+    title: str
+    where: str
+
+
+class TillOutcome(TypedDict):
+    """What became of a till's report. `points` is what it moved; `…_after` are the balances it left, where it touched them."""
+
+    status: Literal["recorded", "repeated", "refused"]
+    till_no: str
+    id: NotRequired[UUID]
+    points: NotRequired[int]
+    points_after: NotRequired[int]
+    balance_after_fen: NotRequired[int]
+    gift_fen: NotRequired[int]
+    error: NotRequired[RowError]
+
+
+class Purchase(TypedDict):
+    """A purchase: `balance_fen` of `total_fen` was paid from stored value, `refunded_fen` was given back so far."""
+
+    id: UUID
+    store_code: str
+    store_name: str
+    till_no: str
+    member_id: UUID
+    total_fen: int
+    balance_fen: int
+    points: int
+    refunded_fen: int
+    occurred_at: datetime
+
+
+class Receipt(Purchase):
+    """A purchase with its lines, as the till sent them."""
+
+    items: list[dict[str, Any]]
+
+
+class SignOffReminder(TypedDict):
+    """The fact that a member will be reminded by."""
+
+    fact_id: UUID
