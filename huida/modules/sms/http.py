@@ -14,9 +14,9 @@ from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from huida.kernel.secrets import Secret
-from huida.kernel.web import Page, language_of, page, paged, staff_read, staff_tx
+from huida.kernel.web import Created, Listing, Page, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
-from huida.modules.sms import queries, reports, service, signatures
+from huida.modules.sms import queries, reports, service, signatures, views
 from huida.modules.sms.models import PROVIDERS
 from huida.modules.sms.service import Account, SmsText
 from huida.providers.sms import aliyun, tencent
@@ -75,10 +75,10 @@ def platform_tx() -> Any:
     return Depends(dependency, scope="function")
 
 
-def show_signature(row: Any) -> dict[str, Any]:
+def show_signature(row: Any) -> views.SmsSignature:
     """A signature as its merchant sees it: what the provider says before it is decided is for the operators."""
     return {
-        "id": str(row["id"]),
+        "id": row["id"],
         "name": row["name"],
         "source": row["source"],
         "files": msgspec.json.decode(row["files"]),
@@ -90,7 +90,7 @@ def show_signature(row: Any) -> dict[str, Any]:
     }
 
 
-def show_text(text: SmsText, *, sign_name: str, part_fen: int, language: str) -> dict[str, Any]:
+def show_text(text: SmsText, *, sign_name: str, part_fen: int, language: str) -> views.SmsText:
     """A text as the merchant sees it: read-only, with its parameters in words (S1-112, S1-113)."""
     values = {name: SAMPLES[variable] for name, variable in text.params.items()}
     sample = service.count(text.content, values, sign_name=sign_name, part_fen=part_fen)
@@ -105,12 +105,12 @@ def show_text(text: SmsText, *, sign_name: str, part_fen: int, language: str) ->
     }
 
 
-def show_count(count: service.Count) -> dict[str, Any]:
+def show_count(count: service.Count) -> views.SmsCount:
     return {"text": count.text, "length": count.length, "parts": count.parts, "cost_fen": count.cost_fen}
 
 
 @console.get("")
-async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> dict[str, Any]:
+async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> views.SmsOverview:
     """Signature in use, price, texts and signatures: what the SMS page of the console shows."""
     way = await service.route(tx)
     part_fen, platform_name = await service.settings(tx)
@@ -129,7 +129,7 @@ async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) 
 
 
 @console.post("/count")
-async def count(body: CountIn, tx: ReadTx = staff_read("messaging.view")) -> dict[str, Any]:
+async def count(body: CountIn, tx: ReadTx = staff_read("messaging.view")) -> views.SmsCount:
     """How a scenario's text would be billed with these values and this signature; samples fill what is missing."""
     way = await service.route(tx)
     if way is None:
@@ -151,9 +151,9 @@ async def submit(
     name: str = Form(max_length=20),
     source: str = Form(max_length=20),
     files: list[UploadFile] = File(),
-) -> dict[str, Any]:
+) -> Created:
     """Hand a signature in with its papers (S1-95..S1-97)."""
-    return {"id": str(await signatures.submit(tx, name=name, source=source, proofs=await read_proofs(files)))}
+    return {"id": await signatures.submit(tx, name=name, source=source, proofs=await read_proofs(files))}
 
 
 async def read_proofs(files: Sequence[UploadFile]) -> list[signatures.Proof]:
@@ -191,7 +191,7 @@ def attachment(media_type: str, content: bytes) -> Response:
 
 
 @operator.get("")
-async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> dict[str, Any]:
+async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> views.SmsPlatform:
     """Accounts (without secrets, with their report addresses), texts and settings."""
     part_fen, sign_name = await service.settings(tx)
     public = request.app.state.public_url
@@ -199,8 +199,8 @@ async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> di
         "part_fen": part_fen,
         "sign_name": sign_name,
         "accounts": [
-            account | {"report_url": f"{public}/callbacks/sms/{account['provider']}/{key}"}
-            for account, key in await queries.accounts(tx)
+            queries.show_account(row, report_url=f"{public}/callbacks/sms/{row['provider']}/{key}")
+            for row, key in await queries.accounts(tx)
         ],
         "texts": await queries.texts(tx),
     }
@@ -232,17 +232,17 @@ async def drop_text(provider: str, scenario: str, tx: Tx = platform_tx()) -> Non
 
 
 @operator.get("/reviews")
-async def reviews(wanted: Page = Depends(page), tx: ReadTx = tenants.operator_read()) -> dict[str, Any]:
+async def reviews(wanted: Page = Depends(page), tx: ReadTx = tenants.operator_read()) -> Listing[views.SignatureReview]:
     """Signatures in review over all merchants, oldest first."""
     rows = await signatures.reviews(tx, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda row: [str(row["signature_id"])], show_review)
 
 
-def show_review(row: Any) -> dict[str, Any]:
+def show_review(row: Any) -> views.SignatureReview:
     return {
         "merchant_id": row["merchant_id"],
         "merchant": row["merchant"],
-        "signature_id": str(row["signature_id"]),
+        "signature_id": row["signature_id"],
         "name": row["name"],
         "submitted_at": row["submitted_at"],
         "handed_in_at": row["handed_in_at"],
@@ -253,11 +253,11 @@ REVIEW = "/reviews/{merchant_id}/{signature_id}"
 
 
 @operator.get(REVIEW)
-async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> dict[str, Any]:
+async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> views.SmsSignature:
     rows = [row for row in await signatures.list_signatures(tx) if row["id"] == signature_id]
     if not rows:
         raise NotFound(code="sms.signature_not_found", where="signature_id")
-    return show_signature(rows[0]) | {"reason": rows[0]["reason"]}
+    return {**show_signature(rows[0]), "reason": rows[0]["reason"]}
 
 
 @operator.get(f"{REVIEW}/files/{{number}}")

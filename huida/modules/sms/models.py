@@ -4,7 +4,7 @@ The platform's own tables carry no `tenant_id`: every merchant sends with them, 
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,7 +25,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
 
-PROVIDERS = ("aliyun", "tencent")
+Provider = Literal["aliyun", "tencent"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 SIGNATURE_MOVES = {
     "none": frozenset({"in_review"}),
@@ -34,7 +35,8 @@ SIGNATURE_MOVES = {
 }
 """`none` is before there is a row (S1-98). A refused name is submitted anew, so that each review keeps its papers."""
 
-SOURCES = ("company", "website", "app", "wechat", "shop", "trademark")
+Source = Literal["company", "website", "app", "wechat", "shop", "trademark"]
+SOURCES: tuple[Source, ...] = get_args(Source)
 """Where a signature's name comes from (S1-96), in the order of the provider's codes 0–5."""
 
 
