@@ -2327,6 +2327,16 @@ export interface components {
             template_id: string;
         };
         /**
+         * Adjusted
+         * @description Points and stored value (principal and gift) after a correction.
+         */
+        Adjusted: {
+            /** Balance After Fen */
+            balance_after_fen: number | null;
+            /** Points After */
+            points_after: number | null;
+        };
+        /**
          * Adjustment
          * @description A correction by hand. `key` is made by the form, so that a double click corrects once.
          */
@@ -2372,6 +2382,48 @@ export interface components {
             revoked_at: string | null;
             /** Scopes */
             scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read")[];
+        };
+        /**
+         * App
+         * @description An official account (`oa`) or mini program, without its secrets; `callback_url` is for WeChat's own console.
+         */
+        App: {
+            /** App Id */
+            app_id: string;
+            /**
+             * Callback Mode
+             * @enum {string}
+             */
+            callback_mode: "plain" | "compatible" | "safe";
+            /** Callback Seen At */
+            callback_seen_at: string | null;
+            /** Callback Url */
+            callback_url: string;
+            /** Checked At */
+            checked_at: string | null;
+            /** Checks */
+            checks: components["schemas"]["CheckInWords"][];
+            /**
+             * Connected At
+             * Format: date-time
+             */
+            connected_at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "oa" | "mini";
+            /** Name */
+            name: string;
+            /** Original Id */
+            original_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "connected" | "disconnected";
+            /** Subscribe Open */
+            subscribe_open: boolean;
         };
         /** AppChange */
         AppChange: {
@@ -2485,6 +2537,23 @@ export interface components {
             source: string;
         };
         /**
+         * CallbackSettings
+         * @description What is typed into WeChat's own console; the only answer with token and AES key.
+         */
+        CallbackSettings: {
+            /** Aes Key */
+            aes_key: string;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "plain" | "compatible" | "safe";
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * ChannelDraft
          * @description Settings to try; with `member_id` the preview speaks of that member.
          */
@@ -2534,6 +2603,30 @@ export interface components {
              * @default
              */
             template_id: string;
+        };
+        /**
+         * CheckInWords
+         * @description A finding with its text in the reader's language.
+         */
+        CheckInWords: {
+            /**
+             * Check
+             * @enum {string}
+             */
+            check: "credentials" | "account" | "categories" | "templates" | "callback";
+            /** Detail */
+            detail: string;
+            /** Params */
+            params: {
+                [key: string]: string | number;
+            };
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "warn" | "fail";
+            /** Text */
+            text: string;
         };
         /**
          * Checked
@@ -2602,6 +2695,113 @@ export interface components {
             values?: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Coupon
+         * @description One coupon of one member; `store` is the code of the store that it was used in.
+         */
+        Coupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Order Ref */
+            order_ref: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /**
+         * CouponTemplate
+         * @description What a coupon is worth, how many there are and how long one lasts: from day to day, or `valid_days` after the claim.
+         *
+         *     `discount_bp` is what is still paid: 8,500 is 85 %.
+         */
+        CouponTemplate: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Claimable */
+            claimable: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Discount Bp */
+            discount_bp: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Issued */
+            issued: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "cash" | "discount" | "gift";
+            /** Left */
+            left: number;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /** Per Member */
+            per_member: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "on" | "off";
+            /** Threshold Fen */
+            threshold_fen: number;
+            /** Total */
+            total: number;
+            /** Valid Days */
+            valid_days: number | null;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
         };
         /**
          * Created
@@ -2905,6 +3105,14 @@ export interface components {
          * Items
          * @description All there is, in one answer.
          */
+        Items_App_: {
+            /** Items */
+            items: components["schemas"]["App"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
         Items_CreditAccount_: {
             /** Items */
             items: components["schemas"]["CreditAccount"][];
@@ -2924,6 +3132,14 @@ export interface components {
         Items_MyTemplate_: {
             /** Items */
             items: components["schemas"]["MyTemplate"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_Offer_: {
+            /** Items */
+            items: components["schemas"]["Offer"][];
         };
         /**
          * Items
@@ -3031,6 +3247,26 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_CouponTemplate_: {
+            /** Items */
+            items: components["schemas"]["CouponTemplate"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_Coupon_: {
+            /** Items */
+            items: components["schemas"]["Coupon"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_Delivery_: {
             /** Items */
             items: components["schemas"]["Delivery"][];
@@ -3061,9 +3297,39 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_Purchase_: {
+            /** Items */
+            items: components["schemas"]["Purchase"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_SignatureReview_: {
+            /** Items */
+            items: components["schemas"]["SignatureReview"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_TimelineEntry_: {
             /** Items */
             items: components["schemas"]["TimelineEntry"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_Transfer_: {
+            /** Items */
+            items: components["schemas"]["Transfer"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -3078,6 +3344,26 @@ export interface components {
             scenario: string;
             /** Stopped */
             stopped: ("subscribe" | "sms" | "template")[];
+        };
+        /**
+         * LoyaltyRules
+         * @description What the merchant has decided; `store_rate_bp` is by store code, 0 months means that points do not expire.
+         */
+        LoyaltyRules: {
+            /** Earn On Balance */
+            earn_on_balance: boolean;
+            /** Gift Tiers */
+            gift_tiers: components["schemas"]["RechargeGift"][];
+            /** Levels */
+            levels: components["schemas"]["MemberLevel"][];
+            /** Points Expire Months */
+            points_expire_months: number;
+            /** Points Per 100 Yuan */
+            points_per_100_yuan: number;
+            /** Store Rate Bp */
+            store_rate_bp: {
+                [key: string]: number;
+            };
         };
         /**
          * Me
@@ -3145,6 +3431,20 @@ export interface components {
             state: "active" | "frozen" | "left";
             /** Store Id */
             store_id: string | null;
+        };
+        /**
+         * MemberBalances
+         * @description Points and stored value; `balance_fen` is principal and gift together.
+         */
+        MemberBalances: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Points */
+            points: number;
+            /** Principal Fen */
+            principal_fen: number;
         };
         /**
          * MemberCentre
@@ -3221,6 +3521,20 @@ export interface components {
             phone?: string | null;
             /** Store */
             store?: string | null;
+        };
+        /**
+         * MemberLevel
+         * @description A level: reached at `growth` (whole yuan spent), earns `rate_bp` of the normal points (10,000 is once).
+         */
+        MemberLevel: {
+            /** Code */
+            code: string;
+            /** Growth */
+            growth: number;
+            /** Name */
+            name: string;
+            /** Rate Bp */
+            rate_bp: number;
         };
         /**
          * MemberSession
@@ -3422,6 +3736,60 @@ export interface components {
             /** Tid */
             tid: number;
         };
+        /**
+         * Offer
+         * @description A template that a member may claim, and how many of it they have taken.
+         */
+        Offer: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Claimable */
+            claimable: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Discount Bp */
+            discount_bp: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Issued */
+            issued: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "cash" | "discount" | "gift";
+            /** Left */
+            left: number;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /** Per Member */
+            per_member: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "on" | "off";
+            /** Taken */
+            taken: number;
+            /** Threshold Fen */
+            threshold_fen: number;
+            /** Total */
+            total: number;
+            /** Valid Days */
+            valid_days: number | null;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+        };
         /** OpenLink */
         OpenLink: {
             /** Url */
@@ -3528,6 +3896,62 @@ export interface components {
              */
             state: "active" | "frozen" | "left";
         };
+        /**
+         * OwnCoupon
+         * @description A member's own coupon with its terms; `qr` is the picture of its code (data URI).
+         */
+        OwnCoupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Order Ref */
+            order_ref: string;
+            /** Qr */
+            qr: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            template: components["schemas"]["CouponTemplate"];
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
         /** PasswordIn */
         PasswordIn: {
             /** Current */
@@ -3549,6 +3973,45 @@ export interface components {
             /** Title */
             title: string;
         };
+        /**
+         * PlatformText
+         * @description A text of the platform at a provider; `params` names the variable that fills each parameter.
+         */
+        PlatformText: {
+            /** Content */
+            content: string;
+            /** Params */
+            params: {
+                [key: string]: string;
+            };
+            /**
+             * Provider
+             * @enum {string}
+             */
+            provider: "aliyun" | "tencent";
+            /** Scenario */
+            scenario: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "off";
+            /** Template Code */
+            template_code: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * Preflight
+         * @description What a preflight found.
+         */
+        Preflight: {
+            /** Checks */
+            checks: components["schemas"]["CheckInWords"][];
+        };
         /** PreviewField */
         PreviewField: {
             /** Key */
@@ -3558,6 +4021,21 @@ export interface components {
             /** Value */
             value: string;
         };
+        /**
+         * ProofFile
+         * @description A paper that proves a signature's name; its place in the list is its number. `size` is in bytes.
+         */
+        ProofFile: {
+            /**
+             * Media Type
+             * @enum {string}
+             */
+            media_type: "image/png" | "image/jpeg" | "application/pdf";
+            /** Name */
+            name: string;
+            /** Size */
+            size: number;
+        };
         /** ProposalIn */
         ProposalIn: {
             /** Keywords */
@@ -3566,6 +4044,41 @@ export interface components {
             scene: string;
             /** Title */
             title: string;
+        };
+        /**
+         * Purchase
+         * @description A purchase: `balance_fen` of `total_fen` was paid from stored value, `refunded_fen` was given back so far.
+         */
+        Purchase: {
+            /** Balance Fen */
+            balance_fen: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store Code */
+            store_code: string;
+            /** Store Name */
+            store_name: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
         };
         /**
          * PurchaseIn
@@ -3598,6 +4111,57 @@ export interface components {
              */
             state: "queued";
         };
+        /**
+         * Receipt
+         * @description A purchase with its lines, as the till sent them.
+         */
+        Receipt: {
+            /** Balance Fen */
+            balance_fen: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Items */
+            items: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store Code */
+            store_code: string;
+            /** Store Name */
+            store_name: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /**
+         * RechargeGift
+         * @description Recharge at least `from_fen`, get this on top.
+         */
+        RechargeGift: {
+            /** From Fen */
+            from_fen: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+        };
         /** RedeemIn */
         RedeemIn: {
             /** Order Fen */
@@ -3612,6 +4176,61 @@ export interface components {
              * @default
              */
             store: string;
+        };
+        /**
+         * RedeemedCoupon
+         * @description A used coupon; `off_fen` is what it takes off the order, null when the order's amount was not told.
+         */
+        RedeemedCoupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Off Fen */
+            off_fen: number | null;
+            /** Order Ref */
+            order_ref: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
         };
         /** Refusal */
         Refusal: {
@@ -3628,6 +4247,16 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * Reminders
+         * @description When an unused coupon is called to mind; 0 is off.
+         */
+        Reminders: {
+            /** Remind After Days */
+            remind_after_days: number;
+            /** Remind Before Days */
+            remind_before_days: number;
+        };
         /** RemindersIn */
         RemindersIn: {
             /** Remind After Days */
@@ -3642,6 +4271,18 @@ export interface components {
              * @default []
              */
             stop_scenarios: string[];
+        };
+        /**
+         * RowError
+         * @description Why a row was refused: a stable code, its text in the reader's language, and the field.
+         */
+        RowError: {
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /** Where */
+            where: string;
         };
         /** SavedOptions */
         SavedOptions: {
@@ -3726,6 +4367,41 @@ export interface components {
             sign_name: string;
         };
         /**
+         * SignOffReminder
+         * @description The fact that a member will be reminded by.
+         */
+        SignOffReminder: {
+            /**
+             * Fact Id
+             * Format: uuid
+             */
+            fact_id: string;
+        };
+        /**
+         * SignatureReview
+         * @description A signature that waits for a decision; `handed_in_at` is since when the provider has it.
+         */
+        SignatureReview: {
+            /** Handed In At */
+            handed_in_at: string | null;
+            /** Merchant */
+            merchant: string;
+            /** Merchant Id */
+            merchant_id: number;
+            /** Name */
+            name: string;
+            /**
+             * Signature Id
+             * Format: uuid
+             */
+            signature_id: string;
+            /**
+             * Submitted At
+             * Format: date-time
+             */
+            submitted_at: string;
+        };
+        /**
          * Site
          * @description Whose member centre this is. `simulator` is the origin that may frame the page, None in real life.
          */
@@ -3744,6 +4420,49 @@ export interface components {
             simulator: string | null;
         };
         /**
+         * SmsAccount
+         * @description The platform's account at a provider, without its secret; the provider sends its reports to `report_url`.
+         */
+        SmsAccount: {
+            /** Key Id */
+            key_id: string;
+            /**
+             * Provider
+             * @enum {string}
+             */
+            provider: "aliyun" | "tencent";
+            /** Report Url */
+            report_url: string;
+            /** Sdk App Id */
+            sdk_app_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "off";
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Weight */
+            weight: number;
+        };
+        /**
+         * SmsCount
+         * @description A text as the phone shows it and the carrier bills it.
+         */
+        SmsCount: {
+            /** Cost Fen */
+            cost_fen: number;
+            /** Length */
+            length: number;
+            /** Parts */
+            parts: number;
+            /** Text */
+            text: string;
+        };
+        /**
          * SmsMonth
          * @description Parts billed since the month began and what they cost.
          */
@@ -3752,6 +4471,26 @@ export interface components {
             cost_fen_month: number;
             /** Parts Month */
             parts_month: number;
+        };
+        /**
+         * SmsOverview
+         * @description Signature in use, price, texts and signatures; `ready` when the platform has a provider.
+         */
+        SmsOverview: {
+            /** Part Fen */
+            part_fen: number;
+            /** Platform Sign Name */
+            platform_sign_name: string;
+            /** Ready */
+            ready: boolean;
+            /** Sign Is Own */
+            sign_is_own: boolean;
+            /** Sign Name */
+            sign_name: string;
+            /** Signatures */
+            signatures: components["schemas"]["SmsSignature"][];
+            /** Texts */
+            texts: components["schemas"]["SmsText"][];
         };
         /**
          * SmsParam
@@ -3764,6 +4503,81 @@ export interface components {
             name: string;
             /** Value */
             value: string;
+        };
+        /**
+         * SmsPlatform
+         * @description What the platform sends with.
+         */
+        SmsPlatform: {
+            /** Accounts */
+            accounts: components["schemas"]["SmsAccount"][];
+            /** Part Fen */
+            part_fen: number;
+            /** Sign Name */
+            sign_name: string;
+            /** Texts */
+            texts: components["schemas"]["PlatformText"][];
+        };
+        /**
+         * SmsSignature
+         * @description A merchant's signature; `applied` is the one in use.
+         */
+        SmsSignature: {
+            /** Applied */
+            applied: boolean;
+            /** Decided At */
+            decided_at: string | null;
+            /** Files */
+            files: components["schemas"]["ProofFile"][];
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "company" | "website" | "app" | "wechat" | "shop" | "trademark";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "in_review" | "approved" | "rejected" | "withdrawn";
+            /**
+             * Submitted At
+             * Format: date-time
+             */
+            submitted_at: string;
+        };
+        /**
+         * SmsText
+         * @description The platform's text for a scenario, which the merchant cannot change.
+         */
+        SmsText: {
+            /** Content */
+            content: string;
+            /** Params */
+            params: components["schemas"]["SmsTextParam"][];
+            sample: components["schemas"]["SmsCount"];
+            /** Scenario */
+            scenario: string;
+        };
+        /**
+         * SmsTextParam
+         * @description A parameter of a text: the variable that fills it, and what that is called.
+         */
+        SmsTextParam: {
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Variable */
+            variable: string;
         };
         /**
          * SpendCodeView
@@ -4081,6 +4895,33 @@ export interface components {
             till_no: string;
         };
         /**
+         * TillOutcome
+         * @description What became of a till's report. `points` is what it moved; `…_after` are the balances it left, where it touched them.
+         */
+        TillOutcome: {
+            /** Balance After Fen */
+            balance_after_fen?: number;
+            error?: components["schemas"]["RowError"];
+            /** Gift Fen */
+            gift_fen?: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id?: string;
+            /** Points */
+            points?: number;
+            /** Points After */
+            points_after?: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "recorded" | "repeated" | "refused";
+            /** Till No */
+            till_no: string;
+        };
+        /**
          * TimelineEntry
          * @description A member's fact with the message that was made for it, if any; what `payload` holds depends on `kind`.
          */
@@ -4166,6 +5007,37 @@ export interface components {
             reason: string;
             /** Scenario */
             scenario: string;
+        };
+        /**
+         * Transfer
+         * @description One movement of one unit: `amount` and `balance_after` are points, yuan of growth, or fen (`cny_…`).
+         */
+        Transfer: {
+            /** Amount */
+            amount: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Balance After */
+            balance_after: number;
+            /** Reason */
+            reason: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Source Id
+             * Format: uuid
+             */
+            source_id: string;
+            /** Source Type */
+            source_type: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "points" | "growth" | "cny_principal" | "cny_gift";
         };
         /**
          * TroubleView
@@ -4337,9 +5209,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Items_App_"];
                 };
             };
         };
@@ -4363,9 +5233,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["App"];
                 };
             };
             /** @description Validation Error */
@@ -4396,9 +5264,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["App"];
                 };
             };
             /** @description Validation Error */
@@ -4462,9 +5328,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["CallbackSettings"];
                 };
             };
             /** @description Validation Error */
@@ -4582,9 +5446,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Preflight"];
                 };
             };
             /** @description Validation Error */
@@ -4615,9 +5477,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -4652,9 +5512,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["RedeemedCoupon"];
                 };
             };
             /** @description Validation Error */
@@ -4685,9 +5543,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -4722,9 +5578,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -4757,9 +5611,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -4794,9 +5646,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Coupon_"];
                 };
             };
             /** @description Validation Error */
@@ -4825,9 +5675,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Reminders"];
                 };
             };
         };
@@ -4882,9 +5730,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_CouponTemplate_"];
                 };
             };
             /** @description Validation Error */
@@ -4917,9 +5763,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Created"];
                 };
             };
             /** @description Validation Error */
@@ -4950,9 +5794,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["CouponTemplate"];
                 };
             };
             /** @description Validation Error */
@@ -5020,9 +5862,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Coupon_"];
                 };
             };
             /** @description Validation Error */
@@ -5248,9 +6088,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Adjusted"];
                 };
             };
             /** @description Validation Error */
@@ -5285,9 +6123,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Transfer_"];
                 };
             };
             /** @description Validation Error */
@@ -5316,7 +6152,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["LoyaltyRules"];
                 };
             };
         };
@@ -5336,7 +6172,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["LoyaltyRules"];
                 };
             };
         };
@@ -6445,9 +7281,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Purchase_"];
                 };
             };
             /** @description Validation Error */
@@ -6476,9 +7310,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["TillOutcome"];
                 };
             };
         };
@@ -6569,9 +7401,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["SmsOverview"];
                 };
             };
         };
@@ -6595,9 +7425,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["SmsCount"];
                 };
             };
             /** @description Validation Error */
@@ -6630,9 +7458,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Created"];
                 };
             };
             /** @description Validation Error */
@@ -7086,9 +7912,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["MemberBalances"];
                 };
             };
         };
@@ -7112,9 +7936,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Coupon_"];
                 };
             };
             /** @description Validation Error */
@@ -7143,9 +7965,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Items_Offer_"];
                 };
             };
         };
@@ -7169,9 +7989,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -7202,9 +8020,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["OwnCoupon"];
                 };
             };
             /** @description Validation Error */
@@ -7373,9 +8189,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Purchase_"];
                 };
             };
             /** @description Validation Error */
@@ -7406,9 +8220,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description Validation Error */
@@ -7556,9 +8368,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_Transfer_"];
                 };
             };
             /** @description Validation Error */
@@ -7838,9 +8648,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["SmsPlatform"];
                 };
             };
         };
@@ -7925,9 +8733,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Listing_SignatureReview_"];
                 };
             };
             /** @description Validation Error */
@@ -7959,9 +8765,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["SmsSignature"];
                 };
             };
             /** @description Validation Error */
@@ -8216,7 +9020,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -8247,9 +9051,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -8284,7 +9086,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["RedeemedCoupon"];
                 };
             };
             /** @description Validation Error */
@@ -8315,7 +9117,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Coupon"];
                 };
             };
             /** @description Validation Error */
@@ -8412,9 +9214,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["MemberBalances"];
                 };
             };
             /** @description Validation Error */
@@ -8588,9 +9388,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Purchase"];
                 };
             };
             /** @description Validation Error */
@@ -8633,13 +9431,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was recorded before */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
                 };
             };
         };
@@ -8671,13 +9478,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was recorded before */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
                 };
             };
         };
@@ -8710,12 +9526,12 @@ export interface operations {
         };
         responses: {
             /** @description Successful Response */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["SignOffReminder"];
                 };
             };
         };

@@ -1,0 +1,45 @@
+import { useRouter, type RouteLocationRaw } from 'vue-router'
+import { may } from '@/api/session'
+
+/** Where a step of the checklist, or something that needs a person, is dealt with: names of routes. */
+const PLACES: Record<string, string> = {
+  entitled: 'settings',
+  not_entitled: 'settings',
+  store: 'stores',
+  mini_program: 'connections',
+  official_account: 'connections',
+  connection_broken: 'connections',
+  subscribe_open: 'connections',
+  subscribe_not_open: 'connections',
+  template: 'my-templates',
+  template_gone: 'notices',
+  scenario: 'notices',
+  scenario_none: 'notices',
+  scenario_paused: 'notices',
+  member: 'members',
+  credit: 'notices',
+  no_quota: 'deliveries',
+  till_key: 'keys',
+  first_message: 'purchases',
+  messages_dead: 'deliveries',
+  sms_signature: 'sms',
+  signature_rejected: 'sms',
+  sms_not_set_up: 'sms',
+  staff: 'staff',
+}
+
+const QUERIES: Record<string, Record<string, string>> = {
+  messages_dead: { state: 'dead' },
+  no_quota: { state: 'not_attempted' },
+}
+
+/** A function from a code to its page; null when this person may not open it. */
+export function usePlaces(): (code: string) => RouteLocationRaw | null {
+  const router = useRouter()
+  return (code) => {
+    const name = PLACES[code]
+    if (!name || !router.hasRoute(name)) return null
+    const place = router.resolve({ name, query: QUERIES[code] })
+    return may(place.meta.may) ? { name, query: QUERIES[code] } : null
+  }
+}
