@@ -55,6 +55,22 @@ INVARIANTS: dict[str, str] = {
 }
 """What must always hold, by name: a query that returns the rows that break it."""
 
+TAGS: dict[str, str] = {
+    "console": "A merchant's console: session cookie, `X-CSRF-Token` with every write.",
+    "messaging": "Automatic pushes in the console: scenarios, templates, deliveries and why they were made or not.",
+    "coupons": "Coupon templates and coupons, for the console and for tills.",
+    "loyalty": "Earning rules and corrections by hand, in the console.",
+    "orders": "What tills report (API key), and the console's lists of it. Amounts are in fen.",
+    "members": "Members for tills and shops: API key.",
+    "balances": "Points and stored value for tills: API key.",
+    "messages": "Why a message was sent or not: API key.",
+    "member": "The member centre: bearer token of `POST /api/member/login`; the site and links into WeChat need none.",
+    "operator": "The platform's operators: their session cookie, `X-CSRF-Token` with every write.",
+    "callbacks": "What WeChat and the SMS providers call.",
+    "links": "Short links in messages.",
+}
+"""The parts of the API document."""
+
 
 @dataclass
 class System:
@@ -137,6 +153,7 @@ def build_api(system: System) -> ASGIApp:
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
     doorkeeper = tenants.Doors(system.db, member=members.member_actor)
     app.state.db = system.db
@@ -214,6 +231,10 @@ def _add_watch_doors(app: FastAPI, system: System) -> None:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
 def _document_ingest(app: FastAPI) -> None:
     """Put the two purchase paths, which the router never sees, into the OpenAPI document."""
     plain = app.openapi
@@ -229,9 +250,27 @@ def _document_ingest(app: FastAPI) -> None:
             "required": ["purchases"],
             "properties": {"purchases": {"type": "array", "items": one, "maxItems": 1000}},
         }
-        for path, name, body, sample in (
-            ("/api/v1/purchases", "report_purchase", one, example),
-            ("/api/v1/purchases/batch", "report_purchases", many, {"purchases": [example]}),
+        outcome = {"$ref": "#/components/schemas/TillOutcome"}
+        outcomes = {
+            "type": "object",
+            "required": ["results"],
+            "properties": {"results": {"type": "array", "items": outcome}},
+        }
+        for path, name, body, sample, answers in (
+            (
+                "/api/v1/purchases",
+                "report_purchase",
+                one,
+                example,
+                {"200": _answer("It was recorded before", outcome), "201": _answer("Recorded", outcome)},
+            ),
+            (
+                "/api/v1/purchases/batch",
+                "report_purchases",
+                many,
+                {"purchases": [example]},
+                {"200": _answer("What became of each row, in their order", outcomes)},
+            ),
         ):
             document["paths"][path] = {
                 "post": {
@@ -243,10 +282,7 @@ def _document_ingest(app: FastAPI) -> None:
                         "required": True,
                         "content": {"application/json": {"schema": body, "example": sample}},
                     },
-                    "responses": {
-                        "200": {"description": "What became of each row"},
-                        "201": {"description": "Recorded"},
-                    },
+                    "responses": answers,
                 }
             }
         return document

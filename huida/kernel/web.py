@@ -251,6 +251,12 @@ def problem_body(request_id: str, error: AppError, language: str) -> dict[str, A
     return body
 
 
+def file_answer(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What a door that answers a file tells the API document (`responses=`)."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
+    return {200: {"description": "The file", "content": content}}
+
+
 def problem(request_id: str, error: AppError, language: str) -> Response:
     """An error as `application/problem+json` (RFC 9457)."""
     body = problem_body(request_id, error, language)
@@ -396,6 +402,7 @@ __all__ = [
     "Listing",
     "Page",
     "ReadTx",
+    "file_answer",
     "once",
     "page",
     "paged",

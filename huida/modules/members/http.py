@@ -23,6 +23,7 @@ from huida.kernel.web import (
     actor_of,
     admitted,
     bearer,
+    file_answer,
     key_read,
     key_tx,
     language_of,
@@ -70,7 +71,7 @@ class CodeIn(Body):
     code: str = Field(min_length=1, max_length=200)
 
 
-class LoginIn(CodeIn):
+class MemberLoginIn(CodeIn):
     app_id: str = Field(max_length=40)
 
 
@@ -122,7 +123,7 @@ async def create(body: MemberIn, tx: Tx = staff_tx("members.edit")) -> Created:
     return {"id": await take_in(tx, body, channel="console")}
 
 
-@console.get("/export")
+@console.get("/export", response_class=StreamingResponse, responses=file_answer("text/csv"))
 async def export(
     request: Request,
     level: str | None = None,
@@ -217,7 +218,7 @@ async def open_get(member_id: UUID, tx: ReadTx = key_read("members.read")) -> vi
 
 
 @member.post("/login")
-async def log_in(request: Request, body: LoginIn) -> views.MemberSession:
+async def log_in(request: Request, body: MemberLoginIn) -> views.MemberSession:
     wait_s = _logins_by_address.try_take(request.client.host if request.client else "?")
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)

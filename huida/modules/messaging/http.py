@@ -16,6 +16,7 @@ from huida.kernel.web import (
     Listing,
     Page,
     actor_of,
+    file_answer,
     key_read,
     language_of,
     member_read,
@@ -281,7 +282,7 @@ async def list_deliveries(
     return paged(rows, paging, lambda r: (r["fact_id"].hex, r["scenario"]), queries.show_delivery)
 
 
-@console.get("/deliveries/export")
+@console.get("/deliveries/export", response_class=StreamingResponse, responses=file_answer("text/csv"))
 async def export_deliveries(
     request: Request,
     channel: str | None = None,

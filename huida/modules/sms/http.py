@@ -14,7 +14,7 @@ from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from huida.kernel.secrets import Secret
-from huida.kernel.web import Created, Listing, Page, language_of, page, paged, staff_read, staff_tx
+from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
 from huida.modules.sms import queries, reports, service, signatures, views
 from huida.modules.sms.models import PROVIDERS
@@ -29,6 +29,9 @@ callbacks = APIRouter(prefix="/callbacks/sms", tags=["callbacks"])
 ANSWERS: Final = {"aliyun": aliyun.REPORT_ANSWER, "tencent": tencent.REPORT_ANSWER}
 SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq2M7xYp"}
 """What the count is shown with before there is a real message: as long as real values are."""
+
+
+PROOF: Final = file_answer("image/png", "image/jpeg", "application/pdf")
 
 
 class Body(BaseModel):
@@ -178,7 +181,7 @@ async def use_platform(tx: Tx = staff_tx("messaging.write")) -> None:
     await signatures.use_platform_signature(tx)
 
 
-@console.get("/signatures/{signature_id}/files/{number}")
+@console.get("/signatures/{signature_id}/files/{number}", response_class=Response, responses=PROOF)
 async def own_proof(signature_id: UUID, number: int, tx: ReadTx = staff_read("messaging.write")) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
@@ -260,7 +263,7 @@ async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> views.Sm
     return {**show_signature(rows[0]), "reason": rows[0]["reason"]}
 
 
-@operator.get(f"{REVIEW}/files/{{number}}")
+@operator.get(f"{REVIEW}/files/{{number}}", response_class=Response, responses=PROOF)
 async def proof(signature_id: UUID, number: int, tx: Tx = tenants.operator_tx()) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
