@@ -20,7 +20,7 @@ from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
-from huida.modules import connections, coupons, ledger, members, orders, reports, sms, tenants
+from huida.modules import connections, coupons, ledger, loyalty, members, orders, reports, sms, tenants
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
@@ -164,6 +164,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.settings = system.settings
     app.state.public_url = system.settings.public_url
     app.state.balances_of = ledger.balances
+    app.state.level_names = loyalty.level_names
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)

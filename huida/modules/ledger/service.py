@@ -247,8 +247,8 @@ async def expire_holds(tx: Tx, *, limit: int = 500) -> int:
     return len(rows)
 
 
-async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int, int]]:
-    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after) of each.
+async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int, int, UUID]]:
+    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after, source) of each.
 
     The accounts are locked before the amounts are read: what is spent or expired meanwhile is not taken twice.
     """
@@ -279,7 +279,8 @@ async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int,
     for entry, result in zip(entries, await post(tx, entries), strict=True):
         assert isinstance(result, Posted) and not result.repeated, "a locked account changed"
         [step] = entry.moves
-        taken.append((step.owner_id, step.unit, -step.amount, result.balances[step.owner_id, step.unit]))
+        after = result.balances[step.owner_id, step.unit]
+        taken.append((step.owner_id, step.unit, -step.amount, after, entry.source_id))
     return taken
 
 

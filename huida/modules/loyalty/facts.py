@@ -1,6 +1,7 @@
 """What the loyalty module records: value moved by hand, by expiry or by merging, not by a purchase or recharge."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from huida.kernel.facts import Fact
 
@@ -15,6 +16,7 @@ class ValueMoved(Fact, frozen=True, kw_only=True):
     points_after: int | None = None
     balance_after_fen: int | None = None
     note: str = ""
+    source_id: UUID | None = None  # what the ledger's transfers name: where the member finds this movement
 
 
 class RulesChanged(Fact, frozen=True, kw_only=True):

@@ -25,12 +25,12 @@ async def nightly(tx: Tx, _: Sequence[Any]) -> None:
 async def expire_points(tx: Tx, _: Sequence[Any]) -> None:
     """Take expired points back in batches and free expired holds. Twice is safe: a lot is empty after the first time."""
     await ledger.expire_holds(tx)
-    taken: dict[UUID, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    taken: dict[UUID, tuple[int, int, UUID | None]] = defaultdict(lambda: (0, 0, None))
     rows = await ledger.expire_lots(tx, limit=500)
-    for owner_id, unit, amount, after in rows:
+    for owner_id, unit, amount, after, source_id in rows:
         if unit == "points":
-            taken[owner_id] = (taken[owner_id][0] + amount, after)
-    for owner_id, (amount, after) in taken.items():
-        tx.emit(ValueMoved(subject_id=owner_id, reason="expired", points=-amount, points_after=after))
+            taken[owner_id] = (taken[owner_id][0] + amount, after, source_id)
+    for owner_id, (amount, after, source) in taken.items():
+        tx.emit(ValueMoved(subject_id=owner_id, reason="expired", points=-amount, points_after=after, source_id=source))
     if len(rows) >= 500:
         tx.enqueue(EXPIRE, None)

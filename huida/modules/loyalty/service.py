@@ -60,6 +60,11 @@ async def save_rules(tx: Tx, new: Rules) -> None:
     tx.emit(RulesChanged(fields=changed))
 
 
+async def level_names(tx: Tx) -> dict[str, str]:
+    """The names of the levels by code."""
+    return {level.code: level.name for level in (await rules_of(tx)).levels}
+
+
 def points_of(rules: Rules, sale: Sale) -> int:
     """What a sale earns."""
     earning = sale.total_fen if rules.earn_on_balance else sale.total_fen - sale.balance_fen
@@ -149,7 +154,7 @@ async def adjust(tx: Tx, member_id: UUID, *, points: int, balance_fen: int, note
         if await ledger.is_posted(tx, source_type="adjustment", source_id=key, owner_id=member_id):
             repeated = Posted({}, repeated=True)
             return await tell_moved(
-                tx, member_id, repeated, reason="adjusted", points=points, balance_fen=balance_fen, note=note
+                tx, member_id, repeated, key, reason="adjusted", points=points, balance_fen=balance_fen, note=note
             )
         principal = wallet.get((member_id, "cny_principal"), 0)
         gift = wallet.get((member_id, "cny_gift"), 0)
@@ -160,11 +165,21 @@ async def adjust(tx: Tx, member_id: UUID, *, points: int, balance_fen: int, note
     if not moves:
         raise Invalid(code="loyalty.moves_nothing", where="points")
     posted = await ledger.move(tx, Entry("adjustment", key, tuple(moves)))
-    return await tell_moved(tx, member_id, posted, reason="adjusted", points=points, balance_fen=balance_fen, note=note)
+    return await tell_moved(
+        tx, member_id, posted, key, reason="adjusted", points=points, balance_fen=balance_fen, note=note
+    )
 
 
 async def tell_moved(
-    tx: Tx, member_id: UUID, posted: Posted, *, reason: str, points: int, balance_fen: int, note: str = ""
+    tx: Tx,
+    member_id: UUID,
+    posted: Posted,
+    source_id: UUID,
+    *,
+    reason: str,
+    points: int,
+    balance_fen: int,
+    note: str = "",
 ) -> Settled:
     """Record one fact for one movement of points and stored value; a repeated posting records nothing again."""
     now: dict[str, Any] = (await ledger.balances(tx, [member_id]))[member_id]
@@ -183,6 +198,7 @@ async def tell_moved(
                 points_after=settled.points_after,
                 balance_after_fen=settled.balance_after_fen,
                 note=note,
+                source_id=source_id,
             )
         )
     return settled

@@ -44,6 +44,7 @@ member = APIRouter(prefix="/api/member", tags=["member"])
 
 _logins_by_address: Final = Buckets(rate_per_s=10, burst=100)
 
+LevelNames = Callable[[Tx], Awaitable[dict[str, str]]]
 BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
 
 
@@ -255,6 +256,7 @@ async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberC
     if member_id is not None:
         row = await service.get(tx, member_id)
         phone = service.phone_of(tx, row)
+        level_names: LevelNames = request.app.state.level_names
         answer["member"] = {
             "id": member_id,
             "card_no": row["card_no"],
@@ -262,6 +264,7 @@ async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberC
             "name": row["name"],
             "phone": mask_phone(phone) if phone else None,
             "level": row["level"],
+            "level_name": (await level_names(tx)).get(row["level"], ""),
             "state": row["state"],
             "birthday": row["birthday"],
             "balances": await balances_of(request, tx, member_id),

@@ -93,6 +93,7 @@ class OwnCard(TypedDict):
     name: str
     phone: str | None
     level: str
+    level_name: str
     state: State
     birthday: date | None
     balances: Balances

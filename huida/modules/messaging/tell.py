@@ -21,7 +21,7 @@ from huida.modules.messaging.bindings import Live, live
 from huida.modules.messaging.catalogue import MODULE, Scenario, fired_by
 from huida.modules.messaging.mapping import Compiled, compile_mapping
 from huida.modules.messaging.sms_text import sms_body
-from huida.modules.messaging.values import needs_balances, subject_of, values_of
+from huida.modules.messaging.values import needs_balances, opened_by, values_of
 from huida.providers.sms.parts import billed_parts
 from huida.providers.wechat.mini_program import subscribe_body
 from huida.providers.wechat.official_account import template_body
@@ -184,11 +184,10 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         if draft.reason:
             continue
-        fact = draft.recorded.fact
         level = shop.levels.get(draft.person["level"], "")
         values = values_of(draft.recorded, draft.person, shop.name, level, balances.get(draft.member_id, {}))
         scenario: Scenario = draft.live.scenario
-        page = scenario.page.replace("{id}", subject_of(fact).hex)
+        page = scenario.page.replace("{id}", opened_by(draft.recorded).hex)
         try:
             if draft.live.channel == "sms":
                 _render_sms(shop, draft, values, page, links)

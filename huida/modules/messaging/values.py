@@ -15,15 +15,14 @@ REASONS: Mapping[str, str] = {
 }
 
 
-def subject_of(fact: Any) -> UUID:
-    """The business thing that the card opens: the purchase, the recharge, the coupon."""
-    for name in ("purchase_id", "recharge_id", "refund_id", "coupon_id"):
-        found = getattr(fact, name, None)
+def opened_by(recorded: Recorded[Any]) -> UUID:
+    """The business thing that the card opens: the refund, purchase, recharge, coupon or movement, else the fact itself."""
+    for name in ("refund_id", "purchase_id", "recharge_id", "coupon_id", "source_id"):
+        found = getattr(recorded.fact, name, None)
         if found is not None:
             assert isinstance(found, UUID)
             return found
-    assert isinstance(fact.subject_id, UUID)
-    return fact.subject_id
+    return recorded.id
 
 
 def values_of(

@@ -1,5 +1,6 @@
 """Orders' doors: open API for tills (purchases are in `ingest.py`), console lists, the member's own records."""
 
+from datetime import UTC
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules.orders import views
+from huida.modules.orders.facts import SignOffDue
 from huida.modules.orders.ingest import UNREADABLE, show, unreadable
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
@@ -169,6 +171,23 @@ async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_re
     if not rows:
         raise NotFound(code="orders.purchase_not_found", where="purchase_id")
     return {**show_purchase(rows[0]), "items": msgspec.json.decode(rows[0]["items"]) if rows[0]["items"] else []}
+
+
+@member.get("/sign-offs/{fact_id}")
+async def my_sign_off(request: Request, fact_id: UUID, tx: ReadTx = member_read()) -> views.SignOff:
+    """What a reminder of an automatic sign-off told the member: the page behind its card."""
+    payload = await tx.value(
+        "SELECT payload FROM facts WHERE tenant_id = $1 AND id = $2 AND kind = $3 AND subject_id = $4",
+        *(tx.tenant_id, fact_id, SignOffDue.kind, actor_of(request).id),
+    )
+    if payload is None:
+        raise NotFound(code="orders.sign_off_not_found", where="fact_id")
+    due = msgspec.json.decode(payload, type=SignOffDue)
+    return {
+        "order_no": due.order_no,
+        "sign_at": due.sign_at.astimezone(UTC),
+        "remind_at": due.remind_at.astimezone(UTC),
+    }
 
 
 def show_purchase(row: Any) -> views.Purchase:

@@ -53,3 +53,11 @@ class SignOffReminder(TypedDict):
     """The fact that a member will be reminded by."""
 
     fact_id: UUID
+
+
+class SignOff(TypedDict):
+    """What a reminder told: the order and when it will be signed off by itself."""
+
+    order_no: str
+    sign_at: datetime
+    remind_at: datetime

@@ -25,7 +25,7 @@ export interface Me {
 
 export interface Page<T> {
   items: T[]
-  next: string | null
+  next_cursor: string | null
 }
 
 export interface Transfer {

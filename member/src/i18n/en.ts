@@ -91,6 +91,7 @@ export const en: typeof zhCN = {
     told: 'From your message',
     points_after: '{n} afterwards',
     split: 'Paid in {principal}, gift {gift}',
+    gift: 'Gift',
     purchase: 'Purchase',
     recharge: 'Top-up',
     refund: 'Refund',

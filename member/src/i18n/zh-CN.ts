@@ -89,6 +89,7 @@ export const zhCN = {
     told: '消息提到的这笔',
     points_after: '变动后 {n}',
     split: '本金 {principal}，赠送金 {gift}',
+    gift: '赠送金',
     purchase: '消费',
     recharge: '充值',
     refund: '退款',

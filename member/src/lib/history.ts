@@ -23,7 +23,7 @@ export function useHistory(unit: 'points' | 'balance') {
   async function load(): Promise<void> {
     const found = await readUntil((cursor) => fetchTransfers(unit, cursor), shown ? '' : wanted.value)
     items.value = found.items
-    next.value = found.next
+    next.value = found.next_cursor
     if (!wanted.value || shown) return
     shown = true
     void nextTick(() => setTimeout(() => uni.pageScrollTo({ selector: '#told', offsetTop: -80, duration: 0, fail: () => undefined }), 50))
@@ -35,7 +35,7 @@ export function useHistory(unit: 'points' | 'balance') {
     try {
       const page = await fetchTransfers(unit, next.value)
       items.value = [...items.value, ...page.items]
-      next.value = page.next
+      next.value = page.next_cursor
     } catch (error) {
       uni.showToast({ title: told(error), icon: 'none' })
     } finally {

@@ -22,11 +22,11 @@ export async function readUntil(
 ): Promise<Page<Transfer>> {
   let page = await fetchPage()
   const items = [...page.items]
-  for (let read = 1; wanted && page.next && read < PAGES_TO_LOOK && !has(items, wanted); read++) {
-    page = await fetchPage(page.next)
+  for (let read = 1; wanted && page.next_cursor && read < PAGES_TO_LOOK && !has(items, wanted); read++) {
+    page = await fetchPage(page.next_cursor)
     items.push(...page.items)
   }
-  return { items, next: page.next }
+  return { items, next_cursor: page.next_cursor }
 }
 
 function has(items: Transfer[], wanted: string): boolean {
@@ -58,10 +58,17 @@ export function balanceRecords(items: Transfer[], wanted: string): RecordView[] 
     return {
       ...common(parts[0]!, wanted),
       amount: signed(yuan(amount)),
-      detail: gift ? t('records.split', { principal: signed(yuan(amount - gift)), gift: signed(yuan(gift)) }) : '',
+      detail: made(amount - gift, gift),
       out: amount < 0,
     }
   })
+}
+
+/** How an amount divides into principal and gift; principal alone needs no words. */
+function made(principal: number, gift: number): string {
+  if (!gift) return ''
+  const parts = { principal: signed(yuan(principal)), gift: signed(yuan(gift)) }
+  return t(principal ? 'records.split' : 'records.gift', parts)
 }
 
 function common(item: Transfer, wanted: string) {

@@ -15,6 +15,7 @@ export function createH5(): Platform {
   let bridge: Bridge | null = null
   let appId = ''
   let code = returned.code
+  let goBack = () => false
 
   const onPhone = (): Bridge => {
     if (bridge === null || kind !== 'phone') throw new PlatformError('unavailable')
@@ -40,7 +41,11 @@ export function createH5(): Platform {
       merchant = String(site.m)
       let language = navigator.language
       if (site.simulator && window.parent !== window) {
-        bridge = new Bridge(site.simulator)
+        const phone = new Bridge(site.simulator)
+        phone.back = () => {
+          if (!goBack()) void phone.call('exit').catch(() => undefined)
+        }
+        bridge = phone
         const hello = await bridge.hello()
         if (hello?.kind === 'mini') {
           kind = 'phone'
@@ -97,7 +102,7 @@ export function createH5(): Platform {
       document.documentElement.lang = language
     },
     onBack(handler) {
-      if (bridge !== null) bridge.back = handler
+      goBack = handler
     },
     store,
   }

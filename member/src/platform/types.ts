@@ -63,6 +63,7 @@ export interface Platform {
   setTitle(text: string): void
   /** The language of what is shown, for readers of the page. */
   setLanguage(language: string): void
-  onBack(handler: () => void): void
+  /** The phone's back key, where it is outside the page: `handler` says whether it went back. */
+  onBack(handler: () => boolean): void
   store: Store
 }
