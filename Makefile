@@ -13,6 +13,7 @@ GATE ?=
 
 # Node comes as a wheel: everybody builds with the same one, and a machine needs only Python and make.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+FACES := console member
 INSTALL := $(NPM) ci --no-audit --no-fund --loglevel=error
 CONSOLE_SRC := $(shell find console -path console/node_modules -prune -o -type f -print 2>/dev/null)
 MEMBER_SRC := $(shell find member -path member/node_modules -prune -o -path member/dist -prune -o -type f -print 2>/dev/null)
@@ -28,16 +29,25 @@ serve: $(VENV)/run.stamp faces  ## server and worker with the embedded database
 
 test: $(VENV)/test.stamp browser faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
 	@mkdir -p var
+	@echo "== console's parts" && cd console && $(NPM) run --silent test
 	@$(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) $(ARGS) \
 	  && echo "make test: everything passed" \
 	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
 
-check: $(VENV)/test.stamp  ## style, formatting, types, architecture
+check: $(VENV)/test.stamp console/node_modules/.stamp member/node_modules/.stamp  ## style, formatting, types, architecture
 	@echo "== ruff" && $(BIN)/ruff check .
 	@echo "== ruff format" && $(BIN)/ruff format --check .
 	@echo "== mypy" && $(BIN)/mypy
 	@echo "== import-linter" && $(BIN)/lint-imports --no-logo
+	@for face in $(FACES); do \
+	  echo "== $$face: types of the API, then of the pages"; \
+	  (cd $$face && $(NPM) exec --offline -- openapi-typescript ../docs/api/openapi.json --check -o src/api/schema.d.ts >/dev/null \
+	    || { echo "$$face/src/api/schema.d.ts is stale: make types"; exit 1; }; $(NPM) run --silent check) || exit 1; \
+	done
 	@echo "make check: everything passed"
+
+types: console/node_modules/.stamp member/node_modules/.stamp  ## the pages' types of the API, anew from docs/api/openapi.json
+	@for face in $(FACES); do (cd $$face && $(NPM) run --silent types) || exit 1; done
 
 format: $(VENV)/test.stamp  ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
