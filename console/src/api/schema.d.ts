@@ -1588,6 +1588,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/member/sign-offs/{fact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Sign Off
+         * @description What a reminder of an automatic sign-off told the member: the page behind its card.
+         */
+        get: operations["orders_my_sign_off"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/member/site": {
         parameters: {
             query?: never;
@@ -2961,6 +2981,8 @@ export interface components {
             /** Attempts */
             attempts: number;
             body: components["schemas"]["MessageBody"] | null;
+            /** Card No */
+            card_no: string;
             /**
              * Channel
              * @enum {string}
@@ -2982,6 +3004,62 @@ export interface components {
              * Format: uuid
              */
             member_id: string;
+            /** Member Name */
+            member_name: string;
+            /** Parts */
+            parts: number;
+            /** Provider Ref */
+            provider_ref: string;
+            /** Reason */
+            reason: string;
+            /** Scenario */
+            scenario: string;
+            /** Scenario Label */
+            scenario_label: string;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "retrying" | "unknown" | "accepted" | "delivered" | "failed" | "dead" | "not_attempted";
+            /** Template Id */
+            template_id: string;
+        };
+        /**
+         * DeliveryRow
+         * @description A delivery in the list, with whom it is for.
+         */
+        DeliveryRow: {
+            /** Address */
+            address: string;
+            /** Attempts */
+            attempts: number;
+            /** Card No */
+            card_no: string;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "subscribe" | "sms" | "template";
+            /** Cost Fen */
+            cost_fen: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Done At */
+            done_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
             /** Parts */
             parts: number;
             /** Provider Ref */
@@ -3267,9 +3345,9 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
-        Listing_Delivery_: {
+        Listing_DeliveryRow_: {
             /** Items */
-            items: components["schemas"]["Delivery"][];
+            items: components["schemas"]["DeliveryRow"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -3344,6 +3422,18 @@ export interface components {
             scenario: string;
             /** Stopped */
             stopped: ("subscribe" | "sms" | "template")[];
+        };
+        /** LoginIn */
+        LoginIn: {
+            /** Login */
+            login: string;
+            /** Password */
+            password: string;
+            /**
+             * Totp
+             * @default
+             */
+            totp: string;
         };
         /**
          * LoyaltyRules
@@ -3535,6 +3625,13 @@ export interface components {
             name: string;
             /** Rate Bp */
             rate_bp: number;
+        };
+        /** MemberLoginIn */
+        MemberLoginIn: {
+            /** App Id */
+            app_id: string;
+            /** Code */
+            code: string;
         };
         /**
          * MemberSession
@@ -3886,6 +3983,8 @@ export interface components {
             id: string;
             /** Level */
             level: string;
+            /** Level Name */
+            level_name: string;
             /** Name */
             name: string;
             /** Phone */
@@ -4292,7 +4391,7 @@ export interface components {
         };
         /**
          * Scenario
-         * @description One automatic push with what it can say and its three channels.
+         * @description One automatic push with what it can say and its three channels; `page` is what the member's tap opens.
          */
         Scenario: {
             /** Channels */
@@ -4306,6 +4405,8 @@ export interface components {
             /** Label En */
             label_en: string;
             options: components["schemas"]["ScenarioOptions"];
+            /** Page */
+            page: string;
             /** Policy */
             policy: string;
             /** Variables */
@@ -4365,6 +4466,24 @@ export interface components {
             part_fen: number;
             /** Sign Name */
             sign_name: string;
+        };
+        /**
+         * SignOff
+         * @description What a reminder told: the order and when it will be signed off by itself.
+         */
+        SignOff: {
+            /** Order No */
+            order_no: string;
+            /**
+             * Remind At
+             * Format: date-time
+             */
+            remind_at: string;
+            /**
+             * Sign At
+             * Format: date-time
+             */
+            sign_at: string;
         };
         /**
          * SignOffReminder
@@ -5108,25 +5227,6 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
-        };
-        /** LoginIn */
-        huida__modules__members__http__LoginIn: {
-            /** App Id */
-            app_id: string;
-            /** Code */
-            code: string;
-        };
-        /** LoginIn */
-        huida__modules__tenants__http__LoginIn: {
-            /** Login */
-            login: string;
-            /** Password */
-            password: string;
-            /**
-             * Totp
-             * @default
-             */
-            totp: string;
         };
     };
     responses: never;
@@ -6025,7 +6125,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["huida__modules__tenants__http__LoginIn"];
+                "application/json": components["schemas"]["LoginIn"];
             };
         };
         responses: {
@@ -6359,13 +6459,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The file */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
                 };
             };
             /** @description Validation Error */
@@ -6613,7 +6713,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Delivery_"];
+                    "application/json": components["schemas"]["Listing_DeliveryRow_"];
                 };
             };
             /** @description Validation Error */
@@ -6642,13 +6742,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The file */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
                 };
             };
             /** @description Validation Error */
@@ -7531,13 +7631,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The file */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/pdf": string;
+                    "image/jpeg": string;
+                    "image/png": string;
                 };
             };
             /** @description Validation Error */
@@ -8043,7 +8145,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["huida__modules__members__http__LoginIn"];
+                "application/json": components["schemas"]["MemberLoginIn"];
             };
         };
         responses: {
@@ -8221,6 +8323,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    orders_my_sign_off: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignOff"];
                 };
             };
             /** @description Validation Error */
@@ -8822,13 +8955,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The file */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/pdf": string;
+                    "image/jpeg": string;
+                    "image/png": string;
                 };
             };
             /** @description Validation Error */
@@ -9311,19 +9446,23 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each row */
+            /** @description It was recorded before */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
             };
             /** @description Recorded */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
             };
         };
     };
@@ -9354,19 +9493,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each row */
+            /** @description What became of each row, in their order */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Recorded */
-            201: {
-                headers: {
-                    [name: string]: unknown;
+                content: {
+                    "application/json": {
+                        results: components["schemas"]["TillOutcome"][];
+                    };
                 };
-                content?: never;
             };
         };
     };

@@ -275,11 +275,17 @@ async def list_deliveries(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
     tx: ReadTx = staff_read(VIEW),
-) -> Listing[views.Delivery]:
+) -> Listing[views.DeliveryRow]:
     rows = await queries.deliveries(
         tx, paging, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
     )
-    return paged(rows, paging, lambda r: (r["fact_id"].hex, r["scenario"]), queries.show_delivery)
+    shown = {one["id"]: one for one in await queries.show_deliveries(tx, rows)}
+    return paged(
+        rows,
+        paging,
+        lambda r: (r["fact_id"].hex, r["scenario"]),
+        lambda r: shown[f"{r['fact_id'].hex}.{r['scenario']}"],
+    )
 
 
 @console.get("/deliveries/export", response_class=StreamingResponse, responses=file_answer("text/csv"))
@@ -318,7 +324,8 @@ async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.Del
     )
     if row is None:
         raise NotFound(code="messaging.delivery_unknown", where="id")
-    return {**queries.show_delivery(row), "body": msgspec.json.decode(row["body"]) if row["body"] else None}
+    [shown] = await queries.show_deliveries(tx, [row])
+    return {**shown, "body": msgspec.json.decode(row["body"]) if row["body"] else None}
 
 
 @console.post("/deliveries/{delivery_id}/replay", status_code=202)

@@ -1,5 +1,6 @@
 """Reads for screens: scenarios with their channels, deliveries, the decision trace of a fact."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.facts import shard_of
 from huida.kernel.web import Page
-from huida.modules import tenants
+from huida.modules import members, tenants
 from huida.modules.messaging import bindings
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, fired_by
 from huida.modules.messaging.models import CHANNELS, Channel
@@ -18,6 +19,7 @@ from huida.modules.messaging.views import (
     CreditAccount,
     Decision,
     Delivery,
+    DeliveryRow,
     ScenarioChannel,
     Scenarios,
     SubscriptionEntry,
@@ -49,6 +51,7 @@ async def scenarios(tx: Tx) -> Scenarios:
                 "policy": policies.get(scenario.code, "exclusive"),
                 "options": await bindings.settings_of(tx, scenario.code),
                 "default_title": scenario.default.title,
+                "page": scenario.page.partition("?")[0],
                 "variables": [msgspec.to_builtins(variable) for variable in scenario.variables],
                 "channels": [_channel(saved.get((scenario.code, channel)), channel) for channel in CHANNELS],
             }
@@ -113,6 +116,17 @@ def show_delivery(row: Any) -> Delivery:
         "sent_at": row["sent_at"],
         "done_at": row["done_at"],
     }
+
+
+async def show_deliveries(tx: Tx, rows: Sequence[Any]) -> list[DeliveryRow]:
+    """Deliveries with the names and card numbers of their members."""
+    people = await members.recipients(tx, list({row["member_id"] for row in rows}), mini_app="", oa_app="")
+    shown: list[DeliveryRow] = []
+    for row in rows:
+        person = people.get(row["member_id"])
+        name, card_no = (person["name"] or "", person["card_no"]) if person else ("", "")
+        shown.append({**show_delivery(row), "member_name": name, "card_no": card_no})
+    return shown
 
 
 async def trace(tx: Tx, fact_id: UUID) -> Trace:

@@ -45,7 +45,7 @@ class ScenarioChannel(TypedDict):
 
 
 class Scenario(TypedDict):
-    """One automatic push with what it can say and its three channels."""
+    """One automatic push with what it can say and its three channels; `page` is what the member's tap opens."""
 
     code: str
     label: str
@@ -53,6 +53,7 @@ class Scenario(TypedDict):
     policy: str
     options: ScenarioOptions
     default_title: str
+    page: str
     variables: list[Variable]
     channels: list[ScenarioChannel]
 
@@ -193,6 +194,13 @@ class Delivery(TypedDict):
     done_at: datetime | None
 
 
+class DeliveryRow(Delivery):
+    """A delivery in the list, with whom it is for."""
+
+    member_name: str
+    card_no: str
+
+
 class FieldValue(TypedDict):
     value: str
 
@@ -221,7 +229,7 @@ class MessageBody(TypedDict, total=False):
     text: str
 
 
-class DeliveryDetail(Delivery):
+class DeliveryDetail(DeliveryRow):
     """A delivery with what it says; null when there was nothing to send."""
 
     body: MessageBody | None
