@@ -20,12 +20,12 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-TOP = ("huida", "wesim", "migrations", "bench", "tests", "docs", "tools", "requirements", ".ci")
+TOP = ("huida", "wesim", "migrations", "bench", "tests", "docs", "tools", "requirements", ".ci", "console", "member")
 PLACE = re.compile(rf"(?:{'|'.join(map(re.escape, TOP))})(?:/[\w.*-]+)*/?")
 FILE = re.compile(r"[\w-]+\.(?:py|sql|md|json|csv|toml|sh)")
 SETTING = re.compile(r"\bHUIDA_[A-Z_]+\b")
 ENDPOINT = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/(?:api|callbacks|s)/[\w/{}.…-]+)")
-OF_TESTS = {"HUIDA_SIM_SEED", "HUIDA_SIM_STEPS", "HUIDA_PICTURE"}
+OF_TESTS = {"HUIDA_SIM_SEED", "HUIDA_SIM_STEPS", "HUIDA_PICTURE", "HUIDA_REGENERATE"}
 OF_INSTALLATIONS = {"demo.json", "master.key", "index.html"}
 """Files that a running installation writes, and names that documents use in a wider sense."""
 
