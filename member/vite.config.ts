@@ -17,8 +17,32 @@ function appId(): Plugin {
   }
 }
 
+/** uni-app's style sheet fetches a shadow for a bar that we do not show from its maker's servers: pages call nobody. */
+function callNobody(): Plugin {
+  return {
+    name: 'huida-call-nobody',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type !== 'asset' || !file.fileName.endsWith('.css')) continue
+        const css = typeof file.source === 'string' ? file.source : new TextDecoder().decode(file.source)
+        file.source = css.replace(/url\(\s*["']?https?:[^)]*\)/g, 'none')
+      }
+    },
+  }
+}
+
+/** uni-app gives mini programs a vue-i18n without its message compiler; ours interprets messages, so the whole one fits. */
+function wholeI18n(): Plugin {
+  return {
+    name: 'huida-whole-i18n',
+    enforce: 'post',
+    config: () => ({ resolve: { alias: { 'vue-i18n': require.resolve('vue-i18n/dist/vue-i18n.esm-bundler.js') } } }),
+  }
+}
+
 export default defineConfig({
-  plugins: [uni(), appId()],
+  plugins: [uni(), appId(), callNobody(), wholeI18n()],
   build: { emptyOutDir: true },
   define: {
     __API__: JSON.stringify((process.env.HUIDA_API ?? 'http://127.0.0.1:8800').replace(/\/+$/, '')),

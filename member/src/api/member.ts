@@ -1,8 +1,20 @@
 import { api, open } from './client'
 import type {
-  Balances, Coupon, CouponDetail, CouponState, Entries, Me, Offer, Page, Purchase, Receipt, SignOff, SpendCode, Transfer,
+  Balances,
+  Coupon,
+  CouponDetail,
+  CouponState,
+  Entries,
+  Me,
+  Offer,
+  Page,
+  Purchase,
+  Receipt,
+  SignOff,
+  Site,
+  SpendCode,
+  Transfer,
 } from './types'
-import type { Site } from '@/platform'
 
 const at = '/api/member'
 

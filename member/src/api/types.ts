@@ -1,116 +1,31 @@
-/** What the member centre's doors answer (docs/api/openapi.json names the doors). */
+/** What the member's doors answer, as the API document says. */
 
-export interface Balances {
-  points: number
-  balance_fen: number
-  principal_fen: number
-  gift_fen: number
-}
+import type { components } from './schema'
 
-export interface Member {
-  id: string
-  card_no: string
-  card_qr: string
-  name: string
-  phone: string | null
-  level: string
-  level_name?: string
-  state: string
-}
+type Schemas = components['schemas']
 
-export interface Me {
-  merchant: string
-  member: Member | null
-}
+export type Site = Schemas['Site']
+export type Balances = Schemas['MemberBalances']
+export type Transfer = Schemas['Transfer']
+export type Me = Schemas['MemberCentre']
+export type Member = Schemas['OwnCard']
+export type Coupon = Schemas['Coupon']
+export type CouponDetail = Schemas['OwnCoupon']
+export type CouponTerms = Schemas['CouponTemplate']
+export type CouponState = Coupon['state']
+export type Offer = Schemas['Offer']
+export type Entries = Schemas['Subscriptions']
+export type Entry = Entries['items'][number]
+export type Purchase = Schemas['Purchase']
+export type SignOff = Schemas['SignOff']
+export type SpendCode = Schemas['SpendCodeView']
 
 export interface Page<T> {
   items: T[]
   next_cursor: string | null
 }
 
-export interface Transfer {
-  unit: string
-  seq: number
-  amount: number
-  balance_after: number
-  reason: string
-  source_type: string
-  source_id: string
-  at: string
-}
-
-export interface CouponTerms {
-  id: string
-  name: string
-  kind: 'cash' | 'discount' | 'gift'
-  amount_fen: number
-  threshold_fen: number
-  discount_bp: number
-  per_member: number
-  valid_from: string | null
-  valid_to: string | null
-  valid_days: number | null
-  note: string
-  left: number
-}
-
-export interface Offer extends CouponTerms {
-  taken: number
-}
-
-export type CouponState = 'issued' | 'used' | 'expired' | 'void' | 'returned'
-
-export interface Coupon {
-  id: string
-  code: string
-  name: string
-  state: CouponState
-  valid_from: string
-  valid_until: string
-  used_at: string | null
-}
-
-export interface CouponDetail extends Coupon {
-  qr?: string
-  template: CouponTerms
-}
-
-export interface Purchase {
-  id: string
-  store_name: string
-  till_no: string
-  total_fen: number
-  balance_fen: number
-  points: number
-  refunded_fen: number
-  occurred_at: string
-}
-
-export interface Receipt extends Purchase {
+/** The lines of a purchase are what the till sent; these names are shown. */
+export type Receipt = Omit<Schemas['Receipt'], 'items'> & {
   items: { name?: string; count?: number; price_fen?: number }[]
-}
-
-export interface SpendCode {
-  code: string
-  qr: string
-  seconds: number
-  expires_at: string
-}
-
-export interface Entry {
-  scenario: string
-  label: string
-  template_id: string
-  remaining: number
-}
-
-export interface Entries {
-  show_entry: boolean
-  items: Entry[]
-}
-
-export interface SignOff {
-  order_no: string
-  sign_at: string
-  remind_at: string
 }

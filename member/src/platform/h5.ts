@@ -1,5 +1,7 @@
+import type { Site } from '@/api/types'
+
 import { Bridge } from './bridge'
-import type { Credential, Environment, Kind, Platform, Site, Store, SubscribeAnswer } from './types'
+import type { Credential, Environment, Kind, Platform, Store, SubscribeAnswer } from './types'
 import { PlatformError } from './types'
 
 const OAUTH = 'huida.oauth'

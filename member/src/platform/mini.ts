@@ -1,4 +1,6 @@
-import type { Credential, Environment, Platform, Site, SubscribeAnswer } from './types'
+import type { Site } from '@/api/types'
+
+import type { Credential, Environment, Platform, SubscribeAnswer } from './types'
 import { PlatformError } from './types'
 
 const ours = () => uni.getAccountInfoSync().miniProgram.appId

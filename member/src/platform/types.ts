@@ -1,15 +1,7 @@
+import type { Site } from '@/api/types'
+
 /** Where the member centre runs. `phone` is the simulated phone of development, `browser` has no WeChat around it. */
 export type Kind = 'mini' | 'oa' | 'phone' | 'browser'
-
-/** What the server says about a merchant before anybody is logged in. */
-export interface Site {
-  merchant: string
-  m: number
-  mini_app_id: string | null
-  oa_app_id: string | null
-  simulator: string | null
-  authorize_url: string
-}
 
 export interface Environment {
   kind: Kind
