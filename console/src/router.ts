@@ -54,6 +54,14 @@ function entitle(): void {
 router.afterEach(entitle)
 watch(locale, entitle)
 
+// A page of an older build is gone after an update: load the new one, once.
+const RELOADED = 'huida.reloaded'
+router.onError((error, to) => {
+  if (!/import|module|chunk/i.test(String(error)) || sessionStorage.getItem(RELOADED) === to.fullPath) return
+  sessionStorage.setItem(RELOADED, to.fullPath)
+  location.assign(router.resolve(to.fullPath).href)
+})
+
 /** The login page, and back to where one was. */
 export function toLogin(): void {
   const here = router.currentRoute.value

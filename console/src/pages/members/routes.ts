@@ -1,4 +1,4 @@
-import { Coin, Ticket, User } from '@element-plus/icons-vue'
+import { User } from '@element-plus/icons-vue'
 import type { Area } from '@/areas'
 
 export default {
@@ -16,29 +16,6 @@ export default {
       props: true,
       meta: { title: 'members.detail.title', may: 'members.view', under: 'members' },
     },
-    {
-      path: 'coupons',
-      name: 'coupons',
-      component: () => import('./CouponListPage.vue'),
-      meta: { title: 'coupons.list.title', may: 'coupons.redeem' },
-    },
-    {
-      path: 'coupons/:id',
-      name: 'coupon-template',
-      component: () => import('./CouponPage.vue'),
-      props: true,
-      meta: { title: 'coupons.detail.title', may: 'coupons.view', under: 'coupons' },
-    },
-    {
-      path: 'loyalty',
-      name: 'loyalty',
-      component: () => import('./LoyaltyPage.vue'),
-      meta: { title: 'loyalty.title', may: 'loyalty.view' },
-    },
   ],
-  menu: [
-    { group: 'members', order: 1, route: 'members', label: 'members.list.title', icon: User },
-    { group: 'members', order: 2, route: 'coupons', label: 'coupons.list.title', icon: Ticket },
-    { group: 'members', order: 3, route: 'loyalty', label: 'loyalty.title', icon: Coin },
-  ],
+  menu: [{ group: 'members', order: 1, route: 'members', label: 'members.list.title', icon: User }],
 } satisfies Area
