@@ -195,6 +195,17 @@ class Page:
         except (ValueError, IndexError) as wrong:
             raise Invalid(code="request.bad_cursor", where="cursor") from wrong
 
+    def key(self, *read: Callable[[Any], Any]) -> tuple[Any, ...] | None:
+        """The key to go on after, each part read by its function. Raises Invalid for a cursor that was made up."""
+        if self.after is None:
+            return None
+        try:
+            if len(self.after) != len(read):
+                raise ValueError(self.after)
+            return tuple(one(part) for one, part in zip(read, self.after, strict=True))
+        except (ValueError, TypeError, OverflowError) as wrong:
+            raise Invalid(code="request.bad_cursor", where="cursor") from wrong
+
 
 def page(limit: int = 20, cursor: str | None = None) -> Page:
     """Query parameters `limit` (1–100) and `cursor` (opaque, from the page before)."""

@@ -281,12 +281,12 @@ async def test_what_has_expired_goes_except_what_is_held_and_that_goes_later(
     promised = await hold(db, tenant, lin, 5, hours=24 * 90)
     clock.advance(timedelta(days=30))
     async with db.tx(tenant) as tx:
-        assert await ledger.expire_lots(tx) == [(lin, "points", 15, 5)]
+        assert [one[:4] for one in await ledger.expire_lots(tx)] == [(lin, "points", 15, 5)]
     async with db.tx(tenant) as tx:
         assert await ledger.expire_lots(tx) == []
         await ledger.release(tx, promised)
     async with db.tx(tenant) as tx:
-        assert await ledger.expire_lots(tx) == [(lin, "points", 5, 0)]
+        assert [one[:4] for one in await ledger.expire_lots(tx)] == [(lin, "points", 5, 0)]
     assert await points(db, tenant, lin) == (0, 0, 4)
 
 
@@ -297,10 +297,10 @@ async def test_the_same_amount_of_one_lot_may_expire_twice(
     promised = await hold(db, tenant, lin, 10, hours=24 * 90)
     clock.advance(timedelta(days=2))
     async with db.tx(tenant) as tx:
-        assert await ledger.expire_lots(tx) == [(lin, "points", 10, 10)]
+        assert [one[:4] for one in await ledger.expire_lots(tx)] == [(lin, "points", 10, 10)]
         await ledger.release(tx, promised)
     async with db.tx(tenant) as tx:
-        assert await ledger.expire_lots(tx) == [(lin, "points", 10, 0)]
+        assert [one[:4] for one in await ledger.expire_lots(tx)] == [(lin, "points", 10, 0)]
 
 
 async def test_what_has_not_expired_stays(db: Database, tenant: int, lin: UUID, clock: ShiftedClock) -> None:

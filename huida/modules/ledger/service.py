@@ -308,8 +308,8 @@ async def lock(tx: Tx, owner_ids: Sequence[UUID]) -> dict[tuple[UUID, str], int]
 async def transfers(
     tx: Tx, owner_id: UUID, units: Sequence[str], *, before: Sequence[Any] | None, limit: int
 ) -> list[Any]:
-    """An owner's transfers of these units, newest first, before the key (time as ISO text, unit, seq) of a page."""
-    moment = datetime.fromisoformat(before[0]) if before else None
+    """An owner's transfers of these units, newest first, before the key (time, unit, seq) of a page."""
+    moment = before[0] if before else None
     return await tx.fetch(
         "SELECT unit, seq, amount, balance_after, reason, source_type, source_id, at FROM ledger_transfers "
         "WHERE tenant_id = $1 AND owner_id = $2 AND unit = ANY($3) "

@@ -1,5 +1,6 @@
 """Loyalty's doors: the merchant's rules, corrections by hand, the member's balances and records."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -101,9 +102,18 @@ def _shown(found: dict[UUID, dict[str, int]], owner: UUID) -> views.MemberBalanc
     }
 
 
+def small_int(part: Any) -> int:
+    """A sequence number of the ledger. Raises ValueError."""
+    if type(part) is not int or not 0 <= part < 2**63:
+        raise ValueError(part)
+    return part
+
+
 async def _transfers(tx: ReadTx, owner_id: UUID, unit: str, paging: Page) -> Listing[views.Transfer]:
     units = ["cny_principal", "cny_gift"] if unit == "balance" else [unit]
-    rows = await ledger.transfers(tx, owner_id, units, before=paging.after, limit=paging.limit + 1)
+    rows = await ledger.transfers(
+        tx, owner_id, units, before=paging.key(datetime.fromisoformat, str, small_int), limit=paging.limit + 1
+    )
     return paged(rows, paging, lambda r: (r["at"].isoformat(), r["unit"], r["seq"]), _show_transfer)
 
 

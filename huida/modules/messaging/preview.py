@@ -81,12 +81,13 @@ async def check(
 async def samples_of(tx: Tx, scenario: Scenario, member_id: UUID | None) -> dict[str, Any]:
     """A raw value for every variable: the sample's, or the member's where it is theirs to give. Raises NotFound."""
     samples = {variable.key: mapping.raw_sample(variable) for variable in scenario.variables}
-    own: dict[str, Any] = {"shop_name": await tenants.short_name(tx), "time": tx.now}
+    own: dict[str, Any] = {"shop_name": await tenants.short_name(tx)}
     if member_id is not None:
         row = await members.get(tx, member_id)
         balances = (await ledger.balances(tx, [member_id])).get(member_id, {})
         levels = {level.code: level.name for level in (await loyalty.rules_of(tx)).levels}
         own |= {
+            "time": tx.now,
             "member_name": row["name"] or "会员",
             "card_no": row["card_no"],
             "card_tail": row["card_no"][-4:],

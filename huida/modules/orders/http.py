@@ -134,9 +134,7 @@ async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purch
 async def list_purchases(
     paging: Paging, member_id: UUID | None = None, tx: ReadTx = staff_read("orders.view")
 ) -> Listing[views.Purchase]:
-    rows = await tx.fetch(
-        PURCHASES, tx.tenant_id, member_id, UUID(paging.after[0]) if paging.after else None, paging.limit + 1
-    )
+    rows = await tx.fetch(PURCHASES, tx.tenant_id, member_id, paging.before, paging.limit + 1)
     return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
 
 
@@ -153,9 +151,7 @@ async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) ->
 async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> Listing[views.Purchase]:
     """The member's own purchases, newest first (electronic receipts)."""
     me = actor_of(request).id
-    rows = await tx.fetch(
-        PURCHASES, tx.tenant_id, me, UUID(paging.after[0]) if paging.after else None, paging.limit + 1
-    )
+    rows = await tx.fetch(PURCHASES, tx.tenant_id, me, paging.before, paging.limit + 1)
     return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
 
 
