@@ -18,7 +18,7 @@ MADE_UP = [
     base64.urlsafe_b64encode(b"not json").decode(),
     *(
         base64.urlsafe_b64encode(json.dumps(one).encode()).decode()
-        for one in ([], ["a"], [1], ["a", "b"], [None, None, None], ["2026-01-01", "points", "x"], [2**70], {"a": 1})
+        for one in ([], ["a"], [-1], ["a", "b"], [None, None, None], ["2026-01-01", "points", "x"], [2**70], {"a": 1})
     ),
 ]
 
