@@ -51,6 +51,7 @@ export function usePage(name: string, load: () => Promise<void>, options: { open
     () => session.member?.id,
     (id) => {
       if (id && phase.value === 'join') retry()
+      else if (id && phase.value === 'ready') void refresh() // a visitor has joined on this very page
     },
   )
   return { session, phase: computed(() => phase.value), failure: computed(() => failure.value), refresh, retry }

@@ -27,6 +27,8 @@ export function drawTill(root, people) {
     const fen = Math.round(Number(form.yuan) * 100);
     if (busy || !(fen > 0)) return;
     busy = true;
+    last = null;
+    drawTill(root, people);
     const customer = form.customer.replace(/\s/g, "");
     const code = /^\d{18}$/.test(customer);
     const who = customer ? (code ? { code: customer } : { card: customer }) : { person: form.person };
@@ -47,7 +49,7 @@ export function drawTill(root, people) {
         autocomplete: "off", oninput: (e) => { form.customer = e.target.value; } })),
       field(t("till.yuan"), h("input", { value: form.yuan, inputmode: "decimal", "data-key": "till-yuan", autocomplete: "off",
         oninput: (e) => { form.yuan = e.target.value; } })),
-      h("div", { class: "acts" }, acts.map((act, n) => h("button", { class: n ? "" : "main", type: n ? "button" : "submit", "data-ring": n, onclick: n ? ring(n) : false },
+      h("div", { class: "acts" }, acts.map((act, n) => h("button", { class: n ? "" : "main", type: n ? "button" : "submit", "data-ring": n, disabled: busy, onclick: n ? ring(n) : false },
         current() === "zh" ? act.name : act.name_en))),
       last ? h("p", { class: last.status > 0 && last.status < 400 ? "done" : "refused", "data-testid": "till-answer", role: "status" }, said(last)) : "")));
 }
