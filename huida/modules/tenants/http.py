@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, TooMany
+from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.web import (
     Actor,
@@ -173,7 +174,8 @@ async def change_password(request: Request, body: PasswordIn, actor: Actor = sta
 async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> views.TotpOffer:
     row = await staff.get_staff(tx, actor_of(request).id)
     secret = passwords.new_totp()
-    return {"secret": secret.reveal(), "address": passwords.totp_address(secret, row["login"])}
+    address = passwords.totp_address(secret, row["login"])
+    return {"secret": secret.reveal(), "address": address, "qr": qr_picture(address)}
 
 
 @console.post("/me/totp/confirm", status_code=204)

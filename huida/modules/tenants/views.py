@@ -28,10 +28,11 @@ class Me(TypedDict):
 
 
 class TotpOffer(TypedDict):
-    """A new second factor: `address` (otpauth:) is for a QR code, `secret` for typing. Not on before it is confirmed."""
+    """A new second factor: `qr` (a data URI) shows `address` (otpauth:), `secret` is for typing. Not on before it is confirmed."""
 
     secret: str
     address: str
+    qr: str
 
 
 class Entitlement(TypedDict):
