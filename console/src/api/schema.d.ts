@@ -5081,11 +5081,13 @@ export interface components {
         };
         /**
          * TotpOffer
-         * @description A new second factor: `address` (otpauth:) is for a QR code, `secret` for typing. Not on before it is confirmed.
+         * @description A new second factor: `qr` (a data URI) shows `address` (otpauth:), `secret` is for typing. Not on before it is confirmed.
          */
         TotpOffer: {
             /** Address */
             address: string;
+            /** Qr */
+            qr: string;
             /** Secret */
             secret: string;
         };
@@ -6264,7 +6266,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoyaltyRules"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -6733,6 +6739,7 @@ export interface operations {
                 channel?: string | null;
                 state?: string | null;
                 scenario?: string | null;
+                member_id?: string | null;
                 since?: string | null;
                 until?: string | null;
             };
@@ -7402,7 +7409,30 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "card_no": "6088000001",
+                 *       "store": "S01",
+                 *       "till_no": "H-1",
+                 *       "total_fen": 2500
+                 *     }
+                 */
+                "application/json": {
+                    /** @default 0 */
+                    balance_fen?: number;
+                    card_no?: string | null;
+                    items?: Record<string, never>[] | null;
+                    occurred_at?: string | null;
+                    openid?: string | null;
+                    phone?: string | null;
+                    store: string;
+                    till_no: string;
+                    total_fen: number;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

@@ -1,19 +1,9 @@
 import { computed, shallowRef } from 'vue'
 import { api, read, setCsrf } from './client'
 import { Problem } from './problem'
+import type { Schema } from './types'
 
-export interface Me {
-  id: string
-  kind: 'staff' | 'operator'
-  tenant_id: number
-  name: string
-  login: string
-  role: string
-  merchant: string
-  simulator: string | null
-  may: string[]
-  csrf_token: string
-}
+export type Me = Schema<'Me'>
 
 export const me = shallowRef<Me | null>(null)
 export const isOperator = computed(() => me.value?.kind === 'operator')
@@ -25,9 +15,9 @@ export function may(permission: string | undefined): boolean {
   return granted.includes('*') || granted.includes(permission)
 }
 
-function adopt(answer: unknown): void {
-  me.value = answer as Me
-  setCsrf(me.value.csrf_token)
+function adopt(answer: Me): void {
+  me.value = answer
+  setCsrf(answer.csrf_token)
 }
 
 export function forget(): void {

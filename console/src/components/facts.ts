@@ -50,6 +50,7 @@ function variant(kind: string, payload: Payload): string {
     if (fields.length === 1 && has(`facts.${kind}.${fields[0]}`)) return `.${fields[0]}`
     return '.other'
   }
+  if (kind === 'order.purchase_recorded') return payload.balance_fen ? '.stored' : '.paid'
   if (kind === 'loyalty.value_moved') {
     if (payload.points && payload.balance_fen) return '.both'
     return payload.balance_fen ? '.balance' : '.points'
@@ -61,6 +62,6 @@ function variant(kind: string, payload: Payload): string {
 /** Who did it, in words: a name when it is known. */
 export function actorText(actor: string, name = ''): string {
   const [kind = ''] = actor.split(':')
-  const who = has(`facts.actor.${kind}`) ? t(`facts.actor.${kind}`) : actor
-  return name ? `${name}` : who
+  if (name) return name
+  return t(has(`facts.actor.${kind}`) ? `facts.actor.${kind}` : 'facts.actor.system')
 }

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 import { api, read } from '@/api/client'
 import { may } from '@/api/session'
-import type { Rules } from '@/api/types'
 import { word } from '@/i18n'
 
 const USUAL = ['normal', 'silver', 'gold', 'black'].map((code) => ({ code, name: '' }))
@@ -11,7 +10,7 @@ const USUAL = ['normal', 'silver', 'gold', 'black'].map((code) => ({ code, name:
 export function useLevels() {
   const rules = useQuery({
     queryKey: ['rules'],
-    queryFn: () => read(api.GET('/api/console/loyalty/rules')) as Promise<Rules>,
+    queryFn: () => read(api.GET('/api/console/loyalty/rules')),
     enabled: computed(() => may('loyalty.view')),
     staleTime: 60_000,
   })

@@ -42,7 +42,15 @@ def _show_rules(rules: Rules) -> views.LoyaltyRules:
     return shown
 
 
-@console.put("/rules")
+@console.put(
+    "/rules",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LoyaltyRules"}}},
+        }
+    },
+)
 async def write_rules(request: Request, tx: Tx = staff_tx("loyalty.edit")) -> views.LoyaltyRules:
     try:
         new = msgspec.json.decode(await request.body(), type=Rules)

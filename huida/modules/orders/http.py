@@ -138,7 +138,12 @@ async def list_purchases(
     return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
 
 
-@console.post("/purchases")
+@console.post(
+    "/purchases",
+    openapi_extra=_documented(
+        PurchaseIn, {"store": "S01", "till_no": "H-1", "card_no": "6088000001", "total_fen": 2500}
+    ),
+)
 async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) -> views.TillOutcome:
     """A cashier enters a purchase by hand."""
     [outcome] = await record_purchases(tx, [_body(PurchaseIn, await request.body())])

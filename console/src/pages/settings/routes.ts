@@ -1,27 +1,8 @@
-import { Connection, Document, Key, Setting, Shop, UserFilled } from '@element-plus/icons-vue'
+import { Document, Key, Setting, Shop, UserFilled } from '@element-plus/icons-vue'
 import type { Area } from '@/areas'
 
 export default {
   routes: [
-    {
-      path: 'connections',
-      name: 'connections',
-      component: () => import('./ConnectionListPage.vue'),
-      meta: { title: 'connections.list.title', may: 'connections.view' },
-    },
-    {
-      path: 'connections/new',
-      name: 'connect',
-      component: () => import('./ConnectPage.vue'),
-      meta: { title: 'connections.wizard.title', may: 'connections.manage', under: 'connections' },
-    },
-    {
-      path: 'connections/:id',
-      name: 'connection',
-      component: () => import('./ConnectionPage.vue'),
-      props: true,
-      meta: { title: 'connections.detail.title', may: 'connections.view', under: 'connections' },
-    },
     {
       path: 'stores',
       name: 'stores',
@@ -54,7 +35,6 @@ export default {
     },
   ],
   menu: [
-    { group: 'settings', order: 1, route: 'connections', label: 'connections.list.title', icon: Connection },
     { group: 'settings', order: 2, route: 'stores', label: 'stores.title', icon: Shop },
     { group: 'settings', order: 3, route: 'staff', label: 'staff.title', icon: UserFilled },
     { group: 'settings', order: 4, route: 'keys', label: 'keys.title', icon: Key },
