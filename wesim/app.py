@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Router
@@ -26,10 +27,17 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API, OPEN, MP = "api.weixin.qq.com", "open.weixin.qq.com", "mp.weixin.qq.com"
-# Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, fault) -> Response.
+# Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, call, fault) -> Response.
 ALIYUN_SMS, TENCENT_SMS = "dysmsapi.aliyuncs.com", "sms.tencentcloudapi.com"
-EXTENSIONS = {ALIYUN_SMS: "wesim.sms.aliyun", TENCENT_SMS: "wesim.sms.tencent"}
-EXTRA_CONTROL = "wesim.sms.control"  # routes(world) -> list[BaseRoute], paths below /_sim/sms
+PAY, PAY_BACKUP = "api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"
+EXTENSIONS = {
+    ALIYUN_SMS: "wesim.sms.aliyun",
+    TENCENT_SMS: "wesim.sms.tencent",
+    PAY: "wesim.pay.api",
+    PAY_BACKUP: "wesim.pay.api",
+}
+# routes(world) -> list[BaseRoute], paths below /_sim/sms and /_sim/pay
+EXTRA_CONTROLS = ("wesim.sms.control", "wesim.pay.control")
 
 
 class Hosts:
@@ -44,6 +52,7 @@ class Hosts:
         }
         self.refusals: dict[str, Refusal] = {}
         self._index: dict[tuple[str, str], dict[str, Route]] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
 
     def extend(self, host: str, routes: list[Route], *, refuse: Refusal | None = None) -> None:
         self.hosts[host] = routes
@@ -51,13 +60,25 @@ class Hosts:
             self.refusals[host] = refuse
 
     def index(self) -> None:
-        self._index = {}
+        self._index, self._patterns = {}, []
         for host, routes in self.hosts.items():
             for route in routes:
                 self._index.setdefault((host, route.path), {})[route.method] = route
+        for (host, path), found in self._index.items():
+            if "{" in path:
+                self._patterns.append((host, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), found))
 
-    def find(self, host: str, path: str) -> dict[str, Route] | None:
-        return self._index.get((host, path))
+    def find(self, call: Call) -> dict[str, Route] | None:
+        """The routes of the call's path by method; fills the call's `params`."""
+        found = self._index.get((call.host, call.path))
+        if found is not None:
+            return found
+        for host, pattern, routes in self._patterns:
+            match = pattern.fullmatch(call.raw_path) if host == call.host else None
+            if match is not None:
+                call.params = {name: unquote(value) for name, value in match.groupdict().items()}
+                return routes
+        return None
 
     def refusal(self, host: str) -> Refusal:
         return self.refusals.get(host, refuse_wechat)
@@ -90,7 +111,7 @@ def create_app(world: World) -> Asgi:
 
 async def _serve(world: World, hosts: Hosts, host: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
     call = _call(host, path, scope, await _body(receive))
-    found = hosts.find(host, path)
+    found = hosts.find(call)
     route = None if found is None else found.get(call.method) or found.get("*")
     try:
         if found is None:
@@ -127,6 +148,8 @@ def _target(scope: Scope, hosts: Hosts) -> tuple[str, str]:
     host = headers.get(b"host", b"").decode("latin-1").partition(":")[0].lower()
     if host in hosts.hosts:
         return host, path
+    if headers.get(b"authorization", b"").startswith(b"WECHATPAY2-"):
+        return PAY, path  # SDKs of WeChat Pay sign the whole path of their base URL, so they come without a prefix
     return _sdk_host(scope, headers) if path == "/" else "", path
 
 
@@ -145,6 +168,7 @@ def _call(host: str, path: str, scope: Scope, body: bytes) -> Call:
     raw = scope["query_string"].decode("latin-1")
     own = f"{scope.get('scheme', 'http')}://{headers.get('host', host)}"
     under_prefix = scope["path"] != path
+    sent = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1")
     client = scope.get("client")
     return Call(
         method=scope["method"],
@@ -156,6 +180,7 @@ def _call(host: str, path: str, scope: Scope, body: bytes) -> Call:
         client_ip=client[0] if client else "127.0.0.1",
         raw_query=raw,
         base_url=own if under_prefix else "",
+        raw_path=sent.removeprefix(f"/{host}") if under_prefix else sent,
     )
 
 
@@ -180,9 +205,9 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 def _extra_control(world: World) -> list[BaseRoute]:
-    if not _exists(EXTRA_CONTROL):
-        return []
-    found: list[BaseRoute] = importlib.import_module(EXTRA_CONTROL).routes(world)
+    found: list[BaseRoute] = []
+    for module in filter(_exists, EXTRA_CONTROLS):
+        found += importlib.import_module(module).routes(world)
     return found
 
 

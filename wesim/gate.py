@@ -13,7 +13,7 @@ from wesim.world import World
 async def answer_call(world: World, call: Call, route: Route | None, refuse: Refusal) -> Response:
     """The answer to one call. Raises Dropped when an ordered fault cuts the connection."""
     call.app = _caller(world, call)
-    owner = call.app.id if call.app else ""
+    owner = call.app.id if call.app else call.mchid
     fault = world.faults.for_call(host=call.host, path=call.path, app=owner, action=call.action)
     kind = fault.kind if fault else ""
     if fault is not None:
@@ -23,7 +23,7 @@ async def answer_call(world: World, call: Call, route: Route | None, refuse: Ref
         if kind == "drop":
             raise Dropped("cut before processing")
         if kind in ("refuse", "busy"):
-            return refuse(world, fault)
+            return refuse(world, call, fault)
         if kind == "status":
             return Response(b"", status_code=fault.http_status)
     try:

@@ -30,6 +30,8 @@ class Call:
     client_ip: str
     raw_query: str = ""
     base_url: str = ""  # where this simulator is reached, for links in answers
+    raw_path: str = ""  # as it was sent: what signatures cover
+    params: dict[str, str] = field(default_factory=dict)  # of a path with {names}
     app: App | None = None  # whose access_token the call carries
     delay_s: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
@@ -38,6 +40,11 @@ class Call:
     def action(self) -> str:
         """What a call of an SMS provider asks for; empty for WeChat, whose paths tell."""
         return self.headers.get("x-acs-action") or self.headers.get("x-tc-action") or self.query.get("Action", "")
+
+    @property
+    def mchid(self) -> str:
+        """Which merchant a call of WeChat Pay says it is from."""
+        return self.headers.get("authorization", "").partition('mchid="')[2].partition('"')[0]
 
     @property
     def account(self) -> App:
@@ -69,7 +76,7 @@ Handler = Callable[[World, Call], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A real path of a real host. `token`: needs an access_token; `kind`: only for that kind of app;
+    """A real path of a real host; `{name}` in it stands for one segment. `token`: needs an access_token; `kind`: only for that kind of app;
     `paces_itself`: the handler calls `call.pause()` itself."""
 
     method: str  # GET, POST or * for both
@@ -96,10 +103,10 @@ def wx_json(body: Any) -> Response:
     return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 
 
-def refuse_wechat(world: World, fault: Fault) -> Response:
+def refuse_wechat(world: World, call: Call, fault: Fault) -> Response:
     """An ordered refusal in the manner of WeChat."""
     code, text = (-1, "system error") if fault.kind == "busy" else (fault.errcode, fault.errmsg)
     return wx_json({"errcode": code, "errmsg": f"{text} rid: {world.rid()}"})
 
 
-Refusal = Callable[[World, Fault], Response]
+Refusal = Callable[[World, Call, Fault], Response]

@@ -65,7 +65,7 @@ def routes(world: World) -> list[Route]:
     return [Route("*", "/", _serve)]
 
 
-def refuse(world: World, fault: Fault) -> Response:
+def refuse(world: World, call: Call, fault: Fault) -> Response:
     """An ordered refusal: words of the product are business answers, others answers of the gateway."""
     code = fault.code or "isp.SYSTEM_ERROR"
     message = fault.errmsg if fault.errmsg != "system error" else MESSAGES.get(code, code)

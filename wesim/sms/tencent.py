@@ -59,7 +59,7 @@ def routes(world: World) -> list[Route]:
     return [Route("POST", "/", _serve)]
 
 
-def refuse(world: World, fault: Fault) -> Response:
+def refuse(world: World, call: Call, fault: Fault) -> Response:
     """An ordered refusal of the whole call."""
     code = fault.code or "InternalError.OtherError"
     return _answer({"Error": {"Code": code, "Message": fault.errmsg}})
