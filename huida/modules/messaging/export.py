@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from huida.kernel import i18n
 from huida.kernel.clock import SHOP_ZONE
@@ -35,6 +36,7 @@ async def deliveries(
     channel: str | None,
     state: str | None,
     scenario: str | None,
+    member_id: UUID | None = None,
     since: datetime | None,
     until: datetime | None,
     language: str,
@@ -45,7 +47,7 @@ async def deliveries(
     while True:
         async with db.read(tenant_id) as tx:
             rows = await queries.deliveries(
-                tx, page, channel=channel, state=state, scenario=scenario, since=since, until=until
+                tx, page, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
             )
         if not rows:
             return
