@@ -170,7 +170,7 @@ export const en: typeof zhCN = {
   entry: {
     ask: 'Subscribe',
     again: 'Once more',
-    why: 'Get a WeChat message when it happens',
+    why: 'Told by WeChat message',
     left: '{n} left to receive',
     switched_off: 'You switched messages off. Open “…” at the top right > Settings > Subscription messages, switch them on and try again.',
     failed: 'The subscription was not completed. Please try again later.',

@@ -8,6 +8,7 @@ const OAUTH = 'huida.oauth'
 
 /** The H5 pages: in WeChat's browser, in the simulated phone, or in any other browser. */
 export function createH5(): Platform {
+  pressByKeyboard()
   const came = new URL(window.location.href)
   const returned = comeBack(came)
   const memory = new Map<string, string>()
@@ -18,10 +19,15 @@ export function createH5(): Platform {
   let appId = ''
   let code = returned.code
   let goBack = () => false
+  let title = ''
 
   const onPhone = (): Bridge => {
     if (bridge === null || kind !== 'phone') throw new PlatformError('unavailable')
     return bridge
+  }
+
+  const tellTitle = (): void => {
+    if (bridge !== null && title) void bridge.call('title', { text: title }).catch(() => undefined)
   }
 
   const store: Store = {
@@ -54,6 +60,7 @@ export function createH5(): Platform {
           appId = hello.appid
         }
         language = hello?.language ?? language
+        tellTitle() // what was shown before the phone was known
       } else if (/MicroMessenger/i.test(navigator.userAgent) && site.oa_app_id) {
         kind = 'oa'
         appId = site.oa_app_id
@@ -97,8 +104,8 @@ export function createH5(): Platform {
     },
     openSettings: () => undefined,
     setTitle(text) {
-      document.title = text
-      if (bridge !== null) void bridge.call('title', { text }).catch(() => undefined)
+      document.title = title = text
+      tellTitle()
     },
     setLanguage(language) {
       document.documentElement.lang = language
@@ -108,6 +115,16 @@ export function createH5(): Platform {
     },
     store,
   }
+}
+
+/** Enter and the space bar press what is not a native button (uni-app draws its own). */
+function pressByKeyboard(): void {
+  document.addEventListener('keydown', (event) => {
+    const on = event.target as HTMLElement
+    if ((event.key !== 'Enter' && event.key !== ' ') || !on.matches('[role=button], [role=tab]')) return
+    event.preventDefault()
+    on.click()
+  })
 }
 
 /** To the authorization page; where we were is kept with the random state (RFC 6749 §10.12). */
