@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import Invalid, TooMany
+from huida.kernel.errors import Conflict, Invalid, TooMany
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.web import (
@@ -173,6 +173,8 @@ async def change_password(request: Request, body: PasswordIn, actor: Actor = sta
 @console.post("/me/totp")
 async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> views.TotpOffer:
     row = await staff.get_staff(tx, actor_of(request).id)
+    if row["totp_sealed"] is not None:
+        raise Conflict(code="auth.totp_already_on")
     secret = passwords.new_totp()
     address = passwords.totp_address(secret, row["login"])
     return {"secret": secret.reveal(), "address": address, "qr": qr_picture(address)}
