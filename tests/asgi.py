@@ -179,6 +179,6 @@ def sender(app: ASGIApp) -> Send:
             reply = await call(app, method, url, headers=given, body=body or b"")
         except ConnectionResetError as cut:  # how a simulator in process cuts a connection
             raise Unknown("connection lost after sending") from cut
-        return Answer(reply.status, reply.body, reply.headers.get("content-type", ""))
+        return Answer(reply.status, reply.body, reply.headers.get("content-type", ""), reply.headers)
 
     return send

@@ -7,8 +7,9 @@ Every call to a provider ends as a result or as exactly one `ProviderOutcome`. T
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client import Counter, Histogram
 from pyreqwest.client import Client, ClientBuilder
@@ -69,12 +70,14 @@ class Unknown(ProviderOutcome):
         super().__init__(self.reason)
 
 
-class Answer(NamedTuple):
-    """What came back, whole."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole; headers are looked up by their lower-case names."""
 
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 Headers = Mapping[str, str]
@@ -177,7 +180,8 @@ class Outgoing:
         try:
             response = await request.build().send()
             content = bytes(await response.bytes())
-            return Answer(response.status, content, response.get_header("content-type") or "")
+            found = response.headers
+            return Answer(response.status, content, found.get("content-type", ""), found)
         except RequestError as failed:
             outcome = _outcome_of_failure(failed)
         # Raised outside the except block: the client's error carries the whole URL, and must not travel as context.
