@@ -12,7 +12,9 @@ target_metadata = config.attributes.get("metadata")
 
 
 def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-    """Leave the month partitions of the fact log to the job that makes them."""
+    """Leave the month partitions of the fact log to the job that makes them, and block summaries to their migration."""
+    if kind == "index" and name is not None and name.endswith("_summary"):
+        return False
     return not (kind == "table" and name is not None and name.startswith("facts_"))
 
 

@@ -30,6 +30,13 @@ class FactRow(Base):
         Index("ix_facts_subject", "tenant_id", "subject_id", "id"),
         # What is about no member (settings, staff, WeChat's pushes): the many facts of members are found by their member.
         Index("ix_facts_kind", "tenant_id", "kind", "id", postgresql_where=text("subject_id IS NULL")),
+        # What people did, among the many facts of tills: the audit log.
+        Index(
+            "ix_facts_people",
+            "tenant_id",
+            "id",
+            postgresql_where=text("actor LIKE 'staff:%' OR actor LIKE 'operator:%'"),
+        ),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

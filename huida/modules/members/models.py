@@ -23,6 +23,8 @@ class Member(TenantOwned, Base):
             "uq_members_phone", "tenant_id", "phone_hash", unique=True, postgresql_where=text("phone_hash IS NOT NULL")
         ),
         Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_members_level", "tenant_id", "level", "id"),
+        Index("ix_members_state", "tenant_id", "state", "id", postgresql_where=text("state <> 'active'")),
         Index("ix_members_time", "joined_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

@@ -1,7 +1,7 @@
 """Messaging: who is told what, over which channel, and what became of it.
 
 Owns: scenario_settings, bindings, wechat_templates, template_proposals, subscribe_credits, subscribe_reports, deliveries,
-short_links. Of a scenario's three channels exactly one is live, the last one saved (S1-12). One fact makes at most one
+delivery_troubles, short_links. Of a scenario's three channels exactly one is live, the last one saved (S1-12). One fact makes at most one
 message (S1-93, X-07), with a reason when it is not attempted. Credits are spent one by one. `accepted` is not `delivered`.
 Facts: ChannelSaved, ChannelStopped, TemplateAdded, TemplateRemoved, DeliveryDied.
 """

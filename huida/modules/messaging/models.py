@@ -23,6 +23,10 @@ DELIVERY_MOVES = {
 """`accepted` by the provider is not `delivered` to the handset (S1-26). Terminal: delivered, failed, not_attempted."""
 
 
+TROUBLES = frozenset({"dead", "failed", "retrying", "unknown"})
+"""States that few messages are in and that people look for."""
+
+
 class ScenarioSetting(TenantOwned, Base):
     """Per scenario: the channel policy (X-01) and its options (reminder days, S1-08). Its row is the lock of saves (S1-16)."""
 
@@ -122,7 +126,7 @@ class Delivery(TenantOwned, Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_member", "tenant_id", "member_id", "fact_id"),
-        Index("ix_deliveries_time", "created_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+        Index("ix_deliveries_time", "created_at", postgresql_using="brin", postgresql_with={"pages_per_range": "32"}),
         {"postgresql_with": {"fillfactor": "75"}},
     )
     fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -142,6 +146,18 @@ class Delivery(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class DeliveryTrouble(TenantOwned, Base):
+    """A message that is, or was, in a state of trouble: written by a trigger, so that the many others cost nothing.
+
+    Whoever reads it compares with the delivery: what got well stays here and does not count.
+    """
+
+    __tablename__ = "delivery_troubles"
+    state: Mapped[str] = mapped_column(Text, primary_key=True)
+    fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class ShortLink(Base):

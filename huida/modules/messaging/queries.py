@@ -1,6 +1,6 @@
 """Reads for screens: scenarios with their channels, deliveries, the decision trace of a fact."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,12 @@ import msgspec
 from huida.kernel.db import Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.facts import shard_of
+from huida.kernel.lists import Where, fetch, newest_id_before
 from huida.kernel.web import Page
 from huida.modules import members, tenants
 from huida.modules.messaging import bindings
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, fired_by
-from huida.modules.messaging.models import CHANNELS, Channel
+from huida.modules.messaging.models import CHANNELS, TROUBLES, Channel
 from huida.modules.messaging.views import (
     CreditAccount,
     Decision,
@@ -85,15 +86,43 @@ async def deliveries(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Any]:
-    """Deliveries newest first (S1-111), at most one more than the page holds."""
-    return await tx.fetch(
-        "SELECT * FROM deliveries WHERE tenant_id = $1 AND ($2::uuid IS NULL OR (fact_id, scenario) < ($2, $3::text)) "
-        "AND ($4::text IS NULL OR channel = $4) AND ($5::text IS NULL OR state = $5) AND ($6::text IS NULL OR scenario = $6) "
-        "AND ($7::uuid IS NULL OR member_id = $7) AND ($8::timestamptz IS NULL OR created_at >= $8) "
-        "AND ($9::timestamptz IS NULL OR created_at < $9) ORDER BY fact_id DESC, scenario DESC LIMIT $10",
-        *(tx.tenant_id, page.before, str(page.after[-1]) if page.after else None),
-        *(channel, state, scenario, member_id, since, until, page.limit + 1),
-    )
+    """Deliveries newest first (S1-111), at most one more than the page holds.
+
+    The few that are in trouble are found by their own small table, the others by their blocks' summary (migration 0004).
+    """
+    wanted = {"channel": channel, "state": state, "scenario": scenario, "member_id": member_id}
+    where = Where(tx.tenant_id)
+    if page.after is not None:
+        where.add("(fact_id, scenario) < ({}, {})", page.before, str(page.after[-1]))
+    elif until is not None and member_id is None:
+        newest = await newest_id_before(tx, "deliveries", "fact_id", "created_at", until)
+        if newest is not None:
+            where.add("fact_id <= {}", newest)
+    if state in TROUBLES and member_id is None:
+        where.add("state = {}", state)
+        keys = f"SELECT tenant_id, fact_id, scenario FROM delivery_troubles WHERE {where} ORDER BY {NEWEST} OFFSET 0"
+        inside = where.more("d.tenant_id = t.tenant_id AND d.fact_id = t.fact_id AND d.scenario = t.scenario")
+        _narrow(inside, wanted, since, until)
+        source = f"({keys}) t CROSS JOIN LATERAL (SELECT * FROM deliveries d WHERE {inside} OFFSET 0) d"
+        return await fetch(tx, f"SELECT d.* FROM {source}", inside.more("true"), NEWEST_TROUBLE, page.limit + 1)
+    _narrow(where, wanted, since, until)
+    return await fetch(tx, "SELECT * FROM deliveries", where, NEWEST, page.limit + 1)
+
+
+NEWEST = "fact_id DESC, scenario DESC"
+NEWEST_TROUBLE = "t.fact_id DESC, t.scenario DESC"
+
+
+def _narrow(where: Where, wanted: Mapping[str, Any], since: datetime | None, until: datetime | None) -> None:
+    """The filters of a list of deliveries, in the forms that the summary of the blocks knows."""
+    where.equal(**wanted)
+    for one in ("scenario", "state"):
+        if wanted["channel"] is not None and wanted[one] is not None:
+            where.add(f"(channel || '/' || {one}) = {{}}", f"{wanted['channel']}/{wanted[one]}")
+    if since is not None:
+        where.add("created_at >= {}", since)
+    if until is not None:
+        where.add("created_at < {}", until)
 
 
 def show_delivery(row: Any) -> Delivery:

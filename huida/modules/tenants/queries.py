@@ -9,7 +9,7 @@ import msgspec
 
 from huida.kernel.db import Tx
 from huida.kernel.facts import Fact
-from huida.kernel.lists import Where, fetch, newest_id_before
+from huida.kernel.lists import Where, fetch, newest_id_before, oldest_id_since
 from huida.modules.tenants.views import AuditEntry
 
 PEOPLE: Final = frozenset({"staff", "operator"})
@@ -45,6 +45,9 @@ async def audit(
             where.add("id <= {}", newest)
     if since is not None:
         where.add("at >= {}", since)
+        oldest = None if subject_id else await oldest_id_since(tx, "facts", "id", "at", since)
+        if oldest is not None:
+            where.add("id >= {}", oldest)
     if until is not None:
         where.add("at < {}", until)
     return await fetch(tx, "SELECT id, kind, subject_id, actor, at, payload FROM facts", where, "id DESC", limit)
