@@ -4,10 +4,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.stage import Shop, Stage, raised
 from tests.browser.watch import Watch
+
+# Waits end when what is expected is there; this is only how long a busy machine may take.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,64 @@
+"""Parts of the console as a person uses them."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
+RUN_AXE = """async () => {
+  const found = await axe.run(document, { resultTypes: ['violations'] })
+  return found.violations
+    .filter((one) => ['serious', 'critical'].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ') + ' ' + node.html.slice(0, 160)).join(' | ')}`)
+}"""
+
+
+def field(page: Page | Locator, label: str) -> Locator:
+    return page.get_by_label(label, exact=True)
+
+
+def dialog(page: Page, title: str) -> Locator:
+    found = page.get_by_role("dialog", name=title)
+    expect(found).to_be_visible()
+    return found
+
+
+def agree(page: Page, verb: str) -> None:
+    """Agree to what a confirmation asks."""
+    page.locator(".el-message-box").get_by_role("button", name=verb).click()
+
+
+def told(page: Page, text: str) -> None:
+    expect(page.locator(".el-message").filter(has_text=text)).to_be_visible()
+
+
+def choose(page: Page, select: Locator, option: str) -> None:
+    """Open a select and take an option by its words."""
+    select.locator("xpath=ancestor::div[contains(@class, 'el-select__wrapper')]").click()
+    page.get_by_role("option", name=option).locator("visible=true").first.click()
+
+
+def pick_member(page: Page, scope: Locator, typed: str, shown: str) -> None:
+    """Search in the member picker of a form and take the first that shows these words."""
+    box = scope.get_by_role("combobox", name="会员", exact=True).or_(scope.get_by_label("选择会员")).first
+    box.click()
+    box.fill(typed)
+    page.get_by_role("option", name=shown).locator("visible=true").first.click()
+
+
+def rows(page: Page | Locator) -> Locator:
+    return page.locator(".el-table__body-wrapper tbody tr")
+
+
+def faults_of(page: Page) -> list[str]:
+    """Serious and critical accessibility faults of what is shown."""
+    assert AXE.exists(), "axe-core is missing: npm ci in console/"
+    # Through the debugger: the page's policy allows no scripts but its own.
+    page.evaluate(AXE.read_text())
+    found: Any = page.evaluate(RUN_AXE)
+    return list(found)
+
+
+def wider_than_screen(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
