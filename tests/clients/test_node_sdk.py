@@ -25,7 +25,7 @@ def node(tool, *args):
 
 @pytest.fixture(scope="session")
 def installed():
-    if not (HERE / "node_modules" / "co-wechat-api").is_dir():
+    if not all((HERE / "node_modules" / sdk).is_dir() for sdk in ("co-wechat-api", "wechatpay-axios-plugin")):
         node("npm", "ci")
 
 
