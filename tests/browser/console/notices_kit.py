@@ -51,7 +51,7 @@ def choose(page: Page, channel: str) -> None:
 
 def pick(page: Page, select: Locator, option: str) -> None:
     """Choose in a drop-down list."""
-    select.click()
+    select.locator("xpath=ancestor::*[contains(@class, 'el-select__wrapper')]").click()
     page.get_by_role("option").filter(has_text=option).locator("visible=true").first.click()
 
 
