@@ -1,0 +1,204 @@
+"""Daily work in the console: purchases by hand, coupons, the rules; and what the platform's operator does."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.console.pages import agree, dialog, field, pick_member, rows, told
+from tests.browser.stage import CHEN, LIN, Shop, Stage
+from tests.browser.watch import login
+from tests.make import PASSWORD, number
+
+
+def test_a_purchase_is_entered_by_hand_and_counted_once(stage: Stage, shop: Shop, page: Page) -> None:
+    # given
+    shop.store()
+    member_id = shop.member(LIN)
+    shop.member(CHEN)
+    login(page, stage, shop.admin, "/purchases")
+
+    # when: incomplete
+    page.get_by_role("button", name="登记消费").first.click()
+    form = dialog(page, "登记消费")
+    form.get_by_role("button", name="登记").click()
+    expect(form.locator(".el-form-item__error")).to_have_text(["请填写此项", "请填写此项"])
+
+    # when
+    pick_member(page, form, "林小", "林小满")
+    field(form, "消费金额").fill("88.5")
+    form.get_by_role("button", name="登记").click()
+
+    # then
+    told(page, "已登记，获得 88 积分")
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page).first).to_contain_text("¥88.50")
+    assert shop.api.get(f"/api/console/members/{member_id}")["balances"]["points"] == 88
+
+    # when: more stored value than there is
+    page.get_by_role("button", name="登记消费").first.click()
+    form = dialog(page, "登记消费")
+    pick_member(page, form, shop.cards[LIN], "林小满")
+    field(form, "消费金额").fill("10")
+    field(form, "其中用储值支付").fill("10")
+    form.get_by_role("button", name="登记").click()
+    expect(page.locator(".el-message-box")).to_contain_text(f"“林小满”（卡号 {shop.cards[LIN]}）的储值余额扣除 ¥10.00")
+    agree(page, "登记")
+
+    # then: refused in words
+    expect(page.locator(".el-message--error, .el-form-item__error").filter(has_text=re.compile("余额"))).to_have_count(
+        1
+    )
+    assert len(shop.api.get("/api/console/orders/purchases")["items"]) == 1
+
+
+def test_a_coupon_lives_from_its_terms_to_the_till(stage: Stage, shop: Shop, page: Page) -> None:
+    # given
+    shop.member(LIN)
+    login(page, stage, shop.admin, "/coupons")
+
+    # when: terms that make no sense
+    page.get_by_role("button", name="新增券种").first.click()
+    form = dialog(page, "新增券种")
+    field(form, "名称").fill("满50减10元券")
+    form.get_by_role("button", name="保存").click()
+    expect(form.locator(".el-form-item__error")).to_have_count(1)
+
+    # when
+    field(form, "减多少").fill("10")
+    field(form, "满多少可用").fill("50")
+    form.get_by_role("button", name="保存").click()
+
+    # then: a draft, to be put on before it can be given
+    expect(page.get_by_role("heading", name="满50减10元券")).to_contain_text("草稿")
+    expect(page.get_by_role("button", name="发券")).to_be_disabled()
+    page.get_by_role("button", name="开始发放").click()
+    told(page, "已开始发放")
+    page.get_by_role("button", name="发券").click()
+    form = dialog(page, "发券")
+    pick_member(page, form, shop.cards[LIN], "林小满")
+    form.get_by_role("button", name="发放").click()
+    expect(rows(page)).to_have_count(1)
+    code = rows(page).locator(".mono").inner_text()
+
+    # when: redeemed by its code, first mistyped
+    page.goto(f"{stage.console}/coupons?tab=redeem")
+    field(page, "券码").fill("AAAAAAAAAA")
+    page.get_by_role("button", name="查询").click()
+    expect(page.locator(".el-form-item__error")).to_have_count(1)
+    field(page, "券码").fill(code.lower())
+    page.get_by_role("button", name="查询").click()
+    field(page, "订单金额").fill("66")
+    page.get_by_role("button", name="确认核销").click()
+
+    # then
+    expect(page.get_by_role("status").filter(has_text="核销成功")).to_have_text("核销成功，本单减 ¥10.00")
+    assert shop.api.get(f"/api/console/coupons/codes/{code}")["state"] == "used"
+
+    # when: it is taken back
+    page.goto(f"{stage.console}/coupons")
+    page.get_by_role("link", name="满50减10元券").click()
+    rows(page).get_by_role("button", name="撤销核销").click()
+    agree(page, "撤销核销")
+    expect(rows(page)).to_contain_text("未使用")
+    assert shop.api.get(f"/api/console/coupons/codes/{code}")["state"] == "issued"
+
+
+def test_reminders_of_unused_coupons_have_their_days(stage: Stage, shop: Shop, page: Page) -> None:
+    login(page, stage, shop.admin, "/coupons?tab=reminders")
+    field(page, "领取后多少天未使用时提醒").fill("7")
+    field(page, "过期前多少天提醒").fill("3")
+    page.get_by_role("button", name="保存").click()
+    told(page, "已保存")
+    assert shop.api.get("/api/console/coupons/reminders") == {"remind_after_days": 7, "remind_before_days": 3}
+
+
+def test_rules_are_tried_out_before_they_are_saved(stage: Stage, shop: Shop, page: Page) -> None:
+    # given
+    before = shop.api.get("/api/console/loyalty/rules")
+    login(page, stage, shop.admin, "/loyalty")
+
+    # when
+    field(page, "每消费 ¥100 得").fill("200")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="添加一档").click()
+
+    # then: examples at once, nothing saved
+    expect(page.get_by_text("普通会员 在普通门店消费 ¥100，得 200 积分")).to_be_visible()
+    assert shop.api.get("/api/console/loyalty/rules") == before
+
+    # when: leaving is asked about, and stayed
+    page.get_by_role("navigation", name="主菜单").get_by_role("link", name="门店").click()
+    agree(page, "取消")
+    expect(page).to_have_url(f"{stage.console}/loyalty")
+
+    # when
+    field(page, "赠送金额 1").fill("15")
+    page.keyboard.press("Tab")
+    page.get_by_role("region", name="有未保存的修改").get_by_role("button", name="保存").click()
+
+    # then
+    told(page, "已保存")
+    expect(page.get_by_text("充值 ¥100.00，到账 ¥115.00")).to_be_visible()
+    expect(page.get_by_role("region", name="有未保存的修改")).to_have_count(0)
+    rules = shop.api.get("/api/console/loyalty/rules")
+    assert rules["points_per_100_yuan"] == 200
+    assert rules["gift_tiers"] == [{"from_fen": 10000, "gift_fen": 1500, "gift_points": 0}]
+
+
+def test_the_short_name_is_what_the_bar_shows(stage: Stage, shop: Shop, page: Page) -> None:
+    login(page, stage, shop.admin, "/settings")
+    field(page, "商户简称").fill("山月茶事（新）")
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_role("banner")).to_contain_text("山月茶事（新）")
+
+
+def test_the_operator_opens_a_merchant_and_gives_and_takes_the_module(stage: Stage, page: Page) -> None:
+    # given
+    login(page, stage, stage.operator, "/")
+    expect(page).to_have_url(f"{stage.console}/platform/merchants")
+    expect(page.get_by_role("navigation", name="主菜单").get_by_role("link", name="会员列表")).to_have_count(0)
+    name = f"boss-{number()}-{stage.url.rsplit(':', 1)[1]}"
+
+    # when
+    page.get_by_role("button", name="开通商户").first.click()
+    form = dialog(page, "开通商户")
+    field(form, "商户全称").fill("杭州清和茶业有限公司")
+    field(form, "商户简称").fill("清和茶")
+    field(form, "登录账号").fill(name)
+    field(form, "初始密码").fill(PASSWORD)
+    form.get_by_role("button", name="开通").click()
+
+    # then
+    expect(page.get_by_role("heading", name="清和茶")).to_be_visible()
+    merchant = int(page.url.rsplit("/", 1)[1])
+    operator = stage.as_operator()
+
+    # when: granted
+    page.get_by_role("button", name="开通模块").click()
+    form = dialog(page, "开通模块")
+    form.get_by_role("button", name="确认开通").click()
+    expect(page.get_by_text("长期有效").first).to_be_visible()
+    held = operator.get(f"/api/operator/merchants/{merchant}")["entitlements"]
+    assert [(one["module"], one["until"]) for one in held] == [("member_notices", None)]
+
+    # when: withdrawn, after a warning
+    page.get_by_role("button", name="关闭模块").click()
+    agree(page, "关闭模块")
+    expect(page.get_by_text("未开通", exact=True)).to_be_visible()
+    assert operator.get(f"/api/operator/merchants/{merchant}")["entitlements"] == []
+
+    # when: suspended and resumed
+    page.get_by_role("button", name="暂停").click()
+    agree(page, "暂停")
+    expect(page.get_by_text("已暂停", exact=True).first).to_be_visible()
+    assert operator.get(f"/api/operator/merchants/{merchant}")["state"] == "suspended"
+    page.locator("main").get_by_role("button", name="恢复").click()
+    agree(page, "恢复")
+    expect(page.locator("main").get_by_role("button", name="暂停")).to_be_visible()
+    assert operator.get(f"/api/operator/merchants/{merchant}")["state"] == "open"
+
+
+def test_staff_of_a_merchant_are_not_let_into_the_platform(stage: Stage, shop: Shop, page: Page) -> None:
+    login(page, stage, shop.admin, "/platform/merchants")
+    expect(page.get_by_role("heading", name="没有权限")).to_be_visible()
+    expect(page.get_by_role("button", name="开通商户")).to_have_count(0)
