@@ -9,7 +9,7 @@ ARGS ?=
 GATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis faces types
+.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis faces types pictures
 
 # Node comes as a wheel: everybody builds with the same one, and a machine needs only Python and make.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
@@ -75,8 +75,11 @@ lock:  ## choose newer versions of everything and lock them
 	echo "== web"; $(COMPILE) --upgrade requirements/web.in -o requirements/web.txt; \
 	echo "== bench"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra bench pyproject.toml -o requirements/bench.txt
 
+pictures: $(VENV)/test.stamp browser faces  ## the handbook's pictures, taken anew from the demo
+	@$(BIN)/python tools/pictures.py
+
 clean:  ## remove what was built and what the demo wrote; other data in var/ stays
-	rm -rf $(VENV) var/demo var/coverage.json build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) huida/static member/dist console/node_modules member/node_modules var/demo var/coverage.json build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
