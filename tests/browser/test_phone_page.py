@@ -191,6 +191,7 @@ def test_a_service_notice_sounds_and_opens_the_mini_program(sim: Sim, page: Page
     expect(rings(page, CHEN)).to_have_attribute("data-rings", "0")
     phone.get_by_test_id("banner").click()
     card = phone.locator(".card")
+    expect(phone.locator(".screen")).not_to_contain_text("null")
     expect(card.locator(".headline")).to_have_text("会员消费通知")
     expect(card.locator("dt")).to_have_text(["消费金额", "消费时间", "消费门店", "温馨提示"])
     expect(card.locator("dd")).to_have_text(["¥128.00", "2026年11月21日 14:32", "万象城店", "本次获得 128 积分"])

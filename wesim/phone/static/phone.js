@@ -151,7 +151,7 @@ export class Phone {
     this.statusBox.className = ["sms", "mini"].includes(this.screen.at) ? "status white" : "status";
     replace(this.statusBox, h("span", { class: "clock" }, hhmm(now())), h("span", { class: "signal" }, "5G", h("i")));
     this.screenBox.className = `screen ${this.screen.at}${framed ? " framed" : ""}`;
-    replace(this.screenBox, ...[this.content(framed)].flat());
+    replace(this.screenBox, ...[this.content(framed)].flat().filter((part) => part !== null));
     this.frameBox.hidden = !framed;
     replace(this.overBox, ...[this.bannerBox(), this.sheetBox()].filter((box) => box !== null));
     replace(this.below, this.dock(), this.actions());
