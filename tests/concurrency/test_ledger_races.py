@@ -172,7 +172,7 @@ async def test_expiry_at_two_workers_and_spending_meanwhile_takes_nothing_twice(
 
     async def expire() -> int:
         async with db.tx(tenant) as tx:
-            return sum(amount for _, _, amount, _ in await ledger.expire_lots(tx))
+            return sum(amount for _, _, amount, _, _ in await ledger.expire_lots(tx))
 
     async def spend(owner: UUID) -> int:
         await post(db, tenant, [entry(move(owner, -5))])

@@ -269,7 +269,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if amount:
                 self.model.post([Entry("expiry", uuid4(), (Move(*key, -amount, "x", "expired"),))])
                 expected.append((*key, amount, self.model.balance[key]))
-        assert self.do(self.in_tx(ledger.expire_lots)) == expected
+        told = self.do(self.in_tx(ledger.expire_lots))
+        assert [one[:4] for one in told] == expected
         self.same_but_for_expiry_keys()
 
     def same_but_for_expiry_keys(self) -> None:
