@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID  # a uuid.UUID in C: made and printed ten times as fast
@@ -30,6 +31,12 @@ def uuid7() -> UUID:
     head = (_last_ms << 16 | 0x7000 | _seq).to_bytes(8, "big")
     made: UUID = FastUUID(head + bytes((noise[0] & 0x3F | 0x80,)) + noise[1:])
     return made
+
+
+def first_at(moment: datetime) -> UUID:
+    """The smallest UUIDv7 of this millisecond: no id that was made before it is as large."""
+    ms = min(max(0, int(moment.timestamp() * 1000)), (1 << 48) - 1)
+    return FastUUID((ms << 16 | 0x7000).to_bytes(8, "big") + b"\x80" + bytes(7))
 
 
 def parse(text: str) -> UUID:

@@ -3,12 +3,18 @@
 A statement with `($1 IS NULL OR column = $1)` has one plan for all questions, so a rare value reads the whole table.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from huida.kernel.db import Tx
+from huida.kernel.ids import first_at
 
 NEAR: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+SLACK: Final = timedelta(minutes=10)
+"""How far an id and the time in its row may lie apart: the longest transaction, and clocks that differ."""
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Where:
@@ -49,26 +55,37 @@ async def fetch(tx: Tx, select: str, where: Where, order: str, limit: int) -> li
 async def newest_id_before(tx: Tx, table: str, key: str, time: str, until: datetime) -> Any:
     """An id that no row written before `until` exceeds, so that a list by id begins there; None when nothing is known.
 
-    Ids grow with time: the largest of the rows written right after `until` is such an id. Looked up through the table's
-    index of times.
+    Ids tell their time, up to SLACK; where they were made later than their rows say (a history that was loaded), the
+    rows written right after `until` tell more. Those are looked up through the table's index of times.
     """
     for span in NEAR:
-        found = await _edge(tx, table, key, time, until, until + span, "DESC")
-        if found is not None or until + span > tx.now:
-            return found
+        end = shifted(until, span)
+        found = await _edge(tx, table, key, time, until, end, "DESC")
+        if found is not None:
+            return max(found, first_at(shifted(until, SLACK)))
+        if end > tx.now:
+            return None
     return None
 
 
 async def oldest_id_since(tx: Tx, table: str, key: str, time: str, since: datetime) -> Any:
     """An id that every row written since `since` exceeds, so that a list by id ends there; None when nothing is known.
 
-    Only for tables whose row is written in the moment that its id names.
+    Only for tables whose row is written, up to SLACK, in the moment that its id names.
     """
     for span in NEAR:
-        found = await _edge(tx, table, key, time, since - span, since, "ASC")
+        found = await _edge(tx, table, key, time, shifted(since, -span), since, "ASC")
         if found is not None:
-            return found
+            return min(found, first_at(shifted(since, -SLACK)))
     return None
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """The moment moved, at most to an end of time."""
+    try:
+        return moment + by
+    except OverflowError:
+        return LAST if by > timedelta() else FIRST
 
 
 async def _edge(tx: Tx, table: str, key: str, time: str, since: datetime, until: datetime, order: str) -> Any:

@@ -1,11 +1,20 @@
 """Lists with filters give what a look at every row gives, page by page, also for what was in trouble and got well."""
 
+import asyncio
+from contextvars import Context
 from datetime import timedelta
 from itertools import product
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
+from huida.kernel.clock import ShiftedClock
+from huida.kernel.db import Database
+from huida.main import System
+from huida.modules.members.facts import MemberChanged
+from tests import make
+from tests.asgi import Client
 from tests.shop import Shop, open_shop
 
 DELIVERIES = "/api/console/messaging/deliveries"
@@ -123,3 +132,58 @@ async def test_the_audit_log_by_people_kinds_and_dates(shop: Shop) -> None:
     ]
     long_ago = shop.world.clock.now() - timedelta(days=900)
     assert await every(shop, "/api/console/audit", until=long_ago.isoformat()) == []
+
+
+async def test_a_message_that_was_decided_late_hides_no_earlier_one(shop: Shop) -> None:
+    """Its fact is older than those of messages written before it: ids and times of messages are not in one order."""
+    await busy(shop)
+    oldest, *_, newest = sorted(await shop.deliveries(), key=lambda row: row["id"])
+    async with shop.db.tx(shop.tenant) as tx:
+        await tx.execute(
+            "UPDATE deliveries SET created_at = $3 WHERE tenant_id = $1 AND replace(fact_id::text, '-', '') = $2",
+            *(shop.tenant, oldest["id"].partition(".")[0], tx.now + timedelta(minutes=30)),
+        )
+        until = tx.now + timedelta(minutes=1)
+    shown = [row["id"] for row in await every(shop, DELIVERIES, until=until.isoformat())]
+    assert oldest["id"] not in shown
+    assert shown[0] == newest["id"]
+    assert len(shown) == 3
+
+
+async def test_the_audit_log_finds_what_a_long_transaction_wrote_late(
+    system: System, app: Any, clock: ShiftedClock
+) -> None:
+    clock.advance(timedelta(hours=-2))
+    tenant = await make.merchant(system.db)
+    staff = await make.logged_in(Client(app), await make.staff(system.db, tenant))
+    clock.advance(timedelta(hours=2))
+    first, second = uuid4(), uuid4()
+    async with system.db.tx(tenant) as long:
+        clock.advance(timedelta(seconds=1))
+        await asyncio.create_task(_changed(system.db, tenant, second), context=Context())
+        long.emit(MemberChanged(subject_id=first, fields=["name"]))
+    rows = {
+        row["subject_id"]: row for row in (await staff.get("/api/console/audit", kind="member.changed")).json()["items"]
+    }
+    middle = rows[str(second)]["at"]
+    assert rows[str(first)]["at"] < middle
+    assert rows[str(first)]["id"] > rows[str(second)]["id"]
+    since = (await staff.get("/api/console/audit", since=middle)).json()["items"]
+    assert str(second) in {row["subject_id"] for row in since}
+    until = (await staff.get("/api/console/audit", until=middle, kind="member.changed")).json()["items"]
+    assert [row["subject_id"] for row in until] == [str(first)]
+
+
+async def _changed(db: Database, tenant: int, member_id: UUID) -> None:
+    async with db.tx(tenant) as tx:
+        tx.emit(MemberChanged(subject_id=member_id, fields=["name"]))
+
+
+async def test_dates_at_the_ends_of_time_are_no_crash(shop: Shop) -> None:
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+    for path in (DELIVERIES, "/api/console/audit"):
+        rows = await every(shop, path)
+        assert await every(shop, path, since=first, until=last) == rows
+        assert await every(shop, path, since=last) == []
+        assert await every(shop, path, until=first) == []
+        assert (await shop.staff.get(path, since="2026-01-01T00:00:00")).refusal == (422, "request.invalid")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
@@ -334,8 +334,8 @@ async def audit(
     kind: str | None = None,
     actor: str | None = None,
     subject_id: UUID | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("audit.view"),
 ) -> Listing[views.AuditEntry]:
