@@ -26,6 +26,8 @@ FILE = re.compile(r"[\w-]+\.(?:py|sql|md|json|csv|toml|sh)")
 SETTING = re.compile(r"\bHUIDA_[A-Z_]+\b")
 ENDPOINT = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/(?:api|callbacks|s)/[\w/{}.…-]+)")
 OF_TESTS = {"HUIDA_SIM_SEED", "HUIDA_SIM_STEPS", "HUIDA_PICTURE", "HUIDA_REGENERATE"}
+OF_BUILDS = {"HUIDA_MINI_APPID", "HUIDA_API"}
+"""Read when the member centre is built."""
 OF_INSTALLATIONS = {"demo.json", "master.key", "index.html"}
 """Files that a running installation writes, and names that documents use in a wider sense."""
 
@@ -72,7 +74,7 @@ def test_every_file_and_folder_that_is_named_is_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_is_named_exists(name: str) -> None:
-    known = {f"HUIDA_{field.upper()}" for field in Settings.__dataclass_fields__} | OF_TESTS
+    known = {f"HUIDA_{field.upper()}" for field in Settings.__dataclass_fields__} | OF_TESTS | OF_BUILDS
     assert sorted(set(SETTING.findall((ROOT / name).read_text("utf-8"))) - known) == []
 
 
