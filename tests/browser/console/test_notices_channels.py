@@ -29,7 +29,9 @@ PAGES = ("/notices", "/notices/consumption", "/subscribe-push", "/sms", "/templa
 def test_the_channels_are_compared(stage: Stage, shop: Shop, page: Page, path: str) -> None:
     login(page, stage, shop.admin, path)
     table = page.get_by_role("table").filter(has=page.get_by_role("caption"))
-    expect(table.get_by_role("columnheader")).to_have_text([r"订阅消息", "短信", re.compile("模板消息.*即将关闭、有风险")])
+    expect(table.get_by_role("columnheader")).to_have_text(
+        [r"订阅消息", "短信", re.compile("模板消息.*即将关闭、有风险")]
+    )
     for name, columns in COMPARED.items():
         cells = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name)).get_by_role("cell")
         for place, points in enumerate(columns):

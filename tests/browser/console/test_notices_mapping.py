@@ -74,7 +74,7 @@ def test_what_breaks_the_limit_of_a_field_is_told_while_one_types_and_refused(
     tip.press_sequentially("多")
     expect(page.get_by_text("21/20", exact=True)).to_be_visible()
     expect(page.get_by_text("超过 20 个字的部分会被截短")).to_be_visible()
-    for _, (_, why) in wrong.items():
+    for _, why in wrong.values():
         expect(page.get_by_role("alert").filter(has_text=why)).to_be_visible()
     expect(page.locator(".token.unknown")).to_have_text("secret_name")
     page.get_by_role("button", name="保存并启用订阅").click()
@@ -146,10 +146,10 @@ def test_the_text_of_an_sms_is_locked_and_its_parameters_are_shown(stage: Stage,
     expect(settings.get_by_role("textbox")).to_have_count(0)
     rows = settings.get_by_role("row")
     expect(rows.nth(1).get_by_role("cell").nth(0)).to_have_text("p1")
-    expect(rows.nth(1).get_by_role("cell").nth(1)).to_have_text("卡号后四位")
+    expect(rows.nth(1).get_by_role("cell").nth(1)).to_have_text("会员卡号后四位")
     expect(rows.nth(1).get_by_role("cell").nth(2)).to_have_text("0001")
     expect(rows.nth(2).get_by_role("cell").nth(0)).to_have_text("p2")
-    expect(rows.nth(2).get_by_role("cell").nth(1)).to_have_text("发生时间")
+    expect(rows.nth(2).get_by_role("cell").nth(1)).to_have_text("业务发生时间")
     expect(settings.get_by_text("计 1 条，¥0.10")).to_be_visible()
     expect(settings.locator("dd").first).to_contain_text("【会达】")
     page.get_by_role("button", name="启用短信").click()

@@ -142,7 +142,9 @@ def test_length_and_cost_are_counted_while_one_types(stage: Stage, shop: Shop, p
         150: "共 150 字（含签名 4 字），计 3 条，¥0.30分为 67 / 67 / 16 字",
     }.items():
         counter.get_by_role("textbox").fill("字" * (length - 4))
-        expect(counter.get_by_role("status")).to_have_text(re.compile(rf"^{re.escape(says).replace('分为', ' ?分为')}\s*$"))
+        expect(counter.get_by_role("status")).to_have_text(
+            re.compile(rf"^{re.escape(says).replace('分为', ' ?分为')}\s*$")
+        )
 
 
 @pytest.mark.covers("S1-111", "S1-26", "S1-118")

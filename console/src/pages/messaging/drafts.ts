@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
-import { computed, onBeforeUnmount, onMounted, reactive, ref, watch, type Ref } from 'vue'
+import { computed, onBeforeUnmount, onMounted, reactive, shallowRef, watch, type Ref } from 'vue'
 import { onBeforeRouteLeave } from 'vue-router'
 import { api, read } from '@/api/client'
 import { confirmDanger } from '@/components/confirm'
@@ -58,37 +58,40 @@ export function useGuard(dirty: () => boolean): void {
   })
 }
 
-/** A value that follows another once that has stood still for a while. */
-function still<T>(source: () => T, ms: number): Ref<T> {
-  const value = ref(source()) as Ref<T>
+const STILL_MS = 300
+
+/** A value that follows another once that has stood still for a while, or at once when the change is a `leap`. */
+function useStill<T>(source: () => T, leap: (now: T, before: T) => boolean): Ref<T> {
+  const value = shallowRef(source()) as Ref<T>
   let timer: ReturnType<typeof setTimeout> | undefined
-  watch(
-    source,
-    (now) => {
-      clearTimeout(timer)
-      timer = setTimeout(() => {
-        value.value = now
-      }, ms)
-    },
-    { deep: true },
-  )
+  watch(source, (now) => {
+    clearTimeout(timer)
+    const follow = (): void => {
+      value.value = now
+    }
+    if (leap(now, value.value)) follow()
+    else timer = setTimeout(follow, STILL_MS)
+  })
   onBeforeUnmount(() => clearTimeout(timer))
   return value
 }
 
 /** What the server says about a draft: troubles, suggestion, preview with samples or with a member's own values. */
 export function useCheck(code: () => string, channel: () => Channel, draft: () => Draft, member: () => PickedMember | null) {
-  const asked = still(() => JSON.stringify(draft()), 300)
+  const asked = useStill(
+    () => ({ channel: channel(), draft: copy(draft()) }),
+    (now, before) => now.channel !== before.channel || now.draft.template_id !== before.draft.template_id,
+  )
   return useQuery({
-    queryKey: computed(() => ['check', code(), channel(), asked.value, member()?.id ?? '']),
+    queryKey: computed(() => ['check', code(), asked.value, member()?.id ?? '']),
     queryFn: () =>
       read(
         api.POST('/api/console/messaging/scenarios/{scenario}/channels/{channel}/check', {
-          params: { path: { scenario: code(), channel: channel() } },
-          body: { ...(JSON.parse(asked.value) as Draft), member_id: member()?.id ?? null },
+          params: { path: { scenario: code(), channel: asked.value.channel } },
+          body: { ...asked.value.draft, member_id: member()?.id ?? null },
         }),
       ),
-    enabled: computed(() => channel() === 'sms' || draft().template_id !== ''),
+    enabled: computed(() => asked.value.channel === 'sms' || asked.value.draft.template_id !== ''),
     placeholderData: keepPreviousData,
     staleTime: 0,
     gcTime: 0,
