@@ -35,8 +35,11 @@ def told(page: Page, text: str) -> None:
 
 def choose(page: Page, select: Locator, option: str) -> None:
     """Open a select and take an option by its words."""
-    select.locator("xpath=ancestor::div[contains(@class, 'el-select__wrapper')]").click()
-    page.get_by_role("option", name=option).locator("visible=true").first.click()
+    box = select.and_(page.get_by_role("combobox"))
+    listed = box.get_attribute("aria-controls")
+    box.locator("xpath=ancestor::div[contains(@class, 'el-select__wrapper')]").click()
+    options = page.locator(f'[id="{listed}"]')
+    options.get_by_role("option", name=option).first.click()
 
 
 def pick_member(page: Page, scope: Locator, typed: str, shown: str) -> None:

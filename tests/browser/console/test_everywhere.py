@@ -175,3 +175,14 @@ def test_the_console_can_be_used_with_the_keyboard(stage: Stage, shop: Shop, pag
     expect(page.get_by_role("dialog", name="添加门店")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="添加门店")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/members", "/overview"])
+def test_the_first_page_is_light(stage: Stage, shop: Shop, page: Page, path: str) -> None:
+    """Under 500 KB over the wire, the charts of the overview included; and none of it from elsewhere."""
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    login(page, stage, shop.admin, path)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(sizes) < 500_000

@@ -242,6 +242,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(stage: Stage, shop: Shop, page
     purchase = {"store": "S01", "till_no": "1", "card_no": shop.cards[LIN], "total_fen": 1000}
     assert till.post("/api/v1/purchases", purchase)["status"] == "recorded"
     expect(rows(page)).to_have_count(1)
+    expect(made).to_have_count(0)
     assert key not in page.content()
 
     # when

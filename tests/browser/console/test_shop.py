@@ -1,13 +1,20 @@
 """Daily work in the console: purchases by hand, coupons, the rules; and what the platform's operator does."""
 
+import base64
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.pages import agree, dialog, field, pick_member, rows, told
-from tests.browser.stage import CHEN, LIN, Shop, Stage
+from tests import make
+from tests.browser.console.pages import agree, choose, dialog, field, pick_member, rows, told
+from tests.browser.stage import CHEN, LIN, Api, Shop, Stage
 from tests.browser.watch import login
 from tests.make import PASSWORD, number
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def test_a_purchase_is_entered_by_hand_and_counted_once(stage: Stage, shop: Shop, page: Page) -> None:
@@ -202,3 +209,85 @@ def test_staff_of_a_merchant_are_not_let_into_the_platform(stage: Stage, shop: S
     login(page, stage, shop.admin, "/platform/merchants")
     expect(page.get_by_role("heading", name="没有权限")).to_be_visible()
     expect(page.get_by_role("button", name="开通商户")).to_have_count(0)
+
+
+@pytest.mark.covers("S1-97", "S1-98")
+def test_the_operator_decides_about_a_signature_after_reading_its_papers(stage: Stage, shop: Shop, page: Page) -> None:
+    # given: two shops have handed a signature in
+    other = stage.run(make.staff(stage.db, stage.run(make.merchant(stage.db, name="隔壁小店"))))
+    names = {f"山月{number()}": shop.api, f"隔壁{number()}": Api(stage.url).log_in(other)}
+    papers = [("files", ("licence.png", PNG, "image/png"))]
+    for name, api in names.items():
+        api.post("/api/console/sms/signatures", data={"name": name, "source": "company"}, files=papers)
+    (good, mine), (bad, theirs) = names.items()
+    login(page, stage, stage.operator, "/platform/reviews")
+
+    # when: one is looked at and approved
+    rows(page).filter(has_text=good).get_by_role("button", name="审核").click()
+    drawer = page.get_by_role("dialog", name="审核")
+    expect(drawer.get_by_text("企业全称或简称")).to_be_visible()
+    with page.expect_download() as download:
+        drawer.get_by_role("link", name="licence.png").click()
+    assert download.value.path().read_bytes() == PNG
+    drawer.get_by_role("button", name="通过").click()
+    agree(page, "通过")
+    told(page, "已通过")
+
+    # when: the other is rejected, first without a reason
+    rows(page).filter(has_text=bad).get_by_role("button", name="审核").click()
+    drawer = page.get_by_role("dialog", name="审核")
+    expect(drawer.get_by_text("licence.png")).to_be_visible()
+    drawer.get_by_role("button", name="拒绝").click()
+    expect(drawer.locator(".el-form-item__error")).to_have_text("请填写此项")
+    field(drawer, "拒绝原因").fill("营业执照看不清")
+    drawer.get_by_role("button", name="拒绝").click()
+    agree(page, "拒绝")
+
+    # then
+    expect(rows(page).filter(has_text=bad)).to_have_count(0)
+    states = [api.get("/api/console/sms")["signatures"][0] for api in (mine, theirs)]
+    assert [(one["state"], one["reason"]) for one in states] == [("approved", ""), ("rejected", "营业执照看不清")]
+
+
+def test_the_operator_sets_up_what_sms_are_sent_with(stage: Stage, page: Page) -> None:
+    # given
+    operator = stage.as_operator()
+    before = operator.get("/api/operator/sms")
+    login(page, stage, stage.operator, "/platform/sms")
+
+    # when: an account at Tencent Cloud, first without its secret
+    page.locator(".one").filter(has_text="腾讯云短信").get_by_role("button").first.click()
+    form = dialog(page, "腾讯云短信账号")
+    field(form, "密钥 ID").fill("AKIDtest")
+    form.get_by_role("button", name="保存").click()
+    expect(form.locator(".el-form-item__error")).to_have_text("请填写此项")
+    assert operator.get("/api/operator/sms")["accounts"] == before["accounts"]
+    field(form, "密钥").fill("top-secret-value")
+    field(form, "SdkAppId").fill("1400000001")
+    form.get_by_role("button", name="保存").click()
+
+    # then: kept, and the secret is never shown
+    told(page, "已保存")
+    expect(page.get_by_text("AKIDtest")).to_be_visible()
+    expect(form).to_have_count(0)
+    assert "top-secret-value" not in page.content()
+
+    # when: a text whose variables are named
+    page.get_by_role("button", name="添加模板").click()
+    form = dialog(page, "添加模板")
+    choose(page, field(form, "服务商"), "腾讯云短信")
+    field(form, "模板编号").fill("100001")
+    field(form, "内容").fill("您尾号{1}的会员卡于{2}消费成功")
+    choose(page, field(form, "变量 2 填入"), "发生时间")
+    choose(page, field(form, "变量 1 填入"), "卡号后四位")
+    form.get_by_role("button", name="保存").click()
+
+    # then
+    expect(rows(page).filter(has_text="100001")).to_contain_text("会员消费")
+    texts = [one for one in operator.get("/api/operator/sms")["texts"] if one["provider"] == "tencent"]
+    assert [one["params"] for one in texts] == [{"1": "card_tail", "2": "time"}]
+
+    # when: the account is turned off again
+    page.locator(".one").filter(has_text="腾讯云短信").get_by_role("button", name="停用").click()
+    agree(page, "停用")
+    expect(page.locator(".one").filter(has_text="腾讯云短信")).to_contain_text("已停用")
