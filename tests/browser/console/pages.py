@@ -8,9 +8,10 @@ from playwright.sync_api import Locator, Page, expect
 AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 RUN_AXE = """async () => {
   const found = await axe.run(document, { resultTypes: ['violations'] })
+  const told = (node) => `${node.target.join(' ')} ${node.html.slice(0, 160)} ${node.failureSummary}`
   return found.violations
     .filter((one) => ['serious', 'critical'].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ') + ' ' + node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | ')}`)
+    .map((one) => `${one.id}: ${one.nodes.map(told).join(' | ')}`)
 }"""
 
 
