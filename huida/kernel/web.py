@@ -302,35 +302,34 @@ def install_errors(app: FastAPI) -> None:
         known.status = error.status_code
         return answer(request, known)
 
-    @app.exception_handler(asyncpg.CharacterNotInRepertoireError)
-    async def _(request: Request, error: asyncpg.CharacterNotInRepertoireError) -> Response:
+    async def other(request: Request, error: Exception) -> Response:
+        return answer(request, refusal_of(error, path=request.url.path))
+
+    # By kind, not among the crashes: those are raised again after the answer, and each would be a traceback.
+    for kind in (*AWAY, asyncpg.CharacterNotInRepertoireError, Unstorable, ProviderOutcome, Exception):
+        app.add_exception_handler(kind, other)
+
+
+def refusal_of(error: Exception, *, path: str) -> AppError:
+    """What any failure means to the person who asked; what nobody expected is logged and told without detail."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
         # The one character that JSON and URLs can carry and PostgreSQL cannot keep: NUL.
-        return answer(request, Invalid())
-
-    @app.exception_handler(Unstorable)
-    async def _(request: Request, error: Unstorable) -> Response:
-        return answer(request, Invalid(code="request.invalid", detail="a value is out of range"))
-
-    @app.exception_handler(ProviderOutcome)
-    async def _(request: Request, error: ProviderOutcome) -> Response:
-        return answer(request, provider_problem(error))
-
-    async def away(request: Request, error: Exception) -> Response:
-        log.warning("database_away", path=request.url.path, error=type(error).__name__)
+        return Invalid()
+    if isinstance(error, Unstorable):
+        return Invalid(code="request.invalid", detail="a value is out of range")
+    if isinstance(error, ProviderOutcome):
+        return provider_problem(error)
+    if isinstance(error, AWAY):
+        log.warning("database_away", path=path, error=type(error).__name__)
         gone = AppError(code="server.unavailable")
         gone.status = 503
-        return answer(request, gone)
-
-    # By kind, not among the crashes below: those are raised again after the answer, and each would be a traceback.
-    for kind in AWAY:
-        app.add_exception_handler(kind, away)
-
-    @app.exception_handler(Exception)
-    async def _(request: Request, error: Exception) -> Response:
-        crash = AppError(code="server.error")
-        crash.status = 500
-        log.error("request_failed", path=request.url.path, exc_info=error)
-        return answer(request, crash)
+        return gone
+    log.error("request_failed", path=path, exc_info=error)
+    crash = AppError(code="server.error")
+    crash.status = 500
+    return crash
 
 
 def provider_problem(error: ProviderOutcome) -> AppError:

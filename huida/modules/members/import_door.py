@@ -11,9 +11,7 @@ import msgspec
 
 from huida.kernel import i18n
 from huida.kernel.db import Database
-from huida.kernel.errors import AppError
-from huida.kernel.log import log
-from huida.kernel.web import Actor, problem_body
+from huida.kernel.web import Actor, problem_body, refusal_of
 from huida.modules.members import imports, views
 from huida.modules.members.imports import Progress, unheard
 
@@ -57,13 +55,9 @@ async def lines(
         try:
             result = await run(db, actor, body, dry_run=dry_run, language=language, told=told)
             heard.put_nowait({"result": result})
-        except AppError as refused:
+        except Exception as error:
+            refused = refusal_of(error, path="members/import")
             heard.put_nowait({"problem": problem_body(request_id, refused, language)})
-        except Exception as crash:
-            log.error("import_failed", exc_info=crash)
-            wrong = AppError(code="server.error")
-            wrong.status = 500
-            heard.put_nowait({"problem": problem_body(request_id, wrong, language)})
 
     task = asyncio.create_task(work())
     try:

@@ -30,7 +30,9 @@ def unheard(stage: str, done: int, total: int) -> None:
 
 MOST_ROWS: Final = 20_000
 PORTION: Final = 500
-LARGEST_UNPACKED: Final = 200 * 1024 * 1024
+MOST_LINES: Final = 1_048_576
+"""What a sheet has; a line beyond them would be reached over as many empty ones."""
+LARGEST_UNPACKED: Final = 64 * 1024 * 1024
 HEADERS: Final = {
     "card_no": ("card_no", "卡号", "会员卡号"),
     "name": ("name", "姓名", "会员姓名"),
@@ -84,9 +86,9 @@ def read_table(body: bytes) -> list[Row]:
     rows: list[Row] = []
     for number, cells in enumerate(lines, 2):
         texts = {column: _text(cells[place]) if place < len(cells) else "" for column, place in places.items()}
-        if not any(texts.values()):
+        if not any(texts.values()) and number <= MOST_LINES:
             continue
-        if len(rows) >= MOST_ROWS:
+        if len(rows) >= MOST_ROWS or number > MOST_LINES:
             raise Invalid(code="member.import_too_many", where="file", most=MOST_ROWS)
         rows.append(_row(number, texts))
     return rows
@@ -120,12 +122,12 @@ def _day(text: str) -> date:
 
 
 def _text(cell: Any) -> str:
-    """A cell as people see it: spreadsheets keep phones as numbers and days as times."""
+    """A cell as people see it: spreadsheets keep phones as numbers and days as times. NUL cannot be kept."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     if isinstance(cell, datetime):
         cell = cell.date()
-    return "" if cell is None else str(cell).strip().removeprefix("'")
+    return "" if cell is None else str(cell).replace("\0", "").strip().removeprefix("'")
 
 
 def _csv_lines(body: bytes) -> Iterator[Sequence[Any]]:
@@ -148,9 +150,12 @@ def _xlsx_lines(body: bytes) -> Iterator[Sequence[Any]]:
             if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
                 raise Invalid(code="member.import_unreadable", where="file")
         book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as wrong:
+        yield from book.worksheets[0].iter_rows(values_only=True)
+    except AppError:
+        raise
+    except Exception as wrong:
+        # Of a file that is not as it should be, the reader says whatever it stumbled over.
         raise Invalid(code="member.import_unreadable", where="file") from wrong
-    yield from book.worksheets[0].iter_rows(values_only=True)
 
 
 async def plan(tx: Tx, rows: list[Row]) -> Plan:
