@@ -52,15 +52,15 @@ class Pages(StaticFiles):
             return PlainTextResponse(
                 "The pages are not built yet: run `make faces`.\n页面尚未构建：请运行 make faces。\n", 503
             )
+        kept = path.startswith(("assets/", "static/"))
         try:
             found = await super().get_response(path, scope)
         except HTTPException as missing:
-            if missing.status_code != 404 or "." in Path(path).name:
+            # Also when the folder itself was asked for: StaticFiles knows no index without html mode.
+            if missing.status_code != 404 or kept or "." in Path(path).name:
                 raise
             found = FileResponse(self._index)
-        # Also when the folder itself was asked for: StaticFiles knows no index without html mode.
-        kept = path.startswith(("assets/", "static/"))
-        found.headers["Cache-Control"] = KEPT if kept and found.status_code == 200 else "no-cache"
+        found.headers["Cache-Control"] = KEPT if kept else "no-cache"
         return found
 
 

@@ -1,10 +1,14 @@
 """All settings, read once from the environment by `main` and the command line; every one has a working default."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Final
+
+ORIGIN: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Settings:
     aliyun_sms_url: str = "https://dysmsapi.aliyuncs.com"
     tencent_sms_url: str = "https://sms.tencentcloudapi.com"
     simulator_url: str = ""
-    """The simulator's phone page, when it stands in for WeChat: it may frame the member centre, and the console says so."""
+    """The simulator's origin, when it stands in for WeChat: it may frame the member centre, and the console says so."""
     send_rate_per_s: float = 5000.0
     """Sends per second and app; WeChat documents no figure, so it is ours to set (docs/guide/connect-wechat.md)."""
     streams: int = 4
@@ -40,6 +44,13 @@ class Settings:
     log_json: bool = False
     log_level: str = "info"
     wesim_port: int = 8900
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a simulator that could let strangers frame the member centre."""
+        if self.simulator_url and not ORIGIN.fullmatch(self.simulator_url):
+            raise ValueError("HUIDA_SIMULATOR_URL must be http:// or https://, a host and a port, and nothing more")
+        if self.simulator_url and self.wechat_api_url == Settings.wechat_api_url:
+            raise ValueError("HUIDA_SIMULATOR_URL is set, but HUIDA_WECHAT_API_URL is the real WeChat: unset the first")
 
     @property
     def member_centre(self) -> str:
