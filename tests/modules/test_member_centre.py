@@ -131,6 +131,24 @@ async def test_a_link_opens_the_mini_program_at_the_page(shop: Shop) -> None:
         assert (await visitor.post("/api/member/open-links", {"m": shop.tenant, "page": page})).status == 422
 
 
+async def test_the_site_is_not_for_counting_merchants(shop: Shop) -> None:
+    visitor = Client(shop.world.app)
+    replies = [await visitor.get("/api/member/site", m=999_999_000 + number) for number in range(200)]
+    assert {reply.status for reply in replies} == {404, 429}
+    refused = next(reply for reply in replies if reply.status == 429)
+    assert refused.refusal == (429, "request.too_many")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await Client(shop.world.app).get("/api/member/site", m=shop.tenant)).status == 200
+
+
+async def test_strangers_from_many_addresses_cannot_use_up_a_shops_links(shop: Shop) -> None:
+    page = {"m": shop.tenant, "page": "pages/index/index"}
+    replies = [await Client(shop.world.app).post("/api/member/open-links", page) for _ in range(120)]
+    made = [reply for reply in replies if reply.status == 200]
+    assert 60 <= len(made) < 120
+    assert {reply.refusal for reply in replies if reply.status != 200} == {(429, "request.too_many")}
+
+
 async def test_short_links_lead_to_the_page(shop: Shop) -> None:
     await shop.enable("consumption", "sms")
     member = await shop.member()

@@ -21,7 +21,10 @@ from huida.modules.members.sessions import LoginUnavailable
 member = APIRouter(prefix="/api/member", tags=["member"])
 tills = APIRouter(prefix="/api/v1/spend-codes", tags=["members"])
 
-_by_address: Final = Buckets(rate_per_s=1, burst=30)
+_sites_by_address: Final = Buckets(rate_per_s=10, burst=100)
+_links_by_address: Final = Buckets(rate_per_s=1, burst=30)
+_links_by_merchant: Final = Buckets(rate_per_s=2, burst=60)
+"""WeChat makes 500,000 links a day for an app: strangers may use up a third of them."""
 
 Merchant = Annotated[int, Field(ge=1, lt=2**63)]
 
@@ -74,17 +77,27 @@ class TillIn(BaseModel):
 async def merchant_of(db: Database, m: int | None) -> int:
     """The open merchant with this number, or the only one there is. Raises NotFound."""
     async with db.read(0) as tx:
-        open_ones = await tenants.open_merchants(tx)
-    if m is None and len(open_ones) == 1:
-        return open_ones[0]
-    if m is None or m not in open_ones:
+        found = await tenants.find_open_merchant(tx, m)
+    if found is None:
         raise NotFound(code="merchant.not_found", where="m")
-    return m
+    return found
+
+
+def limited(buckets: Buckets, key: str) -> None:
+    """Raises TooMany."""
+    wait_s = buckets.try_take(key)
+    if wait_s:
+        raise TooMany(retry_after_s=int(wait_s) + 1)
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "?"
 
 
 @member.get("/site")
 async def site(request: Request, m: Merchant | None = None) -> Site:
     """What a page must know before anybody is logged in."""
+    limited(_sites_by_address, address_of(request))
     state = request.app.state
     tenant_id = await merchant_of(state.db, m)
     async with state.db.read(tenant_id) as tx:
@@ -102,11 +115,10 @@ async def site(request: Request, m: Merchant | None = None) -> Site:
 @member.post("/open-links")
 async def open_link(request: Request, body: OpenLinkIn) -> OpenLink:
     """A WeChat link that opens the mini program at a page, for browsers outside WeChat (S1-117)."""
-    wait_s = _by_address.try_take(request.client.host if request.client else "?")
-    if wait_s:
-        raise TooMany(retry_after_s=int(wait_s) + 1)
+    limited(_links_by_address, address_of(request))
     state = request.app.state
     tenant_id = await merchant_of(state.db, body.m)
+    limited(_links_by_merchant, str(tenant_id))
     async with state.db.read(tenant_id) as tx:
         cred = await connections.credentials(tx, "mini")
     if cred is None:

@@ -6,7 +6,7 @@ Facts: StaffLoggedIn, StaffLocked, StaffChanged, KeyCreated, KeyRevoked, StoreCh
 EntitlementChanged.
 """
 
-from huida.modules.tenants.directory import open_merchants, short_name
+from huida.modules.tenants.directory import find_open_merchant, open_merchants, short_name
 from huida.modules.tenants.doors import COOKIE, Doors, operator_of, operator_read, operator_tx
 from huida.modules.tenants.facts import (
     EntitlementChanged,
@@ -79,6 +79,7 @@ __all__ = [
     "create_store",
     "entitle",
     "entitlements",
+    "find_open_merchant",
     "hashed",
     "is_entitled",
     "key_actor",

@@ -11,3 +11,11 @@ async def short_name(tx: Tx) -> str:
 async def open_merchants(tx: Tx) -> list[int]:
     """Every open merchant's tenant id: for platform schedules that fan out."""
     return [row["id"] for row in await tx.fetch("SELECT id FROM merchants WHERE state = 'open' ORDER BY id")]
+
+
+async def find_open_merchant(tx: Tx, tenant_id: int | None) -> int | None:
+    """The open merchant with this id, or without one the only open merchant there is; None otherwise."""
+    rows = await tx.fetch(
+        "SELECT id FROM merchants WHERE state = 'open' AND ($1::bigint IS NULL OR id = $1) LIMIT 2", tenant_id
+    )
+    return rows[0]["id"] if len(rows) == 1 else None
