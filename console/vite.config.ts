@@ -20,7 +20,7 @@ export default defineConfig({
   base: '/console/',
   plugins: [vue(), Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver()] })],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  build: { outDir: '../huida/static/console', emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 900 },
+  build: { outDir: '../huida/static/console', emptyOutDir: true, target: 'es2022', cssCodeSplit: false, chunkSizeWarningLimit: 900 },
   optimizeDeps: { include: ['element-plus/es', ...styles()] },
   server: { host: '127.0.0.1', proxy: { '/api': server, '/callbacks': server } },
   preview: { host: '127.0.0.1', proxy: { '/api': server, '/callbacks': server } },
