@@ -69,6 +69,11 @@ def token_hash(value: str) -> bytes:
     return hashlib.sha256(value.encode()).digest()
 
 
+def mask_openid(openid: str) -> str:
+    """An openid's ends: enough to tell a person's accounts apart, too little to use."""
+    return f"{openid[:4]}****{openid[-4:]}" if len(openid) >= 16 else "****"
+
+
 def mask_phone(phone: str) -> str:
     """`13800000001` as `138****0001`."""
     return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else "****"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from huida.kernel.secrets import mask_openid
 from tests.shop import Shop
 
 PATH = "/api/console/messaging"
@@ -14,6 +15,8 @@ async def trace(shop: Shop, kind: str = "order.purchase_recorded") -> dict[str, 
         )
     told = (await shop.staff.get(f"{PATH}/facts/{fact_id}/trace")).json()
     open_told = (await shop.key.get(f"/api/v1/messages/trace/{fact_id}")).json()
+    for step in (one for one in told["steps"] if one["delivery"] and len(one["delivery"]["address"]) >= 16):
+        step["delivery"]["address"] = mask_openid(step["delivery"]["address"])
     assert open_told["steps"] == told["steps"]
     return {step["scenario"]: (step["decision"], step["reason"]) for step in told["steps"]}
 

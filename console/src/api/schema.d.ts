@@ -2837,6 +2837,8 @@ export interface components {
         /**
          * CreditAccount
          * @description Subscriptions of one WeChat account for one template; `refused` when switched off in WeChat's settings.
+         *
+         *     `openid` is masked for who may not see phones.
          */
         CreditAccount: {
             /** App Id */
@@ -2923,7 +2925,9 @@ export interface components {
         };
         /**
          * Delivery
-         * @description A message for one fact and scenario. `address` is an openid or a phone's last digits; `cost_fen` is for SMS.
+         * @description A message for one fact and scenario. `cost_fen` is for SMS.
+         *
+         *     `address` is a phone's last digits, or an openid, masked for who may not see phones.
          */
         Delivery: {
             /** Address */
@@ -5213,7 +5217,7 @@ export interface components {
         };
         /**
          * WechatIdentity
-         * @description A WeChat account of a member; `follows` is about an official account.
+         * @description A WeChat account of a member, its ids masked for who may not see phones; `follows` is about an official account.
          */
         WechatIdentity: {
             /** App Id */

@@ -8,6 +8,7 @@ Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImporte
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.models import Identity, Member, MemberSession
 from huida.modules.members.profile import change, freeze, unfreeze
+from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
 from huida.modules.members.recipients import accounts, is_mobile, recipients
 from huida.modules.members.service import (
@@ -51,6 +52,7 @@ __all__ = [
     "phone_of",
     "recipients",
     "see_identity",
+    "sees_whole",
     "set_level",
     "unfreeze",
     "work",

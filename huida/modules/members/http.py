@@ -154,9 +154,10 @@ async def import_file(
 @console.get("/{member_id}")
 async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("members.view")) -> views.MemberDetail:
     row = await service.get(tx, member_id)
+    may = actor_of(request).may
     return {
-        **queries.show(tx, row, may=actor_of(request).may),
-        "identities": [queries.show_identity(one) for one in await queries.identities(tx, member_id)],
+        **queries.show(tx, row, may=may),
+        "identities": [queries.show_identity(one, may=may) for one in await queries.identities(tx, member_id)],
         "balances": await balances_of(request, tx, member_id),
     }
 

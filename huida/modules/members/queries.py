@@ -10,7 +10,7 @@ from uuid import UUID
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
-from huida.kernel.secrets import mask_phone
+from huida.kernel.secrets import mask_openid, mask_phone
 from huida.modules.members.service import PURPOSE, normal_phone, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
@@ -66,11 +66,18 @@ async def identities(tx: Tx, member_id: UUID) -> list[Any]:
     )
 
 
-def show_identity(row: Any) -> WechatIdentity:
+def sees_whole(may: frozenset[str]) -> bool:
+    """Who sees a person's phone and WeChat ids whole; others see parts."""
+    return bool(may & {"members.phones", "*"})
+
+
+def show_identity(row: Any, *, may: frozenset[str]) -> WechatIdentity:
+    """A WeChat account; without `members.phones` its openid is masked and the unionid left out."""
+    whole = sees_whole(may)
     return {
         "app_id": row["app_id"],
-        "openid": row["openid"],
-        "unionid": row["unionid"],
+        "openid": row["openid"] if whole else mask_openid(row["openid"]),
+        "unionid": row["unionid"] if whole else None,
         "follows": row["follows"],
         "updated_at": row["updated_at"],
     }
@@ -79,7 +86,7 @@ def show_identity(row: Any) -> WechatIdentity:
 def show(tx: Tx, row: Any, *, may: frozenset[str]) -> Member:
     """A member as a list shows it; the phone is masked without `members.phones`."""
     phone = phone_of(tx, row)
-    if phone is not None and not may & {"members.phones", "*"}:
+    if phone is not None and not sees_whole(may):
         phone = mask_phone(phone)
     return {**_shown(row, phone), "note": row["note"]}
 

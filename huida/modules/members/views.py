@@ -40,7 +40,7 @@ class Member(OpenMember):
 
 
 class WechatIdentity(TypedDict):
-    """A WeChat account of a member; `follows` is about an official account."""
+    """A WeChat account of a member, its ids masked for who may not see phones; `follows` is about an official account."""
 
     app_id: str
     openid: str

@@ -267,6 +267,7 @@ def _show_proposal(row: Any) -> views.TemplateProposal:
 
 @console.get("/deliveries")
 async def list_deliveries(
+    request: Request,
     paging: Paging,
     channel: str | None = None,
     state: str | None = None,
@@ -279,7 +280,7 @@ async def list_deliveries(
     rows = await queries.deliveries(
         tx, paging, channel=channel, state=state, scenario=scenario, member_id=member_id, since=since, until=until
     )
-    shown = {one["id"]: one for one in await queries.show_deliveries(tx, rows)}
+    shown = {one["id"]: one for one in await queries.show_deliveries(tx, rows, may=actor_of(request).may)}
     return paged(
         rows,
         paging,
@@ -316,7 +317,7 @@ async def export_deliveries(
 
 
 @console.get("/deliveries/{delivery_id}")
-async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.DeliveryDetail:
+async def delivery(request: Request, delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.DeliveryDetail:
     fact_id, scenario = replay.delivery_key(delivery_id)
     row = await tx.row(
         "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3",
@@ -326,8 +327,9 @@ async def delivery(delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.Del
     )
     if row is None:
         raise NotFound(code="messaging.delivery_unknown", where="id")
-    [shown] = await queries.show_deliveries(tx, [row])
-    return {**shown, "body": msgspec.json.decode(row["body"]) if row["body"] else None}
+    may = actor_of(request).may
+    [shown] = await queries.show_deliveries(tx, [row], may=may)
+    return {**shown, "body": queries.show_body(row, may=may)}
 
 
 @console.post("/deliveries/{delivery_id}/replay", status_code=202)
@@ -337,9 +339,9 @@ async def replay_delivery(delivery_id: str, tx: Tx = staff_tx(EDIT)) -> views.Qu
 
 
 @console.get("/facts/{fact_id}/trace")
-async def trace(fact_id: UUID, tx: ReadTx = staff_read(VIEW)) -> views.Trace:
+async def trace(request: Request, fact_id: UUID, tx: ReadTx = staff_read(VIEW)) -> views.Trace:
     """Why a fact was told, held back or not attempted."""
-    return await queries.trace(tx, fact_id)
+    return await queries.trace(tx, fact_id, may=actor_of(request).may)
 
 
 @console.get("/members/{member_id}/timeline")
@@ -350,12 +352,14 @@ async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW
 
 
 @console.get("/members/{member_id}/credits")
-async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> Items[views.CreditAccount]:
+async def member_credits(
+    request: Request, member_id: UUID, tx: ReadTx = staff_read(VIEW)
+) -> Items[views.CreditAccount]:
     """Granted, consumed and remaining by account and template (S1-78)."""
     accounts = await members.accounts(tx, member_id)
     return {
         "items": [
-            queries.show_credit(account, row)
+            queries.show_credit(account, row, may=actor_of(request).may)
             for account in accounts
             for row in await credit_ledger.ledger_of(tx, account["app_id"], account["openid"])
         ]
@@ -363,8 +367,8 @@ async def member_credits(member_id: UUID, tx: ReadTx = staff_read(VIEW)) -> Item
 
 
 @open_api.get("/trace/{fact_id}")
-async def open_trace(fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> views.Trace:
-    return await queries.trace(tx, fact_id)
+async def open_trace(request: Request, fact_id: UUID, tx: ReadTx = key_read("messages.read")) -> views.Trace:
+    return await queries.trace(tx, fact_id, may=actor_of(request).may)
 
 
 @member.get("/subscriptions")

@@ -11,6 +11,7 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.facts import shard_of
 from huida.kernel.lists import Where, fetch, newest_id_before
+from huida.kernel.secrets import mask_openid
 from huida.kernel.web import Page
 from huida.modules import members, tenants
 from huida.modules.messaging import bindings
@@ -21,6 +22,7 @@ from huida.modules.messaging.views import (
     Decision,
     Delivery,
     DeliveryRow,
+    MessageBody,
     ScenarioChannel,
     Scenarios,
     SubscriptionEntry,
@@ -125,8 +127,9 @@ def _narrow(where: Where, wanted: Mapping[str, Any], since: datetime | None, unt
         where.add("created_at < {}", until)
 
 
-def show_delivery(row: Any) -> Delivery:
+def show_delivery(row: Any, *, may: frozenset[str]) -> Delivery:
     """A delivery without what it says: the body is shown only in its detail."""
+    whole = row["channel"] == "sms" or not row["address"] or members.sees_whole(may)
     return {
         "id": f"{row['fact_id'].hex}.{row['scenario']}",
         "scenario": row["scenario"],
@@ -135,7 +138,7 @@ def show_delivery(row: Any) -> Delivery:
         "channel": row["channel"],
         "state": row["state"],
         "reason": row["reason"],
-        "address": row["address"],
+        "address": row["address"] if whole else mask_openid(row["address"]),
         "template_id": row["template_id"],
         "attempts": row["attempt"],
         "parts": row["parts"],
@@ -147,18 +150,26 @@ def show_delivery(row: Any) -> Delivery:
     }
 
 
-async def show_deliveries(tx: Tx, rows: Sequence[Any]) -> list[DeliveryRow]:
+async def show_deliveries(tx: Tx, rows: Sequence[Any], *, may: frozenset[str]) -> list[DeliveryRow]:
     """Deliveries with the names and card numbers of their members."""
     people = await members.recipients(tx, list({row["member_id"] for row in rows}), mini_app="", oa_app="")
     shown: list[DeliveryRow] = []
     for row in rows:
         person = people.get(row["member_id"])
         name, card_no = (person["name"] or "", person["card_no"]) if person else ("", "")
-        shown.append({**show_delivery(row), "member_name": name, "card_no": card_no})
+        shown.append({**show_delivery(row, may=may), "member_name": name, "card_no": card_no})
     return shown
 
 
-async def trace(tx: Tx, fact_id: UUID) -> Trace:
+def show_body(row: Any, *, may: frozenset[str]) -> MessageBody | None:
+    """What the provider was given; None when there was nothing to send."""
+    body: MessageBody | None = msgspec.json.decode(row["body"]) if row["body"] else None
+    if body is not None and "touser" in body and not members.sees_whole(may):
+        body["touser"] = mask_openid(body["touser"])
+    return body
+
+
+async def trace(tx: Tx, fact_id: UUID, *, may: frozenset[str]) -> Trace:
     """Why this fact was told, held back or not attempted: each scenario that it fires, with what was decided.
 
     What left no row is explained from the settings as they were at the fact's time. Raises NotFound.
@@ -193,7 +204,7 @@ async def trace(tx: Tx, fact_id: UUID) -> Trace:
             decision, reason = "waiting", "in_queue"
         else:
             decision, reason = "not_told", "scenario_off" if entitled else "not_entitled"
-        delivery = show_delivery(sent[scenario.code]) if scenario.code in sent else None
+        delivery = show_delivery(sent[scenario.code], may=may) if scenario.code in sent else None
         steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": delivery})
     return {"fact_id": fact_id, "kind": row["kind"], "at": row["at"], "actor": row["actor"], "steps": steps}
 
@@ -246,11 +257,11 @@ def show_moment(row: Any) -> TimelineEntry:
     }
 
 
-def show_credit(account: Any, row: Any) -> CreditAccount:
+def show_credit(account: Any, row: Any, *, may: frozenset[str]) -> CreditAccount:
     """What one WeChat account may still be sent for one template."""
     return {
         "app_id": account["app_id"],
-        "openid": account["openid"],
+        "openid": account["openid"] if members.sees_whole(may) else mask_openid(account["openid"]),
         "template_id": row["template_id"],
         "granted": row["granted"],
         "consumed": row["consumed"],

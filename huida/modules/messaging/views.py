@@ -174,7 +174,10 @@ class TemplateProposal(TypedDict):
 
 
 class Delivery(TypedDict):
-    """A message for one fact and scenario. `address` is an openid or a phone's last digits; `cost_fen` is for SMS."""
+    """A message for one fact and scenario. `cost_fen` is for SMS.
+
+    `address` is a phone's last digits, or an openid, masked for who may not see phones.
+    """
 
     id: str
     scenario: str
@@ -274,7 +277,10 @@ class TimelineEntry(TypedDict):
 
 
 class CreditAccount(TypedDict):
-    """Subscriptions of one WeChat account for one template; `refused` when switched off in WeChat's settings."""
+    """Subscriptions of one WeChat account for one template; `refused` when switched off in WeChat's settings.
+
+    `openid` is masked for who may not see phones.
+    """
 
     app_id: str
     openid: str
