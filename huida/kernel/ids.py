@@ -36,7 +36,8 @@ def uuid7() -> UUID:
 def first_at(moment: datetime) -> UUID:
     """The smallest UUIDv7 of this millisecond: no id that was made before it is as large."""
     ms = min(max(0, int(moment.timestamp() * 1000)), (1 << 48) - 1)
-    return FastUUID((ms << 16 | 0x7000).to_bytes(8, "big") + b"\x80" + bytes(7))
+    made: UUID = FastUUID((ms << 16 | 0x7000).to_bytes(8, "big") + b"\x80" + bytes(7))
+    return made
 
 
 def parse(text: str) -> UUID:
