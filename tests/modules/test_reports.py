@@ -1,10 +1,12 @@
 """The overview and the set-up checklist, as a merchant sees them."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from huida.modules.reports import rollup
 from tests import make
 from tests.asgi import Client
 from tests.shop import Shop, open_shop
@@ -92,6 +94,53 @@ async def test_sms_of_the_month_and_closed_days_are_the_same_counted_or_not(shop
     assert counted == [("sms", "delivered", 1, 1)]
     kept = await overview(shop)
     assert {**kept, "as_of": ""} == {**live, "as_of": ""}
+
+
+async def counted(shop: Shop) -> list[tuple[Any, ...]]:
+    """Count the closed days; what is kept of them."""
+    async with shop.db.tx(shop.tenant) as tx:
+        tx.enqueue("reports.count_days", None)
+    await shop.settle()
+    async with shop.db.read(shop.tenant) as tx:
+        return [tuple(row) for row in await tx.fetch("SELECT state, count FROM message_days ORDER BY state")]
+
+
+async def one_sms_and_then(shop: Shop, **delta: float) -> None:
+    await shop.enable("consumption", "sms")
+    await shop.buy(await shop.member(), "T-1")
+    await shop.settle()
+    await shop.world.later(timedelta(**delta))
+
+
+async def test_after_weeks_without_a_worker_the_last_counted_days_are_counted_again(shop: Shop) -> None:
+    await one_sms_and_then(shop, days=1)
+    assert await counted(shop) == [("delivered", 1)]
+    async with shop.db.tx(shop.tenant) as tx:
+        await tx.execute("UPDATE deliveries SET state = 'failed' WHERE tenant_id = $1", shop.tenant)
+    await shop.world.later(timedelta(days=20))
+    assert await counted(shop) == [("failed", 1)]
+
+
+async def test_two_workers_may_count_the_same_days(shop: Shop) -> None:
+    await one_sms_and_then(shop, days=1)
+
+    async def count() -> None:
+        async with shop.db.tx(shop.tenant) as tx:
+            await rollup.count_days(tx)
+
+    await asyncio.gather(count(), count(), count())
+    assert await counted(shop) == [("delivered", 1)]
+
+
+async def test_a_clock_that_was_wrong_hides_no_message_of_today(shop: Shop) -> None:
+    await one_sms_and_then(shop, days=3)
+    assert await counted(shop) == [("delivered", 1)]
+    shop.world.clock.advance(timedelta(days=-3))
+    await shop.buy(await shop.member("chenyiming"), "T-2")
+    await shop.settle()
+    shown = await overview(shop)
+    assert (shown["today"]["messages"], shown["days"][-1]["sms"]) == (2, 2)
+    assert shown["sms"] == {"parts_month": 2, "cost_fen_month": 20}
 
 
 async def test_what_needs_a_person(shop: Shop) -> None:

@@ -128,7 +128,7 @@ async def attention(tx: Tx) -> list[Attention]:
 
 
 async def _from_messages(tx: Tx) -> list[Attention]:
-    """Messages of the last day that were given up, or not sent since nobody had subscribed."""
+    """Messages of today that were given up, or not sent since nobody had subscribed."""
     rows = await tx.fetch(
         "SELECT CASE WHEN state = 'dead' THEN 'messages_dead' ELSE 'no_quota' END AS code, count(*) AS count "
         "FROM deliveries WHERE tenant_id = $1 AND created_at >= $2 "

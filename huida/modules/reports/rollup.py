@@ -37,12 +37,15 @@ def begin(day: date) -> datetime:
 
 
 async def count_days(tx: Tx) -> None:
-    """Count the closed days that have no counts yet, and the last three again. Twice gives the same."""
+    """Count the closed days that have no counts yet, and the three before them again. Twice gives the same."""
     yesterday = tx.today - timedelta(days=1)
-    mark: date | None = await tx.value("SELECT counted_until FROM report_marks WHERE tenant_id = $1", tx.tenant_id)
-    first = (
-        max(tx.today - FIRST_TIME, min(mark + timedelta(days=1), tx.today - AGAIN)) if mark else tx.today - FIRST_TIME
+    # The mark is the lock: who counts the same merchant meanwhile waits here.
+    mark: date = await tx.value(
+        "INSERT INTO report_marks (tenant_id, counted_until) VALUES ($1, $2) "
+        "ON CONFLICT (tenant_id) DO UPDATE SET counted_until = report_marks.counted_until RETURNING counted_until",
+        *(tx.tenant_id, tx.today - FIRST_TIME),
     )
+    first = max(tx.today - FIRST_TIME, min(mark, yesterday) + timedelta(days=1) - AGAIN)
     await tx.execute(
         "DELETE FROM message_days WHERE tenant_id = $1 AND day >= $2 AND day <= $3", tx.tenant_id, first, yesterday
     )
@@ -51,17 +54,13 @@ async def count_days(tx: Tx) -> None:
         f"SELECT $1, d.day, d.channel, d.state, d.count, d.parts, d.cost_fen FROM ({DAYS}) d",
         *(tx.tenant_id, begin(first), begin(tx.today)),
     )
-    await tx.execute(
-        "INSERT INTO report_marks (tenant_id, counted_until) VALUES ($1, $2) "
-        "ON CONFLICT (tenant_id) DO UPDATE SET counted_until = excluded.counted_until",
-        *(tx.tenant_id, yesterday),
-    )
+    await tx.execute("UPDATE report_marks SET counted_until = $2 WHERE tenant_id = $1", *(tx.tenant_id, yesterday))
 
 
 async def counts(tx: Tx, since: date) -> list[Count]:
     """Messages by day, channel and state from `since` until now."""
     mark: date | None = await tx.value("SELECT counted_until FROM report_marks WHERE tenant_id = $1", tx.tenant_id)
-    live_from = max(since, mark + timedelta(days=1)) if mark else since
+    live_from = max(since, min(mark + timedelta(days=1), tx.today)) if mark else since
     kept = await tx.fetch(
         "SELECT day, channel, state, count, parts, cost_fen FROM message_days "
         "WHERE tenant_id = $1 AND day >= $2 AND day < $3",
