@@ -9,6 +9,7 @@ from tests.browser.console.notices_kit import DOOR, MINI, add_template, connect_
 from tests.browser.stage import Shop, Stage
 from tests.browser.watch import login
 
+AT_REST = "() => ![...document.querySelectorAll('.box li')].some(row => row.getAnimations().length)"
 COLUMNS = ["序号", "模板ID", "模板标题", "模板内容", "内容示例", "模板类型", "枚举值范围", "操作"]
 
 
@@ -36,12 +37,17 @@ def mark(dialog: Locator, *keywords: str) -> None:
 
 
 def drag(page: Page, what: Locator, to: Locator, *, down: float = 24) -> None:
+    """Take it by its grip and let it go over `to`, once what was moved before has come to rest."""
+    expect(page.locator(".sortable-ghost, .sortable-fallback")).to_have_count(0)
+    what.hover(position={"x": 14, "y": 16})
     start, end = what.bounding_box(), to.bounding_box()
     assert start and end
-    page.mouse.move(start["x"] + 14, start["y"] + start["height"] / 2)
     page.mouse.down()
     page.mouse.move(start["x"] + 30, start["y"] + start["height"] / 2 + 6, steps=4)
-    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + down, steps=14)
+    # Rows that make room are no targets while they move: a hand waits for them too.
+    for nudge in (0, 2, 4):
+        page.mouse.move(end["x"] + end["width"] / 2 + nudge, end["y"] + down, steps=14)
+        page.wait_for_function(AT_REST)
     page.mouse.up()
 
 
@@ -167,6 +173,7 @@ def test_keywords_are_dragged_over_and_their_order_is_that_of_the_card(stage: St
     drag(page, left.filter(has_text="充值时间"), right)
     expect(names(dialog, "已选关键词")).to_have_text(["充值时间time3"])
     drag(page, left.filter(has_text="充值金额"), right, down=180)
+    expect(names(dialog, "已选关键词")).to_have_text(["充值时间time3", "充值金额amount1"])
     drag(page, left.filter(has_text="账户余额"), right, down=180)
     expect(names(dialog, "已选关键词")).to_have_text(["充值时间time3", "充值金额amount1", "账户余额amount4"])
     chosen = right.get_by_role("listitem")
