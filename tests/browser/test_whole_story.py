@@ -74,6 +74,7 @@ def connect_mini_program(page: Page, stage: Stage) -> None:
     callback = page.get_by_text(f"{stage.url}/callbacks/wechat/").first
     expect(callback).to_be_visible()
     # What the wizard shows is entered at WeChat's side.
+    expect(page.locator("main dd.mono")).to_have_count(3)
     url, token, aes_key = page.locator("main dd.mono").all_inner_texts()
     entered = {"url": url, "token": token, "aes_key": aes_key, "mode": "safe", "format": "xml", "verify": True}
     assert stage.sim.post(f"/_sim/apps/{seed.MINI_APPID}/callback", entered)["verified"] is True

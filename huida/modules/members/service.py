@@ -149,6 +149,8 @@ async def see_identity(
 
     `told_at` is when WeChat says that following began or ended: older news does not undo newer.
     """
+    if unionid is not None:
+        await one_person_at_a_time(tx, unionid)
     row = await tx.row(
         "INSERT INTO identities (tenant_id, app_id, openid, unionid, follows, follows_at, updated_at, member_id) "
         "VALUES ($1, $2, $3, $4, coalesce($5, false), $7, $6, (SELECT member_id FROM identities "
@@ -164,6 +166,25 @@ async def see_identity(
     if member_id is not None and unionid is not None:
         await _join_unionid(tx, member_id, unionid)
     return member_id
+
+
+async def one_person_at_a_time(tx: Tx, unionid: str) -> None:
+    """Wait until no other transaction joins accounts of this unionid.
+
+    Two that see the accounts of one person for the first time at once would each miss the other's. Taken before any row of
+    theirs is locked.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"unionid/{tx.tenant_id}/{unionid}")
+
+
+async def wait_for_account(tx: Tx, app_id: str, openid: str) -> None:
+    """The same for the person of this account, where the unionid is known."""
+    unionid = await tx.value(
+        "SELECT unionid FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3",
+        *(tx.tenant_id, app_id, openid),
+    )
+    if unionid is not None:
+        await one_person_at_a_time(tx, unionid)
 
 
 async def _join_unionid(tx: Tx, member_id: UUID, unionid: str) -> None:
@@ -182,6 +203,7 @@ async def link_identity(tx: Tx, member_id: UUID, *, app_id: str, openid: str) ->
 
     Raises Conflict when it belongs to another member: an account maps to one member (X-10, S4-17).
     """
+    await wait_for_account(tx, app_id, openid)
     owner = await tx.value(
         "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 FOR UPDATE",
         *(tx.tenant_id, app_id, openid),

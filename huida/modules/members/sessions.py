@@ -12,7 +12,7 @@ from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
 from huida.modules import connections
 from huida.modules.members.profile import change
-from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity
+from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity, wait_for_account
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram, Session
 from huida.providers.wechat.official_account import OfficialAccount, WebIdentity
@@ -142,6 +142,7 @@ async def join_by_phone(tx: Tx, *, app_id: str, openid: str, phone: str) -> UUID
 
     An account that is a member's already gives that member the phone. Raises Conflict when the phone is another's.
     """
+    await wait_for_account(tx, app_id, openid)
     owner: UUID | None = await tx.value(
         "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 FOR UPDATE",
         *(tx.tenant_id, app_id, openid),
