@@ -83,6 +83,7 @@ def test_join_subscribe_buy_and_receive_on_one_screen(phones: Page, shop: Shop) 
     expect(phone.locator('iframe[data-testid="mini"]')).to_have_attribute(
         "data-page", re.compile(r"^pages/receipt/index\?id=[0-9a-f]{32}$|^pages/receipt/index\?id=[0-9a-f-]{36}$")
     )
+    shop.settle()
     items = shop.api.get("/api/console/messaging/deliveries")["items"]
     assert [(one["channel"], one["state"]) for one in items] == [("subscribe", "delivered")]
 

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, exp
 from huida import faces
 from huida.demo import stage as demo
 from tests.browser.console.pages import agree, dialog, field, told
-from tests.browser.stage import LIN, Api, Stage
+from tests.browser.stage import LIN, Api, Shop, Stage
 from tests.browser.watch import login
 from tests.make import PASSWORD, number
 from wesim import seed
@@ -74,8 +74,8 @@ def connect_mini_program(page: Page, stage: Stage) -> None:
     callback = page.get_by_text(f"{stage.url}/callbacks/wechat/").first
     expect(callback).to_be_visible()
     # What the wizard shows is entered at WeChat's side.
-    expect(page.locator("main dd.mono")).to_have_count(3)
-    url, token, aes_key = page.locator("main dd.mono").all_inner_texts()
+    expect(page.locator("main dd .mono")).to_have_count(3)
+    url, token, aes_key = page.locator("main dd .mono").all_inner_texts()
     entered = {"url": url, "token": token, "aes_key": aes_key, "mode": "safe", "format": "xml", "verify": True}
     assert stage.sim.post(f"/_sim/apps/{seed.MINI_APPID}/callback", entered)["verified"] is True
     page.get_by_role("button", name="已填写，下一步").click()
@@ -232,6 +232,7 @@ def test_from_a_new_merchant_to_the_first_message_and_the_spent_credit(
     api = Api(stage.url)
     me = api.post("/api/console/login", {"login": admin, "password": PASSWORD})
     api.http.headers["X-CSRF-Token"] = me["csrf_token"]
+    Shop(stage, tenant, stage.operator).settle()  # WeChat's report of the delivery comes a moment after the card
     rows = api.get("/api/console/messaging/deliveries")["items"]
     assert [(row["state"], row["reason"]) for row in rows] == [("not_attempted", "no_quota"), ("delivered", "")]
     api.post(f"/api/console/connections/{seed.MINI_APPID}/disconnect")
