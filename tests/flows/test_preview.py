@@ -58,5 +58,9 @@ async def test_messages_as_a_file(shop: Shop) -> None:
     assert rows[0][:5] == ["推送编号", "产生时间", "场景", "渠道", "结果"]
     assert [row[2:5] + row[6:8] for row in rows[1:]] == [["会员消费", "短信", "已送达", "1", "0.10"]] * 3
     assert [row[0] for row in rows[1:]] == [one["id"] for one in await shop.deliveries()]
+    async with shop.db.tx(shop.tenant) as tx:
+        await tx.execute("UPDATE deliveries SET reason = '=1+1' WHERE tenant_id = $1", shop.tenant)
+    again = await shop.staff.get("/api/console/messaging/deliveries/export", channel="sms")
+    assert {row[5] for row in list(csv.reader(io.StringIO(again.text)))[1:]} == {"'=1+1"}
     none = await shop.staff.get("/api/console/messaging/deliveries/export", channel="template")
     assert len(none.text.splitlines()) == 1

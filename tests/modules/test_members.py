@@ -133,11 +133,13 @@ async def test_another_merchants_members_do_not_exist(app: ASGIApp, console: Cli
 async def test_export_is_a_csv_that_runs_no_formulas(console: Client) -> None:
     await created(console, card_no="60880001", name="=HYPERLINK(1)", phone=PHONE)
     await created(console, card_no="60880002", name="林,小满")
+    await created(console, card_no="60880003", name="＝HYPERLINK(1)")
     reply = await console.get(f"{BASE}/export")
     assert reply.body[:3] == b"\xef\xbb\xbf"
     assert reply.headers["content-disposition"] == 'attachment; filename="members.csv"'
     rows = list(csv.DictReader(io.StringIO(reply.body.decode("utf-8-sig"))))
     assert [(row["card_no"], row["name"], row["phone"]) for row in rows] == [
+        ("60880003", "'＝HYPERLINK(1)", ""),
         ("60880002", "林,小满", ""),
         ("60880001", "'=HYPERLINK(1)", PHONE),
     ]

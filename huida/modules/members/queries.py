@@ -1,8 +1,6 @@
 """Lists and details of members for screens and files."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +9,7 @@ from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
 from huida.kernel.secrets import mask_openid, mask_phone
+from huida.kernel.sheets import BOM, csv_line
 from huida.modules.members.service import PURPOSE, normal_phone, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
@@ -115,25 +114,13 @@ async def export(
     db: Database, tenant_id: int, *, may: frozenset[str], level: str | None, state: str | None
 ) -> AsyncIterator[bytes]:
     """All members as CSV that Excel opens (UTF-8 with BOM), page by page: each page is a short transaction of its own."""
-    yield b"\xef\xbb\xbf" + line(EXPORT_COLUMNS)
+    yield (BOM + csv_line(EXPORT_COLUMNS)).encode()
     before: UUID | None = None
     while True:
         async with db.read(tenant_id) as tx:
             rows = await search(tx, limit=EXPORT_PAGE, before=before, level=level, state=state)
             shown: list[Mapping[str, object]] = [show(tx, row, may=may) for row in rows]
-        yield b"".join(line([one[column] for column in EXPORT_COLUMNS]) for one in shown)
+        yield "".join(csv_line([one[column] for column in EXPORT_COLUMNS]) for one in shown).encode()
         if len(rows) < EXPORT_PAGE:
             return
         before = rows[-1]["id"]
-
-
-def line(cells: Sequence[Any]) -> bytes:
-    """One CSV line. A text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    out = io.StringIO()
-    csv.writer(out).writerow([harmless(cell) for cell in cells])
-    return out.getvalue().encode()
-
-
-def harmless(cell: Any) -> str:
-    text = "" if cell is None else str(cell)
-    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,7 +1,5 @@
 """Deliveries as a file: read page by page, so that a year of messages needs no more memory than a day."""
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
@@ -10,6 +8,7 @@ from uuid import UUID
 from huida.kernel import i18n
 from huida.kernel.clock import SHOP_ZONE
 from huida.kernel.db import Database
+from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import Page
 from huida.modules.messaging import queries
 from huida.modules.messaging.catalogue import BY_CODE
@@ -42,7 +41,7 @@ async def deliveries(
     language: str,
 ) -> AsyncIterator[str]:
     """CSV lines, newest first, with a mark that spreadsheets recognise as UTF-8; times are the shop's."""
-    yield "\ufeff" + _line([i18n.text(f"messaging.export.{column}", language, {}) for column in COLUMNS])
+    yield BOM + csv_line([i18n.text(f"messaging.export.{column}", language, {}) for column in COLUMNS])
     page = Page(PAGE, None)
     while True:
         async with db.read(tenant_id) as tx:
@@ -54,7 +53,7 @@ async def deliveries(
         for row in rows[:PAGE]:
             known = BY_CODE.get(row["scenario"])
             label = row["scenario"] if known is None else known.label if language == "zh-CN" else known.label_en
-            yield _line(
+            yield csv_line(
                 [
                     f"{row['fact_id'].hex}.{row['scenario']}",
                     _time(row["created_at"]),
@@ -76,9 +75,3 @@ async def deliveries(
 
 def _time(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(SHOP_ZONE):%Y-%m-%d %H:%M:%S}"
-
-
-def _line(cells: list[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(cells)
-    return out.getvalue()
