@@ -104,6 +104,22 @@ async def test_what_got_well_is_not_in_trouble_any_more(shop: Shop) -> None:
     await shop.later(minutes=10)
     assert await every(shop, DELIVERIES, state="retrying") == []
     assert [row["state"] for row in await every(shop, DELIVERIES, state="delivered")] == ["delivered"]
+    async with shop.db.read(shop.tenant) as tx:
+        assert await tx.fetch("SELECT state FROM delivery_troubles") == []
+
+
+async def test_what_is_in_trouble_again_is_listed_again(shop: Shop) -> None:
+    template = await shop.enable("consumption")
+    member = await shop.member()
+    await shop.answer(member, template)
+    await shop.fault("busy", path="/cgi-bin/message/subscribe/send")
+    await shop.buy(member, "T-1")
+    await shop.settle()
+    [first] = await every(shop, DELIVERIES, state="retrying")
+    await shop.later(minutes=2)
+    [again] = await every(shop, DELIVERIES, state="retrying")
+    assert again["id"] == first["id"]
+    assert again["attempts"] > first["attempts"]
 
 
 async def test_the_audit_log_by_people_kinds_and_dates(shop: Shop) -> None:

@@ -149,9 +149,9 @@ class Delivery(TenantOwned, Base):
 
 
 class DeliveryTrouble(TenantOwned, Base):
-    """A message that is, or was, in a state of trouble: written by a trigger, so that the many others cost nothing.
+    """A message in a state of trouble: kept by triggers, so that the many others cost nothing.
 
-    Whoever reads it compares with the delivery: what got well stays here and does not count.
+    Whoever reads it compares with the delivery: what got well before migration 0005 stayed here and does not count.
     """
 
     __tablename__ = "delivery_troubles"
