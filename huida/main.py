@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from huida import __version__, faces
+from huida import __version__, faces, reference
 from huida.kernel.clock import Clock, SystemClock
 from huida.kernel.db import AWAY, Database
 from huida.kernel.http import Outgoing, Send
@@ -150,7 +150,7 @@ def build_api(system: System) -> ASGIApp:
         version=__version__,
         lifespan=lifespan,
         generate_unique_id_function=operation_name,
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
         openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
@@ -172,6 +172,7 @@ def build_api(system: System) -> ASGIApp:
         app.include_router(router)
     _add_watch_doors(app, system)
     _document_ingest(app)
+    reference.add_reference(app)
     faces.add_faces(app, simulator_url=system.settings.simulator_url)
     return Edge(orders.Ingest(app, system.db, doorkeeper))
 

@@ -1,5 +1,6 @@
 """The served pages: what is a page and what a file, how long each is kept, who may frame them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp
 
 from huida.faces import add_faces
 from huida.kernel.web import Edge, install_errors
+from huida.reference import add_reference
 from huida.settings import Settings, from_environment
 from tests.asgi import call
 
@@ -78,6 +80,21 @@ async def test_nobody_frames_the_console_and_only_the_simulator_the_member_centr
     moved = await call(without, "GET", "/console")
     assert (moved.status, moved.headers["location"]) == (307, "http://huida.test/console/")
     assert (await call(without, "GET", "/")).headers["location"] == "/console/"
+
+
+async def test_the_reference_runs_nothing_from_outside_that_has_changed() -> None:
+    app = FastAPI()
+    add_reference(app)
+    reply = await call(app, "GET", "/api/docs")
+    outside = re.findall(r"<(?:script|link)[^>]*https?://[^>]*>", reply.text)
+    assert len(outside) == 2
+    assert all(re.search(r' integrity="sha384-[A-Za-z0-9+/]{64}" crossorigin="anonymous"', tag) for tag in outside)
+    assert all(re.search(r"@\d+\.\d+\.\d+/", tag) for tag in outside)
+    policy = reply.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src ")
+    assert "frame-ancestors 'none'" in policy
+    assert "'unsafe-inline'" not in policy.partition("style-src")[0]
+    assert '<a href="/api/openapi.json">' in reply.text
 
 
 @pytest.mark.parametrize(
