@@ -30,6 +30,8 @@ from huida.kernel.log import log
 from huida.kernel.metrics import REQUEST_SECONDS, REQUESTS
 
 MAX_BODY = 10 * 1024 * 1024
+NOT_KEPT = (b"cache-control", b"no-store")
+"""Answers are about people and money: no browser or proxy keeps them, unless a door says otherwise."""
 
 T = TypeVar("T")
 
@@ -371,8 +373,11 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = list(message["headers"])
+                if scope["path"].startswith("/api/") and not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(NOT_KEPT)
                 message["headers"] = [
-                    *message["headers"],
+                    *headers,
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"referrer-policy", b"same-origin"),

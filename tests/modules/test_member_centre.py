@@ -1,5 +1,6 @@
 """What the member centre needs of the server: the site, logins, spend codes, links that open the mini program."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -107,6 +108,31 @@ async def test_spend_codes_are_for_members_who_are_active(shop: Shop) -> None:
     centre = await shop.centre(member)
     await shop.staff.post(f"/api/console/members/{member}/freeze")
     assert (await centre.post("/api/member/spend-codes")).refusal == (409, "member.not_active")
+
+
+async def test_of_many_tills_with_one_code_one_gets_it(shop: Shop) -> None:
+    member = await shop.member()
+    centre = await shop.centre(member)
+    for turn in range(3):
+        code = (await centre.post("/api/member/spend-codes")).json()["code"]
+        tills = [{"store": "S01", "till_no": f"T-{turn}-{number}"} for number in range(6)]
+        fresh, *replies = await asyncio.gather(
+            centre.post("/api/member/spend-codes"), *(shop.key.post(used(code), till) for till in tills)
+        )
+        won = [reply for reply in replies if reply.status == 200]
+        lost = {reply.refusal for reply in replies if reply.status != 200}
+        assert fresh.status == 201
+        assert (len(won), lost) in (
+            (1, {(409, "member.spend_code_used")}),
+            (0, {(404, "member.spend_code_unknown")}),
+        )
+        assert (await shop.key.post(used(fresh.json()["code"]), tills[0])).status == 200
+
+
+async def test_answers_about_people_are_kept_nowhere(shop: Shop) -> None:
+    centre = await shop.centre(await shop.member())
+    for client, path in ((centre, "/api/member/me"), (shop.staff, "/api/console/members"), (centre, "/api/console/me")):
+        assert (await client.get(path)).headers["cache-control"] == "no-store"
 
 
 async def test_another_merchants_till_cannot_use_the_code(shop: Shop) -> None:

@@ -15,7 +15,7 @@ from huida.modules.members.service import get
 
 LIFE: Final = timedelta(seconds=60)
 GRACE: Final = timedelta(seconds=15)
-"""A code stays good this long after the screen has replaced its countdown: scanning takes a moment."""
+"""A code that was not replaced stays good this long after its countdown: scanning takes a moment."""
 KEPT: Final = timedelta(days=2)
 DIGITS: Final = 16
 PREFIX: Final = "86"
