@@ -190,3 +190,11 @@ async def test_a_new_app_and_person(sim):
 
 async def test_the_index_page(sim):
     assert (await sim.call("GET", "/")).status == 200
+
+
+async def test_a_mini_programs_pages_are_web_pages(sim):
+    refused = await sim.call("POST", f"/_sim/apps/{seed.MINI_APPID}", {"h5": "javascript:alert(1)", "name": "x"})
+    assert (refused.status, refused.json()) == (400, {"error": "h5: http or https"})
+    assert (sim.mini.h5, sim.mini.name == "x") == ("", False)
+    await sim.control(f"/apps/{seed.MINI_APPID}", {"h5": "http://127.0.0.1:1/h5/"})
+    assert sim.mini.h5 == "http://127.0.0.1:1/h5/"

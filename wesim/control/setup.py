@@ -96,7 +96,10 @@ def routes(world: World) -> list[BaseRoute]:
 
     async def change_app(request: Request) -> Any:
         app = the_app(world, request.path_params["appid"])
-        _apply(app, await read(request, AppChange))
+        change = await read(request, AppChange)
+        if change.h5 and not change.h5.startswith(("http://", "https://")):
+            raise Wrong("h5: http or https")
+        _apply(app, change)
         return {"ok": True}
 
     async def set_callback(request: Request) -> Any:
