@@ -388,7 +388,8 @@ class Edge:
             length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
             if length.isdigit() and int(length) > MAX_BODY:
                 too_large = TooLarge(limit_mb=MAX_BODY // 1024 // 1024)
-                await problem(request_id, too_large, "zh-CN")(scope, receive, stamped)
+                wanted = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"accept-language"), None)
+                await problem(request_id, too_large, i18n.choose(wanted))(scope, receive, stamped)
             else:
                 await self.app(scope, limited, stamped)
         route = scope.get("route")

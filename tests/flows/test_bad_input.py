@@ -212,3 +212,9 @@ async def test_a_refused_purchase_does_not_use_up_its_idempotency_key(shop: Shop
     await shop.recharge(member, "R-1", 2500)
     assert (await shop.key.post(ONE, body, headers=key)).status == 201
     assert await shop.balances(member) == {"cny_principal": 0, "points": 25}
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Too large: at most 10 MB"), ("zh-CN", "内容太大，最多 10 MB")])
+async def test_what_is_too_large_is_refused_in_the_callers_language(shop: Shop, language: str, title: str) -> None:
+    told = await shop.key.request("POST", MANY, headers={**JSON, "accept-language": language}, body=b" " * 11_000_000)
+    assert (told.status, told.json()["title"]) == (413, title)
