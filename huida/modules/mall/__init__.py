@@ -1,0 +1,1 @@
+"""The mall: products, stock, orders, shipments, withdrawals, recharges online."""

@@ -1,0 +1,1 @@
+"""Payments with WeChat Pay: prepay, callbacks, queries, closing, refunds."""

@@ -1,0 +1,1 @@
+"""Verification codes by SMS: register, recover, log in, bind a phone."""
