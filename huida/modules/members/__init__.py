@@ -16,6 +16,7 @@ from huida.modules.members.service import (
     by_card_no,
     by_openid,
     by_phone,
+    end_all_of,
     get,
     join,
     link_identity,
@@ -24,7 +25,7 @@ from huida.modules.members.service import (
     see_identity,
     set_level,
 )
-from huida.modules.members.sessions import account_of, member_actor
+from huida.modules.members.sessions import account_of, join_by_phone, member_actor, open_for
 
 __all__ = [
     "Identity",
@@ -42,13 +43,16 @@ __all__ = [
     "by_openid",
     "by_phone",
     "change",
+    "end_all_of",
     "freeze",
     "get",
     "is_mobile",
     "join",
+    "join_by_phone",
     "link_identity",
     "member_actor",
     "normal_phone",
+    "open_for",
     "phone_of",
     "recipients",
     "see_identity",

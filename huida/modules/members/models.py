@@ -59,13 +59,20 @@ class Identity(TenantOwned, Base):
 
 
 class MemberSession(Base):
-    """A member's login; looked up before the tenant is known."""
+    """A login, looked up before the tenant is known: of a WeChat account, or of a member who showed a phone.
+
+    With `member_id` the app and the openid are empty.
+    """
 
     __tablename__ = "member_sessions"
+    __table_args__ = (
+        Index("ix_member_sessions_member", "tenant_id", "member_id", postgresql_where=text("member_id IS NOT NULL")),
+    )
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     app_id: Mapped[str] = mapped_column(Text)
     openid: Mapped[str] = mapped_column(Text)
+    member_id: Mapped[UUID | None] = mapped_column(Uuid)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 

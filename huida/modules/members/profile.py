@@ -11,7 +11,7 @@ from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.secrets import Secret
 from huida.modules.members.facts import MemberChanged
 from huida.modules.members.models import MEMBER_MOVES
-from huida.modules.members.service import PURPOSE, get, normal_phone
+from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
 
 
 async def change(
@@ -52,6 +52,8 @@ async def change(
         )
     except asyncpg.UniqueViolationError as taken:
         raise Conflict(code="member.phone_taken", where="phone") from taken
+    if "phone" in fields:
+        await end_all_of(tx, member_id)  # who has the old number is not logged in by it any more
     tx.emit(MemberChanged(subject_id=member_id, fields=fields))
 
 

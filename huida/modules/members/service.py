@@ -231,3 +231,10 @@ async def set_level(tx: Tx, member_id: UUID, *, before: str, after: str) -> None
         after,
     ):
         tx.emit(LevelChanged(subject_id=member_id, before=before, after=after))
+
+
+async def end_all_of(tx: Tx, member_id: UUID) -> int:
+    """End every session that this member opened by phone; returns how many."""
+    return await tx.execute(
+        "DELETE FROM member_sessions WHERE tenant_id = $1 AND member_id = $2", tx.tenant_id, member_id
+    )

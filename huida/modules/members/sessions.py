@@ -1,4 +1,7 @@
-"""Members' logins: by the mini program's code, then by a phone that WeChat vouches for. These are edges."""
+"""Members' logins: by the mini program's code, then by a phone that WeChat vouches for. These are edges.
+
+A member who showed a phone in another way (`verification`) gets a session without a WeChat account by `open_for`.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +15,15 @@ from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
 from huida.modules import connections
 from huida.modules.members.profile import change
-from huida.modules.members.service import by_phone, join, link_identity, normal_phone, see_identity, wait_for_account
+from huida.modules.members.service import (
+    by_phone,
+    get,
+    join,
+    link_identity,
+    normal_phone,
+    see_identity,
+    wait_for_account,
+)
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram, Session
 from huida.providers.wechat.official_account import OfficialAccount, WebIdentity
@@ -73,6 +84,20 @@ async def _open(db: Database, tenant_id: int, app_id: str, who: Session | WebIde
     return LoggedIn(session, tenant_id, member_id)
 
 
+async def open_for(tx: Tx, member_id: UUID) -> Secret:
+    """A session of a member who proved a phone, without a WeChat account. Raises Conflict for one who is not active."""
+    row = await get(tx, member_id)
+    if row["state"] != "active":
+        raise Conflict(code="member.not_active", state=row["state"])
+    session = token("hm")
+    await tx.execute(
+        "INSERT INTO member_sessions (token_hash, tenant_id, app_id, openid, member_id, expires_at) "
+        "VALUES ($1, $2, '', '', $3, $4)",
+        *(token_hash(session.reveal()), tx.tenant_id, member_id, tx.now + SESSION_LIFE),
+    )
+    return session
+
+
 def _refusal(refused: Refused) -> AppError:
     return Invalid(code="member.bad_code", where="code") if refused.code in BAD_CODES else LoginUnavailable()
 
@@ -80,16 +105,18 @@ def _refusal(refused: Refused) -> AppError:
 async def member_actor(db: Database, session_token: str) -> Actor:
     """Whose session this is: kind `member`, or `visitor` for a WeChat account that has not joined.
 
-    `name` is `app_id/openid` (see `account_of`). Raises Unauthenticated.
+    `name` is `app_id/openid` (see `account_of`), both empty for a session by phone. Raises Unauthenticated.
     """
     async with db.raw() as (_, sql):
         session = await sql.fetchrow(
-            "SELECT s.tenant_id, s.app_id, s.openid FROM member_sessions s JOIN merchants m ON m.id = s.tenant_id "
+            "SELECT s.tenant_id, s.app_id, s.openid, s.member_id FROM member_sessions s JOIN merchants m ON m.id = s.tenant_id "
             "WHERE s.token_hash = $1 AND s.expires_at > $2 AND m.state = 'open'",
             *(token_hash(session_token), db.clock.now()),
         )
     if session is None:
         raise Unauthenticated()
+    if session["member_id"] is not None:
+        return Actor("member", session["member_id"], session["tenant_id"], frozenset({"member"}), "/")
     async with db.read(session["tenant_id"]) as tx:
         member_id = await tx.value(
             "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3",
@@ -117,7 +144,7 @@ async def log_out(db: Database, session_token: str) -> None:
 async def bind_phone(db: Database, mini: MiniProgram, actor: Actor, *, code: str) -> UUID:
     """Join this WeChat account with the member of its verified phone, or take a new member in (X-10).
 
-    Raises Invalid for a bad code or a foreign number, Conflict when account and phone are two different members'.
+    A session by phone has no account to join. Raises Invalid for a bad code or a foreign number, Conflict when account and phone are two different members'.
     """
     app_id, openid = account_of(actor)
     async with db.read(actor.tenant_id) as read:
