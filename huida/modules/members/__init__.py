@@ -26,6 +26,8 @@ from huida.modules.members.service import (
     set_level,
 )
 from huida.modules.members.sessions import account_of, join_by_phone, member_actor, open_for
+from huida.modules.members.strangers import address_of, limited, merchant_of
+from huida.modules.members.views import MemberSession as MemberSessionView
 
 __all__ = [
     "Identity",
@@ -36,9 +38,11 @@ __all__ = [
     "MemberChanged",
     "MemberJoined",
     "MemberSession",
+    "MemberSessionView",
     "MembersImported",
     "account_of",
     "accounts",
+    "address_of",
     "by_card_no",
     "by_openid",
     "by_phone",
@@ -49,8 +53,10 @@ __all__ = [
     "is_mobile",
     "join",
     "join_by_phone",
+    "limited",
     "link_identity",
     "member_actor",
+    "merchant_of",
     "normal_phone",
     "open_for",
     "phone_of",

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from huida.kernel.db import Database, Tx
-from huida.kernel.errors import Forbidden, NotFound, TooMany
+from huida.kernel.db import Tx
+from huida.kernel.errors import Forbidden, NotFound
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
@@ -17,6 +17,7 @@ from huida.kernel.web import actor_of, key_tx, member_tx
 from huida.modules import connections, tenants
 from huida.modules.members import codes, service
 from huida.modules.members.sessions import LoginUnavailable
+from huida.modules.members.strangers import address_of, limited, merchant_of
 
 member = APIRouter(prefix="/api/member", tags=["member"])
 tills = APIRouter(prefix="/api/v1/spend-codes", tags=["members"])
@@ -72,26 +73,6 @@ class TillIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     store: str = Field(min_length=1, max_length=32)
     till_no: str = Field(min_length=1, max_length=64)
-
-
-async def merchant_of(db: Database, m: int | None) -> int:
-    """The open merchant with this number, or the only one there is. Raises NotFound."""
-    async with db.read(0) as tx:
-        found = await tenants.find_open_merchant(tx, m)
-    if found is None:
-        raise NotFound(code="merchant.not_found", where="m")
-    return found
-
-
-def limited(buckets: Buckets, key: str) -> None:
-    """Raises TooMany."""
-    wait_s = buckets.try_take(key)
-    if wait_s:
-        raise TooMany(retry_after_s=int(wait_s) + 1)
-
-
-def address_of(request: Request) -> str:
-    return request.client.host if request.client else "?"
 
 
 @member.get("/site")

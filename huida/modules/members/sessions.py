@@ -144,7 +144,8 @@ async def log_out(db: Database, session_token: str) -> None:
 async def bind_phone(db: Database, mini: MiniProgram, actor: Actor, *, code: str) -> UUID:
     """Join this WeChat account with the member of its verified phone, or take a new member in (X-10).
 
-    A session by phone has no account to join. Raises Invalid for a bad code or a foreign number, Conflict when account and phone are two different members'.
+    A session by phone has no account to join. Raises Invalid for a bad code or a foreign number, Conflict when account
+    and phone are two different members'.
     """
     app_id, openid = account_of(actor)
     async with db.read(actor.tenant_id) as read:
