@@ -20,7 +20,7 @@ from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
-from huida.modules import connections, coupons, ledger, loyalty, members, orders, reports, sms, tenants
+from huida.modules import connections, coupons, ledger, loyalty, mall, members, orders, payments, reports, sms, tenants
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
@@ -35,6 +35,7 @@ from huida.modules.messaging.ask import AskSms
 from huida.modules.messaging.sender import Sender
 from huida.modules.orders import http as orders_http
 from huida.modules.orders import invariants as orders_invariants
+from huida.modules.payments import http as payments_http
 from huida.modules.reports import http as reports_http
 from huida.modules.sms import http as sms_http
 from huida.modules.tenants import http as tenants_http
@@ -44,6 +45,7 @@ from huida.providers.sms.tencent import TencentSms
 from huida.providers.wechat.mini_program import MiniProgram
 from huida.providers.wechat.official_account import OfficialAccount
 from huida.providers.wechat.tokens import AccessTokens
+from huida.providers.wechatpay.client import WechatPay
 from huida.settings import Settings
 
 INVARIANTS: dict[str, str] = {
@@ -52,6 +54,8 @@ INVARIANTS: dict[str, str] = {
     **sms.INVARIANTS,
     **orders_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,
+    **payments.INVARIANTS,
+    **mall.INVARIANTS,
 }
 """What must always hold, by name: a query that returns the rows that break it."""
 
@@ -60,6 +64,7 @@ TAGS: dict[str, str] = {
     "messaging": "Automatic pushes in the console: scenarios, templates, deliveries and why they were made or not.",
     "coupons": "Coupon templates and coupons, for the console and for tills.",
     "loyalty": "Earning rules and corrections by hand, in the console.",
+    "payments": "Who receives money by WeChat Pay, and what was paid, in the console. Amounts are in fen.",
     "orders": "What tills report (API key), and the console's lists of it. Amounts are in fen.",
     "members": "Members for tills and shops: API key.",
     "balances": "Points and stored value for tills: API key.",
@@ -83,6 +88,7 @@ class System:
     outgoing: Outgoing
     mini: MiniProgram
     oa: OfficialAccount
+    wechat_pay: WechatPay
     sms_providers: dict[str, SmsProvider] = field(default_factory=dict)
 
     def worker(self) -> Worker:
@@ -111,6 +117,12 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         open_url=settings.wechat_open_url,
         pages_url=settings.wechat_pages_url,
     )
+    wechat_pay = WechatPay(
+        outgoing,
+        clock=clock,
+        base_url=settings.wechat_pay_url,
+        notify_base=f"{settings.public_url}/callbacks/wechatpay",
+    )
     providers: dict[str, SmsProvider] = {
         "aliyun": AliyunSms(outgoing, clock=clock, base_url=settings.aliyun_sms_url),
         "tencent": TencentSms(outgoing, clock=clock, base_url=settings.tencent_sms_url),
@@ -123,6 +135,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         coupons.work,
         loyalty_reactions.work,
         sms.work(providers),
+        payments.work(wechat_pay),
         messaging_reactions.work,
         reports.work,
     ):
@@ -134,7 +147,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         subscriptions=registry.subscriptions,
         pool_size=settings.pool_size,
     )
-    return System(settings, clock, db, registry, outgoing, mini, oa, providers)
+    return System(settings, clock, db, registry, outgoing, mini, oa, wechat_pay, providers)
 
 
 def build_api(system: System) -> ASGIApp:
@@ -160,6 +173,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.doorkeeper = doorkeeper
     app.state.mini = system.mini
     app.state.oa = system.oa
+    app.state.wechat_pay = system.wechat_pay
     app.state.sms_providers = system.sms_providers
     app.state.settings = system.settings
     app.state.public_url = system.settings.public_url
@@ -203,6 +217,9 @@ def routers() -> list[Any]:
         sms_http.console,
         sms_http.operator,
         sms_http.callbacks,
+        payments_http.console,
+        payments_http.operator,
+        payments_http.wechat,
         orders_http.console,
         orders_http.open_api,
         orders_http.member,

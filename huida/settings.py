@@ -33,6 +33,7 @@ class Settings:
     wechat_api_url: str = "https://api.weixin.qq.com"
     wechat_open_url: str = "https://open.weixin.qq.com"
     wechat_pages_url: str = "https://mp.weixin.qq.com"
+    wechat_pay_url: str = "https://api.mch.weixin.qq.com"
     aliyun_sms_url: str = "https://dysmsapi.aliyuncs.com"
     tencent_sms_url: str = "https://sms.tencentcloudapi.com"
     simulator_url: str = ""

@@ -65,6 +65,7 @@ async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, tmp_
         wechat_api_url="http://wesim.test/api.weixin.qq.com",
         wechat_open_url="http://wesim.test/open.weixin.qq.com",
         wechat_pages_url="http://wesim.test/mp.weixin.qq.com",
+        wechat_pay_url="http://wesim.test/api.mch.weixin.qq.com",
         aliyun_sms_url="http://wesim.test/dysmsapi.aliyuncs.com",
         tencent_sms_url="http://wesim.test/sms.tencentcloudapi.com",
         pool_size=8,

@@ -94,6 +94,7 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         simulator_url=wechat,
         aliyun_sms_url=f"{wechat}/dysmsapi.aliyuncs.com",
         tencent_sms_url=f"{wechat}/sms.tencentcloudapi.com",
+        wechat_pay_url=f"{wechat}/api.mch.weixin.qq.com",
     )
 
 

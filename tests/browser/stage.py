@@ -245,6 +245,7 @@ def raised(folder: Path) -> Iterator[Stage]:
             wechat_pages_url=f"{sim_url}/mp.weixin.qq.com",
             aliyun_sms_url=f"{sim_url}/dysmsapi.aliyuncs.com",
             tencent_sms_url=f"{sim_url}/sms.tencentcloudapi.com",
+            wechat_pay_url=f"{sim_url}/api.mch.weixin.qq.com",
             simulator_url=sim_url,
             pool_size=8,
         )

@@ -98,6 +98,7 @@ def workers(postgres: EmbeddedPostgres, simulator: str, tmp_path: Path) -> Itera
         "HUIDA_WECHAT_API_URL": "api.weixin.qq.com",
         "HUIDA_ALIYUN_SMS_URL": "dysmsapi.aliyuncs.com",
         "HUIDA_TENCENT_SMS_URL": "sms.tencentcloudapi.com",
+        "HUIDA_WECHAT_PAY_URL": "api.mch.weixin.qq.com",
     }
     environment = {
         **os.environ,

@@ -13,9 +13,13 @@ from huida.modules.mall.facts import (
     WithdrawalPaid,
     WithdrawalRejected,
 )
+from huida.modules.mall.invariants import INVARIANTS
+from huida.modules.mall.models import Order
 
 __all__ = [
+    "INVARIANTS",
     "OnlineRecharged",
+    "Order",
     "OrderClosed",
     "OrderCompleted",
     "OrderPaid",

@@ -62,3 +62,13 @@ class AccountSaved(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payment.account_saved"
     mchid: str
     fields: list[str]
+
+
+class PaymentDoubted(Fact, frozen=True, kw_only=True):
+    """WeChat Pay told of a payment that is not what was asked for (`amount`, `app`, `number`): nothing was done."""
+
+    kind: ClassVar[str] = "payment.doubted"
+    payment_id: UUID
+    purpose: str
+    reference_id: UUID
+    reason: str

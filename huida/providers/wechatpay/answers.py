@@ -116,6 +116,10 @@ class Prepaid(msgspec.Struct, frozen=True):
     prepay_id: str
 
 
+class NativeCode(msgspec.Struct, frozen=True):
+    code_url: str
+
+
 class Sealed(msgspec.Struct, frozen=True):
     """Something encrypted with the APIv3 key."""
 

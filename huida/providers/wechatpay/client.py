@@ -1,4 +1,4 @@
-"""Calls of WeChat Pay APIv3: JSAPI and mini-program payment, refunds, certificates (reference: wechat-pay-and-sms §1, §2).
+"""Calls of WeChat Pay APIv3: JSAPI, mini-program and native payment, refunds, certificates (reference: wechat-pay-and-sms §1, §2).
 
 Every number is the caller's own and written down before the call: after Unknown, ask by that number, or repeat the very
 same call, which WeChat Pay answers with what it already did.
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from huida.kernel.clock import SHOP_ZONE, Clock
 from huida.kernel.http import Answer, Outgoing, ProviderOutcome, Refused, Unknown
-from huida.providers.wechatpay.answers import Certificates, Prepaid, Refund, Transaction, decoded
+from huida.providers.wechatpay.answers import Certificates, NativeCode, Prepaid, Refund, Transaction, decoded
 from huida.providers.wechatpay.callbacks import Callback, parse_callback
 from huida.providers.wechatpay.crypto import (
     BadKey,
@@ -41,11 +41,10 @@ A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsapiOrder:
-    """What a person is to pay in a mini program or in a page of an official account."""
+class NativeOrder:
+    """What whoever scans a code is to pay; the app only has to belong to the merchant."""
 
     app_id: str
-    openid: str
     out_trade_no: str
     description: str
     total_fen: int
@@ -53,6 +52,13 @@ class JsapiOrder:
     expires_at: datetime | None = None
     attach: str = ""
     goods_tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsapiOrder(NativeOrder):
+    """What a person is to pay in a mini program or in a page of an official account."""
+
+    openid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +88,13 @@ class JsapiParameters(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class WechatPay:
-    """WeChat Pay of any merchant; credentials are an argument. An answer that cannot be verified is never a result."""
+    """WeChat Pay of any merchant; credentials are an argument. An answer that cannot be verified is never a result.
 
-    def __init__(self, outgoing: Outgoing, *, clock: Clock, base_url: str = BASE) -> None:
+    `notify_base` is where callbacks reach us, without the last part of the path.
+    """
+
+    def __init__(self, outgoing: Outgoing, *, clock: Clock, base_url: str = BASE, notify_base: str = "") -> None:
+        self.notify_base = notify_base
         self._lane = outgoing.lane("wechatpay")
         self._clock = clock
         self._base = base_url
@@ -95,21 +105,14 @@ class WechatPay:
 
         Refused(ORDER_PAID): it was paid already; Refused(ORDER_CLOSED): take a new number.
         """
-        asked: dict[str, Any] = {
-            "appid": order.app_id,
-            "mchid": cred.mchid,
-            "description": fitted(order.description, DESCRIPTION_BYTES) or order.out_trade_no,
-            "out_trade_no": order.out_trade_no,
-            "notify_url": order.notify_url,
-            "amount": {"total": order.total_fen, "currency": "CNY"},
-            "payer": {"openid": order.openid},
-        }
-        if order.expires_at is not None:
-            asked["time_expire"] = order.expires_at.astimezone(SHOP_ZONE).isoformat(timespec="seconds")
-        # WeChat Pay refuses null and unknown names, so what is not wanted is left out.
-        asked |= {name: value for name, value in (("attach", order.attach), ("goods_tag", order.goods_tag)) if value}
+        asked = _asked(cred, order) | {"payer": {"openid": order.openid}}
         body = await self._post(cred, "/v3/pay/transactions/jsapi", asked, weight=Weight.ORDERS)
         return decoded(Prepaid, body).prepay_id
+
+    async def prepay_native(self, cred: PayCredentials, order: NativeOrder) -> str:
+        """A code_url to show as a QR code, valid for two hours. Raises as `prepay_jsapi` does."""
+        body = await self._post(cred, "/v3/pay/transactions/native", _asked(cred, order), weight=Weight.ORDERS)
+        return decoded(NativeCode, body).code_url
 
     def jsapi_parameters(self, cred: PayCredentials, *, app_id: str, prepay_id: str) -> JsapiParameters:
         """What the page hands to wx.requestPayment (§2.2). Raises Refused(BAD_CREDENTIALS)."""
@@ -272,6 +275,21 @@ class WechatPay:
 
     def _timestamp(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _asked(cred: PayCredentials, order: NativeOrder) -> dict[str, Any]:
+    """What every way to pay asks for. WeChat Pay refuses null and unknown names, so what is not wanted is left out."""
+    asked: dict[str, Any] = {
+        "appid": order.app_id,
+        "mchid": cred.mchid,
+        "description": fitted(order.description, DESCRIPTION_BYTES) or order.out_trade_no,
+        "out_trade_no": order.out_trade_no,
+        "notify_url": order.notify_url,
+        "amount": {"total": order.total_fen, "currency": "CNY"},
+    }
+    if order.expires_at is not None:
+        asked["time_expire"] = order.expires_at.astimezone(SHOP_ZONE).isoformat(timespec="seconds")
+    return asked | {name: value for name, value in (("attach", order.attach), ("goods_tag", order.goods_tag)) if value}
 
 
 def fitted(text: str, most_bytes: int) -> str:
