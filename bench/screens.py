@@ -114,7 +114,7 @@ async def fill(server: EmbeddedPostgres, tenant: int, people: int, messages: int
         await sql.execute(statement)
     print(f"  indexes after {time.monotonic() - began:.0f} s", flush=True)
     await sql.execute(
-        "INSERT INTO delivery_troubles (tenant_id, state, fact_id, scenario) SELECT tenant_id, state, fact_id, scenario "
+        "INSERT INTO delivery_troubles (tenant_id, state, fact_id, scenario, slot) SELECT tenant_id, state, fact_id, scenario, slot "
         "FROM deliveries WHERE state IN ('dead', 'failed', 'retrying', 'unknown') ON CONFLICT DO NOTHING"
     )
     for table in TABLES:

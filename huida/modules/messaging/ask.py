@@ -13,6 +13,7 @@ from huida.kernel.db import Tx
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.queue import Job
 from huida.modules import members, sms
+from huida.modules.messaging.keys import Key, key_of, out_id
 from huida.modules.messaging.sender import ask_later
 from huida.providers.sms.provider import SmsCredentials, SmsProvider, SmsReport
 
@@ -44,18 +45,18 @@ class AskSms:
         items = []
         for job in jobs[:100]:
             row = await tx.row(
-                "SELECT fact_id, scenario, member_id, provider_ref, sent_at, body FROM deliveries "
-                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
-                *(tx.tenant_id, UUID(job.payload["fact_id"]), job.payload["scenario"]),
+                "SELECT fact_id, scenario, slot, member_id, provider_ref, sent_at, body FROM deliveries "
+                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
+                *(tx.tenant_id, *asked_for(job)),
             )
             if row is None:
                 continue
             person = await members.get(tx, row["member_id"])
-            out_id = f"{tx.tenant_id}.{row['fact_id'].hex}.{row['scenario']}"
+            number = out_id(tx.tenant_id, key_of(row))
             day = business_day(row["sent_at"] or tx.now)
             provider = msgspec.json.decode(row["body"])["provider"]
             phone = members.phone_of(tx, person) or ""
-            items.append(Question(row, job.payload["asked"], phone, out_id, day, provider))
+            items.append(Question(row, job.payload["asked"], phone, number, day, provider))
         return Questions(await sms.credentials(tx), items)
 
     async def call(self, work: Questions) -> Questions:
@@ -78,19 +79,24 @@ class AskSms:
     async def record(self, tx: Tx, outcome: Questions) -> None:
         for item in outcome.items:
             if item.answer is None:
-                ask_later(tx, item.row["fact_id"], item.row["scenario"], item.row["member_id"], item.asked + 1)
+                ask_later(tx, key_of(item.row), item.row["member_id"], item.asked + 1)
                 continue
             state = {"delivered": "delivered", "failed": "failed"}.get(item.answer.state.value, "accepted")
             await tx.execute(
-                "UPDATE deliveries SET state = $4, reason = $5, provider_ref = $6, "
-                "done_at = CASE WHEN $4 <> 'accepted' THEN $7::timestamptz END "
-                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND state = 'unknown'",
-                *(tx.tenant_id, item.row["fact_id"], item.row["scenario"], state),
+                "UPDATE deliveries SET state = $5, reason = $6, provider_ref = $7, "
+                "done_at = CASE WHEN $5 <> 'accepted' THEN $8::timestamptz END "
+                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
+                *(tx.tenant_id, *key_of(item.row), state),
                 item.answer.code if state == "failed" else "",
                 *(item.answer.provider_ref, tx.now),
             )
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            fact_id = UUID(job.payload["fact_id"])
-            ask_later(tx, fact_id, job.payload["scenario"], fact_id, job.payload["asked"])
+            key = asked_for(job)
+            ask_later(tx, key, key.fact_id, job.payload["asked"])
+
+
+def asked_for(job: Job) -> Key:
+    """The message that a question is about."""
+    return Key(UUID(job.payload["fact_id"]), job.payload["scenario"], job.payload.get("slot", ""))

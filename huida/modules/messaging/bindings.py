@@ -12,16 +12,18 @@ from huida.modules import connections, coupons, sms, tenants
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, Scenario
 from huida.modules.messaging.facts import ChannelSaved, ChannelStopped
-from huida.modules.messaging.models import CHANNELS, Channel
+from huida.modules.messaging.library import Channel, Policy
+from huida.modules.messaging.models import CHANNELS
 from huida.modules.messaging.views import ScenarioOptions
 from huida.providers.wechat.params import Field, template_fields
 
 APP_KIND = {"subscribe": "mini", "template": "oa"}
+FREE_FIRST: tuple[Channel, ...] = ("subscribe", "template", "sms")
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scenario's live channel with everything a message needs."""
+    """A scenario's live channel with everything a message needs; `policy` says how it goes with the others (X-01)."""
 
     scenario: Scenario
     channel: Channel
@@ -31,6 +33,7 @@ class Live:
     fields: tuple[Field, ...]
     version: int
     one_time: bool
+    policy: Policy
 
 
 class NotEntitled(Forbidden):
@@ -54,10 +57,10 @@ def channel_of(name: str) -> Channel:
     raise Invalid(code="messaging.channel_unknown", where="channel", channel=name)
 
 
-async def must_be_entitled(tx: Tx) -> None:
-    """Raises NotEntitled unless the merchant has bought the module."""
-    if not await tenants.is_entitled(tx, MODULE):
-        raise NotEntitled(module=MODULE)
+async def must_be_entitled(tx: Tx, module: str = MODULE) -> None:
+    """Raises NotEntitled unless the merchant has bought the module; none is needed where none is named."""
+    if module and not await tenants.is_entitled(tx, module):
+        raise NotEntitled(module=module)
 
 
 async def save_channel(
@@ -69,41 +72,39 @@ async def save_channel(
     their mapping (S1-15), other scenarios are not touched (S1-14). Raises Invalid with every trouble of the mapping,
     Conflict when the channel cannot be used at all.
     """
-    await must_be_entitled(tx)
     scenario = scenario_of(scenario_code)
-    if channel not in CHANNELS:
-        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
+    await must_be_entitled(tx, scenario.module)
+    must_be_offered(scenario, channel)
     if channel == "sms":
-        template_id, mapping = await _sms_text(tx, scenario), {}
+        template_id, mapping = await _sms_text(tx, scenario, template_id), {}
     else:
         fields, choices = await fields_of(tx, channel, template_id)
+        mapping = {key: pure.normal(scenario, value) for key, value in mapping.items()}
         troubles = pure.check_mapping(scenario, fields, mapping, choices)
         if troubles:
             first = troubles[0]
             raise Invalid(
                 code=first.code, where=f"mapping/{first.field}", detail=first.detail, limit=first.limit,
-                troubles=[msgspec.to_builtins(t) for t in troubles],
+                nearest=first.nearest, troubles=[msgspec.to_builtins(t) for t in troubles],
             )  # fmt: skip
     return await write_live(tx, scenario, channel, template_id=template_id, mapping=mapping)
 
 
 async def write_live(
-    tx: Tx, scenario: Scenario, channel: str, *, template_id: str, mapping: Mapping[str, str]
+    tx: Tx, scenario: Scenario, channel: str, *, template_id: str, mapping: Mapping[str, str], system: bool = False
 ) -> list[Channel]:
-    """Write a checked channel as the live one; the scenario's row makes concurrent saves take turns."""
-    await tx.execute(
-        "INSERT INTO scenario_settings (tenant_id, scenario) VALUES ($1, $2) "
-        "ON CONFLICT (tenant_id, scenario) DO UPDATE SET policy = scenario_settings.policy",
-        *(tx.tenant_id, scenario.code),
-    )
+    """Write a checked channel as a live one; of an exclusive scenario the others stop (S1-13)."""
+    exclusive = await take_turns(tx, scenario) == "exclusive"
     stopped = await tx.fetch(
-        "UPDATE bindings SET live = false WHERE tenant_id = $1 AND scenario = $2 AND channel <> $3 AND live RETURNING channel",
-        *(tx.tenant_id, scenario.code, channel),
+        "UPDATE bindings SET live = false WHERE tenant_id = $1 AND scenario = $2 AND channel <> $3 AND live AND $4 "
+        "RETURNING channel",
+        *(tx.tenant_id, scenario.code, channel, exclusive),
     )
     await tx.execute(
-        "INSERT INTO bindings (tenant_id, scenario, channel, live, template_id, mapping, updated_at, updated_by) "
-        "VALUES ($1, $2, $3, true, $4, $5, $6, $7) ON CONFLICT (tenant_id, scenario, channel) DO UPDATE SET live = true, "
+        "INSERT INTO bindings (tenant_id, scenario, channel, live, template_id, mapping, updated_at, updated_by, system, exclusive) "
+        "VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, scenario, channel) DO UPDATE SET live = true, "
         "template_id = excluded.template_id, mapping = excluded.mapping, paused_reason = NULL, "
+        "system = excluded.system, exclusive = excluded.exclusive, "
         "version = bindings.version + 1, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         *(
             tx.tenant_id,
@@ -113,11 +114,31 @@ async def write_live(
             msgspec.json.encode(dict(mapping)).decode(),
             tx.now,
             tx.actor,
+            system,
+            exclusive,
         ),
     )
     names = sorted(row["channel"] for row in stopped)
     tx.emit(ChannelSaved(scenario=scenario.code, channel=channel, template_id=template_id, stopped=names))
     return names
+
+
+async def take_turns(tx: Tx, scenario: Scenario) -> str:
+    """Make concurrent changes of a scenario take turns at its row; returns its policy."""
+    policy: str = await tx.value(
+        "INSERT INTO scenario_settings (tenant_id, scenario, policy) VALUES ($1, $2, $3) "
+        "ON CONFLICT (tenant_id, scenario) DO UPDATE SET policy = scenario_settings.policy RETURNING policy",
+        *(tx.tenant_id, scenario.code, scenario.policy),
+    )
+    return policy
+
+
+def must_be_offered(scenario: Scenario, channel: str) -> None:
+    """Raises Invalid for no channel at all, Conflict for one that this scenario cannot use (S2-35, S2-46)."""
+    if channel not in CHANNELS:
+        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
+    if channel not in scenario.channels:
+        raise Conflict(code="messaging.channel_not_offered", where="channel", channel=channel, scenario=scenario.code)
 
 
 async def stop_channel(tx: Tx, scenario_code: str, channel: str, *, reason: str = "switched_off") -> None:
@@ -170,40 +191,65 @@ async def fields_of(tx: Tx, channel: str, template_id: str) -> tuple[list[Field]
     return template_fields(row["content"]), msgspec.json.decode(row["choices"])
 
 
-async def _sms_text(tx: Tx, scenario: Scenario) -> str:
-    """The platform's text for a scenario; it is the platform's, the merchant only switches it on (S1-112)."""
+async def _sms_text(tx: Tx, scenario: Scenario, template_id: str) -> str:
+    """The text of a scenario: the platform's, which the merchant only switches on (S1-112), or one of the store's (X-03)."""
     route = await sms.route(tx)
     if route is None:
         raise Conflict(code="messaging.sms_not_set_up", where="channel")
+    if scenario.family != "member":
+        chosen = await tx.value(
+            "SELECT id::text FROM sms_templates WHERE tenant_id = $1 AND id::text = $2 AND scenario = $3 "
+            "AND state = 'enabled' AND paused_reason IS NULL FOR SHARE",
+            *(tx.tenant_id, template_id, scenario.code),
+        )
+        if chosen is None:
+            raise Conflict(code="messaging.sms_template_missing", where="template_id", scenario=scenario.code)
+        return str(chosen)
     text = (await sms.texts(tx, route.provider)).get(scenario.code)
     if text is None:
         raise Conflict(code="messaging.sms_text_missing", where="channel", scenario=scenario.code)
     return text.template_code
 
 
-async def live(tx: Tx) -> dict[str, Live]:
-    """The live channel of each scenario (exclusive: one each)."""
+async def live(tx: Tx) -> dict[str, tuple[Live, ...]]:
+    """The live channels of each scenario: one when it is exclusive, else in the order in which they are tried."""
     rows = await tx.fetch(
-        "SELECT b.scenario, b.channel, b.template_id, b.mapping, b.version, t.app_id, t.content, t.kind FROM bindings b "
+        "SELECT b.scenario, b.channel, b.template_id, b.mapping, b.version, t.app_id, t.content, t.kind, s.policy, "
+        "s.options FROM bindings b "
         "LEFT JOIN wechat_templates t ON t.tenant_id = b.tenant_id AND t.template_id = b.template_id AND t.channel = b.channel "
+        "LEFT JOIN scenario_settings s ON s.tenant_id = b.tenant_id AND s.scenario = b.scenario "
         "WHERE b.tenant_id = $1 AND b.live",
         tx.tenant_id,
     )
-    found: dict[str, Live] = {}
+    found: dict[str, list[Live]] = {}
+    orders: dict[str, Sequence[str]] = {}
     for row in rows:
-        if row["scenario"] not in BY_CODE:
+        scenario = BY_CODE.get(row["scenario"])
+        if scenario is None:
             continue
-        found[row["scenario"]] = Live(
-            scenario=BY_CODE[row["scenario"]],
-            channel=row["channel"],
-            app_id=row["app_id"] or "",
-            template_id=row["template_id"],
-            mapping=msgspec.json.decode(row["mapping"]),
-            fields=tuple(template_fields(row["content"])) if row["content"] else (),
-            version=row["version"],
-            one_time=row["kind"] != 3,
+        orders[scenario.code] = channel_order(row["options"])
+        found.setdefault(scenario.code, []).append(
+            Live(
+                scenario=scenario,
+                channel=row["channel"],
+                app_id=row["app_id"] or "",
+                template_id=row["template_id"],
+                mapping=msgspec.json.decode(row["mapping"]),
+                fields=tuple(template_fields(row["content"])) if row["content"] else (),
+                version=row["version"],
+                one_time=row["kind"] != 3,
+                policy=row["policy"] or scenario.policy,
+            )
         )
-    return found
+    return {
+        code: tuple(sorted(lives, key=lambda one: orders[code].index(one.channel))) for code, lives in found.items()
+    }
+
+
+def channel_order(options: str | None) -> Sequence[Channel]:
+    """In which order channels are tried, from a scenario's options: what the merchant chose, else free ones first."""
+    chosen = msgspec.json.decode(options).get("order", []) if options else []
+    return [*chosen, *(channel for channel in FREE_FIRST if channel not in chosen)]
 
 
 async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import Page
 from huida.modules.messaging import queries
 from huida.modules.messaging.catalogue import BY_CODE
+from huida.modules.messaging.keys import key_of, public_id
 
 PAGE: Final = 1000
 COLUMNS: Final = (
@@ -55,7 +56,7 @@ async def deliveries(
             label = row["scenario"] if known is None else known.label if language == "zh-CN" else known.label_en
             yield csv_line(
                 [
-                    f"{row['fact_id'].hex}.{row['scenario']}",
+                    public_id(key_of(row)),
                     _time(row["created_at"]),
                     label,
                     i18n.text(f"messaging.channel.{row['channel']}", language, {}),
@@ -70,7 +71,7 @@ async def deliveries(
         if len(rows) <= PAGE:
             return
         last = rows[PAGE - 1]
-        page = Page(PAGE, (last["fact_id"].hex, last["scenario"]))
+        page = Page(PAGE, (last["fact_id"].hex, last["scenario"], last["slot"]))
 
 
 def _time(moment: datetime | None) -> str:

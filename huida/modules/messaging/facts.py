@@ -22,6 +22,17 @@ class ChannelStopped(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class PolicyChosen(Fact, frozen=True, kw_only=True):
+    """How the live channels of a scenario go together was set (X-01); `stopped` are the channels this stopped."""
+
+    kind: ClassVar[str] = "messaging.policy_chosen"
+    scenario: str
+    before: str
+    policy: str
+    order: list[str]
+    stopped: list[str]
+
+
 class TemplateAdded(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "messaging.template_added"
     app_id: str

@@ -1,10 +1,11 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from starlette.responses import RedirectResponse, StreamingResponse
 
@@ -30,6 +31,8 @@ from huida.kernel.web import (
 from huida.modules import members
 from huida.modules.messaging import bindings, export, preview, queries, replay, templates, views
 from huida.modules.messaging import credits as credit_ledger
+from huida.modules.messaging.keys import from_public_id, key_of, public_id
+from huida.modules.messaging.library import Family
 from huida.providers.wechat.params import template_fields
 
 console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
@@ -41,6 +44,7 @@ Paging = Annotated[Page, Depends(page)]
 VIEW, EDIT = "messaging.view", "messaging.edit"
 
 
+Families = Annotated[Sequence[Family], Query()]
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 """What people type; a database keeps no NUL."""
 
@@ -88,8 +92,9 @@ class SubscribeResult(BaseModel):
 
 
 @console.get("/scenarios")
-async def list_scenarios(tx: ReadTx = staff_read(VIEW)) -> views.Scenarios:
-    return await queries.scenarios(tx)
+async def list_scenarios(family: Families = (), tx: ReadTx = staff_read(VIEW)) -> views.Scenarios:
+    """The member scenarios, or those of the families that are asked for."""
+    return await queries.scenarios(tx, family or ("member",))
 
 
 @console.put("/scenarios/{scenario}/channels/{channel}")
@@ -284,8 +289,8 @@ async def list_deliveries(
     return paged(
         rows,
         paging,
-        lambda r: (r["fact_id"].hex, r["scenario"]),
-        lambda r: shown[f"{r['fact_id'].hex}.{r['scenario']}"],
+        lambda r: (r["fact_id"].hex, r["scenario"], r["slot"]),
+        lambda r: shown[public_id(key_of(r))],
     )
 
 
@@ -318,12 +323,9 @@ async def export_deliveries(
 
 @console.get("/deliveries/{delivery_id}")
 async def delivery(request: Request, delivery_id: str, tx: ReadTx = staff_read(VIEW)) -> views.DeliveryDetail:
-    fact_id, scenario = replay.delivery_key(delivery_id)
     row = await tx.row(
-        "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3",
-        tx.tenant_id,
-        fact_id,
-        scenario,
+        "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4",
+        *(tx.tenant_id, *from_public_id(delivery_id)),
     )
     if row is None:
         raise NotFound(code="messaging.delivery_unknown", where="id")

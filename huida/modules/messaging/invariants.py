@@ -19,12 +19,27 @@ INVARIANTS: dict[str, str] = {
           AND t.channel = b.channel AND t.gone_at IS NULL
         WHERE b.live AND b.channel <> 'sms' AND t.template_id IS NULL""",
     "messaging.not_attempted_costs_nothing": """
-        SELECT tenant_id, fact_id, scenario FROM deliveries
+        SELECT tenant_id, fact_id, scenario, slot FROM deliveries
         WHERE state = 'not_attempted' AND (parts <> 0 OR cost_fen <> 0 OR attempt <> 0)""",
     "messaging.waiting_has_a_job": """
         SELECT d.tenant_id, d.fact_id, d.scenario, d.state FROM deliveries d
         WHERE d.state IN ('queued', 'retrying') AND NOT EXISTS (
           SELECT 1 FROM (SELECT tenant_id, kind, payload FROM jobs UNION ALL SELECT tenant_id, kind, payload FROM jobs_later) j
           WHERE j.tenant_id = d.tenant_id AND j.kind = 'messaging.send'
-            AND j.payload @> jsonb_build_array(jsonb_build_array(d.fact_id, d.scenario)))""",
+            AND j.payload @> jsonb_build_array(CASE WHEN d.slot = '' THEN jsonb_build_array(d.fact_id, d.scenario)
+                                               ELSE jsonb_build_array(d.fact_id, d.scenario, d.slot) END))""",
+    "messaging.policy_is_kept": """
+        SELECT b.tenant_id, b.scenario, b.channel, s.policy, b.exclusive FROM bindings b
+        JOIN scenario_settings s ON s.tenant_id = b.tenant_id AND s.scenario = b.scenario
+        WHERE b.live AND b.exclusive <> (s.policy = 'exclusive')""",
+    "messaging.ordered_tells_once": """
+        SELECT d.tenant_id, d.fact_id, d.scenario, count(*) FROM deliveries d
+        JOIN scenario_settings s ON s.tenant_id = d.tenant_id AND s.scenario = d.scenario AND s.policy = 'ordered'
+        WHERE d.audience = 'member' AND d.slot <> '' AND d.state IN ('queued', 'retrying', 'accepted', 'delivered', 'unknown')
+          AND NOT EXISTS (SELECT 1 FROM facts f WHERE f.tenant_id = d.tenant_id AND f.kind = 'messaging.policy_chosen'
+                          AND f.subject_id IS NULL AND f.payload->>'scenario' = d.scenario AND f.at > d.created_at)
+        GROUP BY 1, 2, 3 HAVING count(*) > 1""",
+    "messaging.slot_says_whom": """
+        SELECT tenant_id, fact_id, scenario, slot FROM deliveries
+        WHERE (audience = 'staff') <> (slot = replace(member_id::text, '-', ''))""",
 }

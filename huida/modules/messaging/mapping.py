@@ -4,6 +4,7 @@ A value mixes text with `{{variables}}` of the scenario's library. A field's typ
 source could break the limit is refused at save (S1-71); what may be shortened is fitted when a message is made.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from huida.kernel.money import yuan
 from huida.modules.messaging.catalogue import CODE, INT, MONEY, NAME, SIGNED_MONEY, TEXT, TIME, TIP, Scenario, Variable
 from huida.providers.wechat.params import Field, Kind, Unfittable, check, fit
 
-TOKEN = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
+TOKEN = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
 ALLOWED: Mapping[Kind, frozenset[str]] = {
     Kind.THING: frozenset({TEXT, NAME, CODE, MONEY, SIGNED_MONEY, INT, TIME}),
@@ -53,6 +54,29 @@ class Trouble:
     code: str
     detail: str = ""
     limit: int = 0
+    nearest: str = ""
+
+
+LOOSE = re.compile(r"(?<!\{)(\{\{?)\s*([^{}]{1,60}?)\s*(\}\}?)(?!\})")
+
+
+def normal(scenario: Scenario, value: str) -> str:
+    """`{order_no}`, `{{order_no}}` and `{订单编号}` are the same variable (S2-28)."""
+    keys = {name: v.key for v in scenario.variables for name in (v.key, v.label, v.label_en)}
+
+    def canonical(found: "re.Match[str]") -> str:
+        if len(found[1]) != len(found[3]):
+            return found[0]
+        return f"{{{{{keys.get(found[2], found[2])}}}}}"
+
+    return LOOSE.sub(canonical, value)
+
+
+def nearest(scenario: Scenario, name: str) -> str:
+    """The label of the variable that somebody may have meant; empty when none is near (S2-31)."""
+    labels = {given: v.label for v in scenario.variables for given in (v.key, v.label, v.label_en)}
+    close = difflib.get_close_matches(name, labels, n=1, cutoff=0.6)
+    return labels[close[0]] if close else ""
 
 
 def tokens(value: str) -> list[str]:
@@ -68,7 +92,7 @@ def check_mapping(
     """Everything that is wrong with a mapping, by field; empty when it can be saved (S1-70, S1-71)."""
     troubles = [Trouble(key, "messaging.field_unknown") for key in mapping if key not in {f.key for f in fields}]
     for field in fields:
-        value = mapping.get(field.key, "").strip()
+        value = normal(scenario, mapping.get(field.key, "").strip())
         if not value:
             troubles.append(Trouble(field.key, "messaging.field_empty", field.label))
             continue
@@ -78,7 +102,8 @@ def check_mapping(
             continue
         unknown = [name for name in names if name not in scenario.by_key]
         if unknown:
-            troubles.append(Trouble(field.key, "messaging.variable_unknown", unknown[0]))
+            near = nearest(scenario, unknown[0])
+            troubles.append(Trouble(field.key, "messaging.variable_unknown", unknown[0], nearest=near))
             continue
         used = [scenario.by_key[name] for name in names]
         misfit = next((v for v in used if v.type not in ALLOWED[field.kind]), None)

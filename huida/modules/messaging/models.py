@@ -1,16 +1,28 @@
 """Scenarios' channels, templates, subscribe credits and deliveries."""
 
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
+from huida.modules.messaging.library import Channel
 
-Channel = Literal["subscribe", "sms", "template"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 DELIVERY_MOVES = {
@@ -28,7 +40,7 @@ TROUBLES = frozenset({"dead", "failed", "retrying", "unknown"})
 
 
 class ScenarioSetting(TenantOwned, Base):
-    """Per scenario: the channel policy (X-01) and its options (reminder days, S1-08). Its row is the lock of saves (S1-16)."""
+    """Per scenario: the channel policy (X-01) and its options (the order of channels). Its row is the lock of saves (S1-16)."""
 
     __tablename__ = "scenario_settings"
     scenario: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -37,7 +49,10 @@ class ScenarioSetting(TenantOwned, Base):
 
 
 class Binding(TenantOwned, Base):
-    """A scenario's settings in one channel. At most one channel of a scenario is live (S1-12); the others keep theirs."""
+    """A scenario's settings in one channel. Of an exclusive scenario at most one is live (S1-12); the others keep theirs.
+
+    `system`: the template was found or added by us, and may be found again (S2-26).
+    """
 
     __tablename__ = "bindings"
     __table_args__ = (
@@ -56,6 +71,7 @@ class Binding(TenantOwned, Base):
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_by: Mapped[str] = mapped_column(Text)
+    system: Mapped[bool] = mapped_column(Boolean, server_default="false")
 
 
 class Template(TenantOwned, Base):
@@ -121,16 +137,23 @@ class ClientReport(TenantOwned, Base):
 
 
 class Delivery(TenantOwned, Base):
-    """One message for one fact and scenario, with what was decided and what became of it. Its key makes it one (S1-93)."""
+    """One message, with what was decided and what became of it. Its key makes it one (S1-93).
+
+    `slot` is empty for the one message of an exclusive scenario, else the channel, or the staff member who is told.
+    `member_id` is whom it goes to: a member, or a staff member when `audience` says so.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_member", "tenant_id", "member_id", "fact_id"),
+        CheckConstraint("audience IN ('member', 'staff')", name="audience"),
         Index("ix_deliveries_time", "created_at", postgresql_using="brin", postgresql_with={"pages_per_range": "32"}),
         {"postgresql_with": {"fillfactor": "75"}},
     )
     fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    slot: Mapped[str] = mapped_column(Text, primary_key=True, server_default="")
+    audience: Mapped[str] = mapped_column(Text, server_default="member")
     member_id: Mapped[UUID] = mapped_column(Uuid)
     channel: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
@@ -158,6 +181,7 @@ class DeliveryTrouble(TenantOwned, Base):
     state: Mapped[str] = mapped_column(Text, primary_key=True)
     fact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    slot: Mapped[str] = mapped_column(Text, primary_key=True, server_default="")
 
 
 class ShortLink(Base):
@@ -168,3 +192,59 @@ class ShortLink(Base):
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     page: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class SmsTemplate(TenantOwned, Base):
+    """An SMS text that the store manages (X-03, S2-54..S2-61): it equals what the provider approved.
+
+    `mapping` says which variable each placeholder shows, `codes` which template it is at each provider.
+    """
+
+    __tablename__ = "sms_templates"
+    __table_args__ = (CheckConstraint("state IN ('enabled', 'disabled')", name="state"),)
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    scenario: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+    mapping: Mapped[Any] = mapped_column(JSONB)
+    codes: Mapped[Any] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(Text)
+    paused_reason: Mapped[str | None] = mapped_column(Text)
+    checked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_by: Mapped[str] = mapped_column(Text)
+
+
+class StaffBinding(TenantOwned, Base):
+    """The WeChat account in which a staff member is told (S2-50), and of which scenarios."""
+
+    __tablename__ = "staff_bindings"
+    __table_args__ = (Index("uq_staff_bindings_openid", "tenant_id", "app_id", "openid", unique=True),)
+    staff_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    app_id: Mapped[str] = mapped_column(Text)
+    openid: Mapped[str] = mapped_column(Text)
+    follows: Mapped[bool] = mapped_column(Boolean, server_default="true")
+    scenarios: Mapped[Any] = mapped_column(JSONB)
+    bound_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class StaffScene(TenantOwned, Base):
+    """A QR code that binds whoever scans it first to one staff member; only the hash of its scene is kept."""
+
+    __tablename__ = "staff_scenes"
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    staff_id: Mapped[UUID] = mapped_column(Uuid)
+    app_id: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class NoticeRule(Base):
+    """What WeChat asks of accounts that send notices of a mall, as the operator has it (S2-06, S2-09, X-17): data."""
+
+    __tablename__ = "notice_rules"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    industries: Mapped[Any] = mapped_column(JSONB)
+    categories: Mapped[Any] = mapped_column(JSONB)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

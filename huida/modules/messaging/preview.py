@@ -25,6 +25,7 @@ class TroubleView(TypedDict):
     code: str
     detail: str
     limit: int
+    nearest: str
 
 
 class PreviewField(TypedDict):
@@ -64,6 +65,7 @@ async def check(
     if channel == "sms":
         return await _sms(tx, scenario, samples)
     fields, choices = await bindings.fields_of(tx, channel, template_id)
+    wanted = {key: mapping.normal(scenario, value) for key, value in wanted.items()}
     troubles = mapping.check_mapping(scenario, fields, wanted, choices)
     good = [f for f in fields if f.key not in {t.field for t in troubles}]
     shown = mapping.compile_mapping(scenario, good, {f.key: wanted[f.key] for f in good}).render(samples)

@@ -15,8 +15,10 @@ from huida.kernel.secrets import mask_openid
 from huida.kernel.web import Page
 from huida.modules import members, tenants
 from huida.modules.messaging import bindings
-from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, fired_by
-from huida.modules.messaging.models import CHANNELS, TROUBLES, Channel
+from huida.modules.messaging.catalogue import BY_CODE, SCENARIOS, fired_by
+from huida.modules.messaging.keys import key_of, public_id
+from huida.modules.messaging.library import Channel
+from huida.modules.messaging.models import CHANNELS, TROUBLES
 from huida.modules.messaging.views import (
     CreditAccount,
     Decision,
@@ -32,45 +34,63 @@ from huida.modules.messaging.views import (
 )
 
 
-async def scenarios(tx: Tx) -> Scenarios:
-    """Every scenario with its variables and its three channels; `locked` without the paid module (S1-10)."""
+async def scenarios(tx: Tx, families: Sequence[str] = ("member",)) -> Scenarios:
+    """The scenarios of these families with their variables and channels; `locked` without the paid module (S1-10)."""
+    bought = await tenants.modules(tx)
     rows = await tx.fetch(
-        "SELECT scenario, channel, live, template_id, mapping, paused_reason, updated_at, updated_by FROM bindings "
+        "SELECT scenario, channel, live, template_id, mapping, system, paused_reason, updated_at, updated_by FROM bindings "
         "WHERE tenant_id = $1",
         tx.tenant_id,
     )
     saved = {(row["scenario"], row["channel"]): row for row in rows}
-    policies = {
-        row["scenario"]: row["policy"]
-        for row in await tx.fetch("SELECT scenario, policy FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id)
+    settings = {
+        row["scenario"]: row
+        for row in await tx.fetch(
+            "SELECT scenario, policy, options FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id
+        )
     }
+    wanted = [scenario for scenario in SCENARIOS if scenario.family in families]
     return {
-        "locked": not await tenants.is_entitled(tx, MODULE),
+        "locked": any(scenario.module and scenario.module not in bought for scenario in wanted),
         "items": [
             {
                 "code": scenario.code,
                 "label": scenario.label,
                 "label_en": scenario.label_en,
-                "policy": policies.get(scenario.code, "exclusive"),
+                "family": scenario.family,
+                "policy": settings[scenario.code]["policy"] if scenario.code in settings else scenario.policy,
+                "policies": list(scenario.policies),
+                "order": [
+                    channel
+                    for channel in bindings.channel_order(
+                        settings[scenario.code]["options"] if scenario.code in settings else None
+                    )
+                    if channel in scenario.channels
+                ],
                 "options": await bindings.settings_of(tx, scenario.code),
                 "default_title": scenario.default.title,
                 "page": scenario.page.partition("?")[0],
                 "variables": [msgspec.to_builtins(variable) for variable in scenario.variables],
-                "channels": [_channel(saved.get((scenario.code, channel)), channel) for channel in CHANNELS],
+                "channels": [
+                    _channel(saved.get((scenario.code, channel)), channel)
+                    for channel in CHANNELS
+                    if channel in scenario.channels
+                ],
             }
-            for scenario in SCENARIOS
+            for scenario in wanted
         ],
     }
 
 
 def _channel(row: Any, channel: Channel) -> ScenarioChannel:
     if row is None:
-        return {"channel": channel, "live": False, "template_id": "", "mapping": {}}
+        return {"channel": channel, "live": False, "template_id": "", "mapping": {}, "system": False}
     return {
         "channel": channel,
         "live": row["live"],
         "template_id": row["template_id"],
         "mapping": msgspec.json.decode(row["mapping"]),
+        "system": row["system"],
         "paused_reason": row["paused_reason"],
         "updated_at": row["updated_at"],
         "updated_by": row["updated_by"],
@@ -95,15 +115,19 @@ async def deliveries(
     wanted = {"channel": channel, "state": state, "scenario": scenario, "member_id": member_id}
     where = Where(tx.tenant_id)
     if page.after is not None:
-        where.add("(fact_id, scenario) < ({}, {})", page.before, str(page.after[-1]))
+        where.add("(fact_id, scenario, slot) < ({}, {}, {})", *(page.key(_uuid, str, str) or ()))
     elif until is not None and member_id is None:
         newest = await newest_id_before(tx, "deliveries", "fact_id", "created_at", until)
         if newest is not None:
             where.add("fact_id <= {}", newest)
     if state in TROUBLES and member_id is None:
         where.add("state = {}", state)
-        keys = f"SELECT tenant_id, fact_id, scenario FROM delivery_troubles WHERE {where} ORDER BY {NEWEST} OFFSET 0"
-        inside = where.more("d.tenant_id = t.tenant_id AND d.fact_id = t.fact_id AND d.scenario = t.scenario")
+        keys = (
+            f"SELECT tenant_id, fact_id, scenario, slot FROM delivery_troubles WHERE {where} ORDER BY {NEWEST} OFFSET 0"
+        )
+        inside = where.more(
+            "d.tenant_id = t.tenant_id AND d.fact_id = t.fact_id AND d.scenario = t.scenario AND d.slot = t.slot"
+        )
         _narrow(inside, wanted, since, until)
         source = f"({keys}) t CROSS JOIN LATERAL (SELECT * FROM deliveries d WHERE {inside} OFFSET 0) d"
         return await fetch(tx, f"SELECT d.* FROM {source}", inside.more("true"), NEWEST_TROUBLE, page.limit + 1)
@@ -111,8 +135,12 @@ async def deliveries(
     return await fetch(tx, "SELECT * FROM deliveries", where, NEWEST, page.limit + 1)
 
 
-NEWEST = "fact_id DESC, scenario DESC"
-NEWEST_TROUBLE = "t.fact_id DESC, t.scenario DESC"
+def _uuid(part: Any) -> UUID:
+    return UUID(str(part))
+
+
+NEWEST = "fact_id DESC, scenario DESC, slot DESC"
+NEWEST_TROUBLE = "t.fact_id DESC, t.scenario DESC, t.slot DESC"
 
 
 def _narrow(where: Where, wanted: Mapping[str, Any], since: datetime | None, until: datetime | None) -> None:
@@ -131,10 +159,13 @@ def show_delivery(row: Any, *, may: frozenset[str]) -> Delivery:
     """A delivery without what it says: the body is shown only in its detail."""
     whole = row["channel"] == "sms" or not row["address"] or members.sees_whole(may)
     return {
-        "id": f"{row['fact_id'].hex}.{row['scenario']}",
+        "id": public_id(key_of(row)),
         "scenario": row["scenario"],
         "scenario_label": BY_CODE[row["scenario"]].label if row["scenario"] in BY_CODE else row["scenario"],
-        "member_id": row["member_id"],
+        "audience": row["audience"],
+        "slot": row["slot"],
+        "member_id": row["member_id"] if row["audience"] == "member" else None,
+        "staff_id": row["member_id"] if row["audience"] == "staff" else None,
         "channel": row["channel"],
         "state": row["state"],
         "reason": row["reason"],
@@ -151,10 +182,18 @@ def show_delivery(row: Any, *, may: frozenset[str]) -> Delivery:
 
 
 async def show_deliveries(tx: Tx, rows: Sequence[Any], *, may: frozenset[str]) -> list[DeliveryRow]:
-    """Deliveries with the names and card numbers of their members."""
-    people = await members.recipients(tx, list({row["member_id"] for row in rows}), mini_app="", oa_app="")
+    """Deliveries with the names of whom they are for, and the card numbers of members."""
+    whom = {
+        audience: list({r["member_id"] for r in rows if r["audience"] == audience}) for audience in ("member", "staff")
+    }
+    people = await members.recipients(tx, whom["member"], mini_app="", oa_app="") if whom["member"] else {}
+    staff = await tenants.staff_names(tx, whom["staff"]) if whom["staff"] else {}
     shown: list[DeliveryRow] = []
     for row in rows:
+        if row["audience"] == "staff":
+            named = staff.get(row["member_id"], "")
+            shown.append({**show_delivery(row, may=may), "member_name": named, "card_no": ""})
+            continue
         person = people.get(row["member_id"])
         name, card_no = (person["name"] or "", person["card_no"]) if person else ("", "")
         shown.append({**show_delivery(row, may=may), "member_name": name, "card_no": card_no})
@@ -183,29 +222,36 @@ async def trace(tx: Tx, fact_id: UUID, *, may: frozenset[str]) -> Trace:
         raise NotFound(code="messaging.fact_unknown", where="fact_id")
     decoder = tx.db.subscriptions.decoders.get(row["kind"])
     fired = fired_by(decoder.decode(row["payload"])) if decoder is not None else []
-    sent = {
-        r["scenario"]: r
-        for r in await tx.fetch("SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2", tx.tenant_id, fact_id)
-    }
+    made = await tx.fetch(
+        "SELECT * FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 ORDER BY scenario, created_at, slot",
+        *(tx.tenant_id, fact_id),
+    )
     was_live = await live_at(tx, row["at"])
-    entitled = await tenants.is_entitled(tx, MODULE)
+    bought = await tenants.modules(tx)
     waits = await _waits(tx, fact_id, row["subject_id"])
     steps: list[TraceStep] = []
     decision: Decision
     for scenario in fired:
-        if scenario.code in sent:
-            decided = sent[scenario.code]
-            decision, reason = decided["state"], decided["reason"]
-        elif scenario.code not in was_live:
+        own = [one for one in made if one["scenario"] == scenario.code]
+        for one in own:
+            shown = show_delivery(one, may=may)
+            steps.append(
+                {"scenario": scenario.code, "decision": one["state"], "reason": one["reason"], "delivery": shown}
+            )
+        if own:
+            continue
+        instead = [one["scenario"] for one in made if (one["audience"] == "staff") == scenario.to_staff]
+        if scenario.code not in was_live:
             decision, reason = "not_told", "scenario_off"
-        elif sent:
-            decision, reason = "merged", f"merged_into:{next(iter(sent))}"
+        elif instead:
+            decision, reason = "merged", f"merged_into:{instead[0]}"
         elif waits:
             decision, reason = "waiting", "in_queue"
+        elif scenario.module not in bought:
+            decision, reason = "not_told", "not_entitled"
         else:
-            decision, reason = "not_told", "scenario_off" if entitled else "not_entitled"
-        delivery = show_delivery(sent[scenario.code], may=may) if scenario.code in sent else None
-        steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": delivery})
+            decision, reason = "not_told", "no_recipient" if scenario.to_staff else "scenario_off"
+        steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": None})
     return {"fact_id": fact_id, "kind": row["kind"], "at": row["at"], "actor": row["actor"], "steps": steps}
 
 
@@ -223,36 +269,44 @@ async def _waits(tx: Tx, fact_id: UUID, subject_id: UUID | None) -> bool:
 async def live_at(tx: Tx, moment: datetime) -> set[str]:
     """The scenarios that had a live channel at a moment, from the facts of saves and stops."""
     rows = await tx.fetch(
-        "SELECT DISTINCT ON (payload->>'scenario') payload->>'scenario' AS scenario, kind FROM facts "
+        "SELECT DISTINCT ON (scenario, channel) scenario, saved FROM ("
+        "SELECT payload->>'scenario' AS scenario, payload->>'channel' AS channel, kind LIKE '%saved' AS saved, id FROM facts "
         "WHERE tenant_id = $1 AND subject_id IS NULL AND at <= $2 "
         "AND kind IN ('messaging.channel_saved', 'messaging.channel_stopped') "
-        "ORDER BY payload->>'scenario', id DESC",
+        "UNION ALL SELECT payload->>'scenario', jsonb_array_elements_text(payload->'stopped'), false, id FROM facts "
+        "WHERE tenant_id = $1 AND subject_id IS NULL AND at <= $2 "
+        "AND kind IN ('messaging.channel_saved', 'messaging.policy_chosen')) AS moved ORDER BY scenario, channel, id DESC",
         *(tx.tenant_id, moment),
     )
-    return {row["scenario"] for row in rows if row["kind"] == "messaging.channel_saved"}
+    return {row["scenario"] for row in rows if row["saved"]}
 
 
 async def timeline(tx: Tx, member_id: UUID, page: Page) -> list[Any]:
     """A member's facts newest first, each with what was sent for it."""
     return await tx.fetch(
-        "SELECT f.id, f.kind, f.actor, f.at, f.payload, d.scenario, d.channel, d.state, d.reason FROM facts f "
-        "LEFT JOIN deliveries d ON d.tenant_id = f.tenant_id AND d.fact_id = f.id "
+        "SELECT f.id, f.kind, f.actor, f.at, f.payload, d.made FROM facts f "
+        "LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('scenario', x.scenario, 'channel', x.channel, "
+        "'state', x.state, 'reason', x.reason) ORDER BY x.state = 'not_attempted', x.slot) AS made FROM deliveries x "
+        "WHERE x.tenant_id = f.tenant_id AND x.fact_id = f.id AND x.audience = 'member') d ON true "
         "WHERE f.tenant_id = $1 AND f.subject_id = $2 AND ($3::uuid IS NULL OR f.id < $3) ORDER BY f.id DESC LIMIT $4",
         *(tx.tenant_id, member_id, page.before, page.limit + 1),
     )
 
 
 def show_moment(row: Any) -> TimelineEntry:
-    """A fact of a member with the message that was made for it."""
+    """A fact of a member with the messages that were made for it; the first is the one that was attempted."""
+    made: list[Any] = msgspec.json.decode(row["made"]) if row["made"] else []
+    first = made[0] if made else {"scenario": None, "channel": None, "state": None, "reason": None}
     return {
         "id": row["id"],
         "kind": row["kind"],
         "actor": row["actor"],
         "at": row["at"],
-        "scenario": row["scenario"],
-        "channel": row["channel"],
-        "state": row["state"],
-        "reason": row["reason"],
+        "scenario": first["scenario"],
+        "channel": first["channel"],
+        "state": first["state"],
+        "reason": first["reason"],
+        "messages": made,
         "payload": msgspec.json.decode(row["payload"]),
     }
 
@@ -283,7 +337,8 @@ async def outcomes(tx: Tx, since: datetime) -> list[dict[str, Any]]:
 async def entries_for_page(tx: Tx, page_name: str | None) -> list[SubscriptionEntry]:
     """Templates that the member centre may ask to subscribe to: all live ones, or those of one page's scenarios (S1-74,
     S1-75, S1-84); none without the paid module (S1-10)."""
-    if not await tenants.is_entitled(tx, MODULE):
+    bought = await tenants.modules(tx)
+    if not bought:
         return []
     found: list[SubscriptionEntry] = [
         {
@@ -292,7 +347,10 @@ async def entries_for_page(tx: Tx, page_name: str | None) -> list[SubscriptionEn
             "template_id": channel.template_id,
             "app_id": channel.app_id,
         }
-        for channel in (await bindings.live(tx)).values()
-        if channel.channel == "subscribe" and (page_name is None or page_name in channel.scenario.pages)
+        for lives in (await bindings.live(tx)).values()
+        for channel in lives
+        if channel.channel == "subscribe"
+        and channel.scenario.module in bought
+        and (page_name is None or page_name in channel.scenario.pages)
     ]
     return sorted(found, key=lambda entry: entry["scenario"])

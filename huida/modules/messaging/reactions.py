@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded
 from huida.kernel.jobs import Work
 from huida.modules import connections, members, sms
 from huida.modules.messaging import credits as credit_ledger
+from huida.modules.messaging import staff
 from huida.modules.messaging.catalogue import FACTS
+from huida.modules.messaging.fallback import next_turn
+from huida.modules.messaging.keys import from_entry, from_out_id
 from huida.modules.messaging.tell import tell
 
 work = Work("messaging")
@@ -20,7 +22,7 @@ work = Work("messaging")
 @work.reacts_to(*FACTS)
 async def tell_members(tx: Tx, facts: Sequence[Recorded[Any]]) -> None:
     """Turn business facts into messages. Twice is safe: its jobs are deleted in its own commit, and a delivery's key is
-    the fact and the scenario (S1-93)."""
+    the fact, the scenario and the slot (S1-93)."""
     await tell(tx, facts)
 
 
@@ -88,8 +90,13 @@ WHERE d.tenant_id = $1 AND d.member_id = r.member_id AND d.app_id = r.app_id AND
 
 async def finish(tx: Tx, receipts: Sequence[Receipt]) -> list[Receipt]:
     """Write the final words on messages; returns those for which no message waits."""
-    known = await members.by_openid(tx, sorted({one.openid for one in receipts}))
-    rows = [(known[one.openid].id, one.app_id, one.msg_id, one.reason) for one in receipts if one.openid in known]
+    openids = sorted({one.openid for one in receipts})
+    known = {openid: [found.id] for openid, found in (await members.by_openid(tx, openids)).items()}
+    for openid, staff_id in (await staff.by_openid(tx, openids)).items():
+        known.setdefault(openid, []).append(staff_id)
+    rows = [
+        (recipient, one.app_id, one.msg_id, one.reason) for one in receipts for recipient in known.get(one.openid, ())
+    ]
     done = await tx.fetch(FINISH, tx.tenant_id, tx.now, *columns(rows, 4)) if rows else []
     found = {(row["app_id"], row["msg_id"]) for row in done}
     return [one for one in receipts if one.openid in known and (one.app_id, one.msg_id) not in found]
@@ -107,23 +114,28 @@ async def finish_again(tx: Tx, payloads: Sequence[Any]) -> None:
     await finish(tx, [Receipt(**one) for payload in payloads for one in payload])
 
 
+@work.job
+async def fall_back(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Give the next channel its turn (X-01). Twice is safe: a turn that was taken has left its row."""
+    for payload in payloads:
+        await next_turn(tx, from_entry(payload))
+
+
 @work.reacts_to(sms.SmsReported)
 async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
     """The carrier's word on an SMS (S1-26), also when it comes before our own record of the send. Twice is safe: a
     delivery in its last state does not move."""
     for recorded in facts:
         fact = recorded.fact
-        try:
-            _, hexed, scenario = fact.out_id.split(".", 2)
-            fact_id = UUID(hexed)
-        except ValueError:
+        key = from_out_id(fact.out_id)
+        if key is None:
             continue
         await tx.execute(
-            "UPDATE deliveries SET state = $4, reason = $5, done_at = $6, parts = coalesce($7::smallint, parts), "
-            "cost_fen = CASE WHEN parts > 0 THEN cost_fen / parts * coalesce($7::smallint, parts) ELSE cost_fen END, "
-            "provider_ref = CASE WHEN provider_ref = '' THEN $8 ELSE provider_ref END WHERE tenant_id = $1 "
-            "AND fact_id = $2 AND scenario = $3 AND channel = 'sms' "
+            "UPDATE deliveries SET state = $5, reason = $6, done_at = $7, parts = coalesce($8::smallint, parts), "
+            "cost_fen = CASE WHEN parts > 0 THEN cost_fen / parts * coalesce($8::smallint, parts) ELSE cost_fen END, "
+            "provider_ref = CASE WHEN provider_ref = '' THEN $9 ELSE provider_ref END WHERE tenant_id = $1 "
+            "AND fact_id = $2 AND scenario = $3 AND slot = $4 AND channel = 'sms' "
             "AND state IN ('queued', 'retrying', 'accepted', 'unknown')",
-            *(tx.tenant_id, fact_id, scenario, fact.state, "" if fact.state == "delivered" else fact.code, tx.now),
+            *(tx.tenant_id, *key, fact.state, "" if fact.state == "delivered" else fact.code, tx.now),
             *(fact.parts, fact.provider_ref),
         )

@@ -19,7 +19,6 @@ from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
 from huida.kernel.http import Refused, Unavailable, Unknown
-from huida.kernel.ids import parse
 from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
@@ -27,6 +26,8 @@ from huida.modules import connections, members, sms
 from huida.modules.messaging import bindings
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.facts import DeliveryDied
+from huida.modules.messaging.fallback import pass_on
+from huida.modules.messaging.keys import Key, from_entry, key_of, out_id
 from huida.modules.messaging.tell import send_later
 from huida.providers.sms.provider import SmsCredentials, SmsProvider
 from huida.providers.wechat.calls import AppCredentials
@@ -43,16 +44,16 @@ TEMPLATE_GONE = frozenset({"wechat.40037", "wechat.43107", "wechat.43116"})
 """No such template in the account; the template or the account may not send it any more."""
 
 LOAD = """
-SELECT d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.app_id, d.address, d.template_id, d.body, d.attempt,
-       d.created_at, d.sent_at
-FROM unnest(($2::text)::uuid[], ($3::text)::text[]) WITH ORDINALITY AS w(fact_id, scenario, n)
+SELECT d.fact_id, d.scenario, d.slot, d.audience, d.member_id, d.channel, d.state, d.app_id, d.address, d.template_id, d.body,
+       d.attempt, d.created_at, d.sent_at
+FROM unnest(($2::text)::uuid[], ($3::text)::text[], ($4::text)::text[]) WITH ORDINALITY AS w(fact_id, scenario, slot, n)
 CROSS JOIN LATERAL (SELECT * FROM deliveries x
-  WHERE x.tenant_id = $1 AND x.fact_id = w.fact_id AND x.scenario = w.scenario LIMIT 1) AS d
+  WHERE x.tenant_id = $1 AND x.fact_id = w.fact_id AND x.scenario = w.scenario AND x.slot = w.slot LIMIT 1) AS d
 WHERE d.state IN ('queued', 'retrying') ORDER BY w.n
 """
 RECORD = """
 SELECT deliveries_record($1, $2, ($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[],
-                         ($7::text)::text[], ($8::text)::smallint[], ($9::text)::int[])
+                         ($7::text)::text[], ($8::text)::text[], ($9::text)::smallint[], ($10::text)::int[])
 """
 
 
@@ -105,8 +106,10 @@ class Sender:
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Batch:
         # Two jobs may name one delivery (a commit cut off and repeated): it is one message.
-        keys = list(dict.fromkeys((parse(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload))
-        rows = await tx.fetch(LOAD, tx.tenant_id, uuids([k[0] for k in keys]), texts([k[1] for k in keys]))
+        keys = list(dict.fromkeys(from_entry(named) for job in jobs for named in job.payload))
+        rows = await tx.fetch(
+            LOAD, tx.tenant_id, uuids([k[0] for k in keys]), texts([k[1] for k in keys]), texts([k[2] for k in keys])
+        )
         batch = Batch(tx.tenant_id, [Item(row) for row in rows])
         channels = {row["channel"] for row in rows}
         for channel, kind in (("subscribe", "mini"), ("template", "oa")):
@@ -126,7 +129,7 @@ class Sender:
         for item in waiting:
             person = people.get(item.row["member_id"])
             item.phone = (members.phone_of(tx, person) or "") if person else ""
-            item.out_id = f"{tx.tenant_id}.{item.row['fact_id'].hex}.{item.row['scenario']}"
+            item.out_id = out_id(tx.tenant_id, key_of(item.row))
 
     async def _hold_behind_waiting(self, tx: Tx, batch: Batch) -> None:
         """Keep a member's order: what follows a message that waits for its next try waits behind it."""
@@ -241,11 +244,11 @@ class Sender:
 
     async def record(self, tx: Tx, outcome: Batch) -> None:
         done: list[tuple[Any, ...]] = []
-        later: dict[tuple[datetime, UUID], list[tuple[UUID, str]]] = defaultdict(list)
+        later: dict[tuple[datetime, UUID], list[Key]] = defaultdict(list)
         ask: list[Item] = []
         for item in outcome.items:
             row = item.row
-            key = (row["fact_id"], row["scenario"])
+            key = key_of(row)
             if item.held:
                 later[tx.now + timedelta(seconds=item.held_s), row["member_id"]].append(key)
                 continue
@@ -266,7 +269,7 @@ class Sender:
                 ask.append(item)
             done.append((*key, item.state, item.reason, item.provider_ref, item.parts, item.lost))
         if done:
-            fact_ids, *others, parts, lost = columns(done, 7)
+            fact_ids, *others, parts, lost = columns(done, 8)
             await tx.value(
                 RECORD, tx.tenant_id, tx.now, uuids(fact_ids), *map(texts, others), ints(parts), ints(map(int, lost))
             )
@@ -274,8 +277,11 @@ class Sender:
         for (due, member_id), keys in later.items():
             send_later(tx, keys, member_id, due)
         for item in ask:
-            ask_later(tx, item.row["fact_id"], item.row["scenario"], item.row["member_id"], 0)
+            ask_later(tx, key_of(item.row), item.row["member_id"], 0)
         await self._settle_credits(tx, outcome.items)
+        refused = [(key_of(item.row), item.row["member_id"]) for item in outcome.items if _certainly_refused(item)]
+        if refused:
+            await pass_on(tx, refused)
         for (channel, state), number in Counter((i.row["channel"], i.state or "held") for i in outcome.items).items():
             DELIVERIES.labels(channel, state).inc(number)
 
@@ -311,13 +317,13 @@ class Sender:
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         """A worker died while sending: these may have gone out. SMS are asked about; the others stay unknown."""
-        keys = [(UUID(fact_id), scenario) for job in jobs for fact_id, scenario in job.payload]
+        keys = [from_entry(named) for job in jobs for named in job.payload]
         rows = await tx.fetch(
-            "UPDATE deliveries d SET state = 'unknown', reason = 'worker_died', attempt = d.attempt + 1, sent_at = $4 "
-            "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) WHERE d.tenant_id = $1 "
-            "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state IN ('queued', 'retrying') "
-            "RETURNING d.fact_id, d.scenario, d.channel, d.member_id, d.created_at, d.attempt",
-            *(tx.tenant_id, *columns(keys, 2), tx.now),
+            "UPDATE deliveries d SET state = 'unknown', reason = 'worker_died', attempt = d.attempt + 1, sent_at = $5 "
+            "FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(fact_id, scenario, slot) WHERE d.tenant_id = $1 "
+            "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.slot = k.slot AND d.state IN ('queued', 'retrying') "
+            "RETURNING d.fact_id, d.scenario, d.slot, d.channel, d.member_id, d.created_at, d.attempt",
+            *(tx.tenant_id, *columns(keys, 3), tx.now),
         )
         # The same client_msg_id within ten minutes is delivered once (reference §2.5): then repeating is safe. When it
         # was sent nobody knows any more, but not before it was created.
@@ -330,22 +336,34 @@ class Sender:
         if again:
             await tx.execute(
                 "UPDATE deliveries d SET state = 'retrying', sent_at = d.created_at "
-                "FROM unnest($2::uuid[], $3::text[]) AS k(fact_id, scenario) "
-                "WHERE d.tenant_id = $1 AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.state = 'unknown'",
-                *(tx.tenant_id, *columns([(row["fact_id"], row["scenario"]) for row, _ in again], 2)),
+                "FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(fact_id, scenario, slot) WHERE d.tenant_id = $1 "
+                "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.slot = k.slot AND d.state = 'unknown'",
+                *(tx.tenant_id, *columns([key_of(row) for row, _ in again], 3)),
             )
             for row, due in again:
-                send_later(tx, [(row["fact_id"], row["scenario"])], row["member_id"], due)
+                send_later(tx, [key_of(row)], row["member_id"], due)
         for row in rows:
             if row["channel"] == "sms":
-                ask_later(tx, row["fact_id"], row["scenario"], row["member_id"], 0)
+                ask_later(tx, key_of(row), row["member_id"], 0)
+
+
+def _certainly_refused(item: Item) -> bool:
+    """One of several messages for a member that did not go out, and of which no answer was ever lost (X-01)."""
+    row = item.row
+    return (
+        bool(row["slot"])
+        and row["audience"] == "member"
+        and item.state in ("failed", "dead")
+        and row["sent_at"] is None
+    )
 
 
 ASK_LADDER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 
 
-def ask_later(tx: Tx, fact_id: UUID, scenario: str, lane: UUID, asked: int) -> None:
+def ask_later(tx: Tx, key: Key, lane: UUID, asked: int) -> None:
     """Plan the next question about an SMS whose fate is unknown; after a day it stays unknown."""
     if asked < len(ASK_LADDER_S):
         due = tx.now + timedelta(seconds=ASK_LADDER_S[asked])
-        tx.enqueue(ASK_SMS, {"fact_id": fact_id, "scenario": scenario, "asked": asked}, lane=lane, due=due)
+        named = {"fact_id": key.fact_id, "scenario": key.scenario, "slot": key.slot, "asked": asked}
+        tx.enqueue(ASK_SMS, named, lane=lane, due=due)

@@ -5,7 +5,7 @@ their accounts, credits, deliveries, jobs to send.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,10 @@ from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded, shard_of
 from huida.modules import connections, ledger, loyalty, members, sms, tenants
 from huida.modules.messaging import credits as credit_ledger
+from huida.modules.messaging import sms_templates, staff
 from huida.modules.messaging.bindings import Live, live
-from huida.modules.messaging.catalogue import MODULE, Scenario, fired_by
+from huida.modules.messaging.catalogue import Scenario, fired_by
+from huida.modules.messaging.keys import Key, client_number, entry, key_of
 from huida.modules.messaging.mapping import Compiled, compile_mapping
 from huida.modules.messaging.sms_text import sms_body
 from huida.modules.messaging.values import needs_balances, opened_by, values_of
@@ -30,31 +32,50 @@ from huida.providers.wechat.params import Unfittable
 SEND = "messaging.send"
 
 INSERT = """
-INSERT INTO deliveries (tenant_id, fact_id, scenario, member_id, channel, state, reason, app_id, address, template_id, body,
-                        parts, cost_fen, created_at, done_at)
-SELECT $1, d.fact_id, d.scenario, d.member_id, d.channel, d.state, d.reason, d.app_id, d.address, d.template_id, d.body,
-       d.parts, d.cost_fen, $2::timestamptz, CASE WHEN d.state = 'not_attempted' THEN $2::timestamptz END
-FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::uuid[], ($6::text)::text[], ($7::text)::text[],
+INSERT INTO deliveries (tenant_id, fact_id, scenario, slot, audience, member_id, channel, state, reason, app_id, address,
+                        template_id, body, parts, cost_fen, created_at, done_at)
+SELECT $1, d.fact_id, d.scenario, d.slot, d.audience, d.member_id, d.channel, d.state, d.reason, d.app_id, d.address,
+       d.template_id, d.body, d.parts, d.cost_fen, $2::timestamptz, CASE WHEN d.state = 'not_attempted' THEN $2::timestamptz END
+FROM unnest(($3::text)::uuid[], ($4::text)::text[], ($5::text)::text[], ($6::text)::text[], ($7::text)::uuid[],
             ($8::text)::text[], ($9::text)::text[], ($10::text)::text[], ($11::text)::text[], ($12::text)::text[],
-            ($13::text)::smallint[], ($14::text)::bigint[])
-  AS d(fact_id, scenario, member_id, channel, state, reason, app_id, address, template_id, body, parts, cost_fen)
-ON CONFLICT (tenant_id, fact_id, scenario) DO NOTHING
+            ($13::text)::text[], ($14::text)::text[], ($15::text)::smallint[], ($16::text)::bigint[])
+  AS d(fact_id, scenario, slot, audience, member_id, channel, state, reason, app_id, address, template_id, body, parts, cost_fen)
+ON CONFLICT (tenant_id, fact_id, scenario, slot) DO NOTHING
 """
 
 
 @dataclass(slots=True)
 class Draft:
-    """A delivery in the making. `reason` set means that it will not be attempted, and why."""
+    """A delivery in the making. `reason` set means that it will not be attempted, and why.
+
+    `member_id` is the member that the fact is about; `to` is the staff member who is told instead. `rest` are the
+    channels that are tried in turn when this one cannot be.
+    """
 
     recorded: Recorded[Any]
     member_id: UUID
     live: Live
-    person: Any
+    slot: str = ""
+    rest: Sequence[Live] = ()
+    to: "staff.Recipient | None" = None
+    person: Any = None
     reason: str = ""
     address: str = ""
     body: str = ""
     parts: int = 0
     cost_fen: int = 0
+
+    @property
+    def key(self) -> Key:
+        return Key(self.recorded.id, self.live.scenario.code, self.slot)
+
+    @property
+    def recipient_id(self) -> UUID:
+        return self.member_id if self.to is None else self.to.staff_id
+
+
+NOBODY = frozenset({"member_gone", "member_not_active"})
+"""Reasons that hold in every channel."""
 
 
 @dataclass
@@ -67,52 +88,94 @@ class Shop:
     oa_app: str
     route: "sms.SmsRoute | None" = None
     texts: Mapping[str, "sms.SmsText"] = field(default_factory=dict)
-    compiled: dict[str, Compiled] = field(default_factory=dict)
+    compiled: dict[tuple[str, str], Compiled] = field(default_factory=dict)
+    recipients: "Sequence[staff.Recipient]" = ()
 
 
 async def tell(tx: Tx, facts: Sequence[Recorded[Any]]) -> list[Draft]:
     """Write the deliveries of a batch of facts and the jobs that send them; returns what was decided.
 
-    Each fact makes at most one message (X-07): that of the first live scenario it fires. Without the paid module
-    nothing is produced (S1-10); a fact with no live scenario leaves no row, the trace explains it from the settings.
+    Each fact makes one scenario's notice for the member (X-07): that of the first live scenario it fires, in one channel
+    or in several as its policy says (X-01); and another one for the shop's staff. Without the paid module nothing is
+    produced (S1-10); a fact with no live scenario leaves no row, the trace explains it from the settings.
     """
-    if not await tenants.is_entitled(tx, MODULE):
+    bought = await tenants.modules(tx)
+    if not bought:
         return []
-    channels = await live(tx)
-    drafts = [draft for recorded in facts if (draft := _draft(recorded, channels)) is not None]
-    if not drafts:
+    channels = {code: lives for code, lives in (await live(tx)).items() if lives[0].scenario.module in bought}
+    told = [(recorded, scenario) for recorded in facts for scenario in _told(recorded, channels)]
+    if not told:
         return []
-    shop = await _shop(tx, channels)
-    await _attach_people(tx, shop, drafts)
-    for draft in drafts:
-        _address(tx, shop, draft)
-    await _spend_credits(tx, drafts)
-    await _render(tx, shop, drafts)
-    await _write(tx, drafts)
-    return drafts
+    shop = await new_shop(tx, channels)
+    if any(scenario.to_staff for _, scenario in told):
+        shop.recipients = await staff.recipients(tx)
+    drafts = [draft for recorded, scenario in told for draft in _drafts(shop, recorded, channels[scenario.code])]
+    return await send_drafts(tx, shop, drafts)
 
 
-def _draft(recorded: Recorded[Any], channels: Mapping[str, Live]) -> Draft | None:
+async def send_drafts(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> list[Draft]:
+    """Decide, render and write these drafts, and those of the channels that take their turn."""
+    done: list[Draft] = []
+    while drafts:
+        await _attach_people(tx, shop, drafts)
+        for draft in drafts:
+            _address(tx, shop, draft)
+        await _spend_credits(tx, drafts)
+        await _render(tx, shop, drafts)
+        done += drafts
+        drafts = [following(draft) for draft in drafts if draft.reason and draft.rest and draft.reason not in NOBODY]
+    await _write(tx, done)
+    return done
+
+
+def _told(recorded: Recorded[Any], channels: Mapping[str, Sequence[Live]]) -> Iterator[Scenario]:
+    """The scenarios that a fact is told by: the first live one for the member, the first for the staff."""
     if recorded.subject_id is None:
-        return None
+        return
+    heard: set[bool] = set()
     for scenario in fired_by(recorded.fact):
-        if scenario.code in channels:
-            return Draft(recorded, recorded.subject_id, channels[scenario.code], None)
-    return None
+        if scenario.code in channels and scenario.to_staff not in heard:
+            heard.add(scenario.to_staff)
+            yield scenario
 
 
-async def _shop(tx: Tx, channels: Mapping[str, Live]) -> Shop:
+def _drafts(shop: Shop, recorded: Recorded[Any], lives: Sequence[Live]) -> list[Draft]:
+    assert recorded.subject_id is not None
+    first, about = lives[0], recorded.subject_id
+    if first.scenario.to_staff:
+        return [
+            Draft(recorded, about, first, slot=one.staff_id.hex, to=one)
+            for one in shop.recipients
+            if first.scenario.code in one.scenarios
+        ]
+    if first.policy == "several":
+        return [Draft(recorded, about, one, slot=one.channel) for one in lives]
+    if first.policy == "ordered":
+        return [Draft(recorded, about, first, slot=first.channel, rest=lives[1:])]
+    return [Draft(recorded, about, first)]
+
+
+def following(draft: Draft) -> Draft:
+    """The next channel's turn."""
+    return Draft(draft.recorded, draft.member_id, draft.rest[0], slot=draft.rest[0].channel, rest=draft.rest[1:])
+
+
+async def new_shop(tx: Tx, channels: Mapping[str, Sequence[Live]]) -> Shop:
+    """What messages over these channels share."""
     name = await tenants.short_name(tx)
     apps = {app.kind: app.app_id for app in await connections.apps(tx)}
     rules = await loyalty.rules_of(tx)
     shop = Shop(name, {x.code: x.name for x in rules.levels}, apps.get("mini", ""), apps.get("oa", ""))
-    if any(channel.channel == "sms" for channel in channels.values()):
+    by_sms = [one for lives in channels.values() for one in lives if one.channel == "sms"]
+    if by_sms:
         shop.route = await sms.route(tx)
         if shop.route is not None:
-            shop.texts = await sms.texts(tx, shop.route.provider)
-    for code, channel in channels.items():
-        if channel.channel != "sms":
-            shop.compiled[code] = compile_mapping(channel.scenario, channel.fields, channel.mapping)
+            own = await sms_templates.texts(tx, by_sms, shop.route.provider)
+            shop.texts = {**await sms.texts(tx, shop.route.provider), **own}
+    for code, lives in channels.items():
+        for one in lives:
+            if one.channel != "sms":
+                shop.compiled[code, one.channel] = compile_mapping(one.scenario, one.fields, one.mapping)
     return shop
 
 
@@ -126,8 +189,13 @@ async def _attach_people(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
 def _address(tx: Tx, shop: Shop, draft: Draft) -> None:
     """Where this message goes, or why it cannot go anywhere (S1-27, S1-118, S1-130)."""
     person = draft.person
-    if person is None or person["state"] != "active":
-        draft.reason = "member_gone" if person is None else "member_not_active"
+    if person is None:
+        draft.reason = "member_gone"
+    elif draft.to is not None:
+        draft.address = draft.to.openid
+        draft.reason = staff.trouble(draft.to, draft.live.app_id, shop.oa_app)
+    elif person["state"] != "active":
+        draft.reason = "member_not_active"
     elif draft.live.channel != "sms" and draft.live.app_id not in (shop.mini_app, shop.oa_app):
         draft.reason = "app_not_connected"
     elif draft.live.channel == "subscribe":
@@ -176,7 +244,7 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
         for draft in drafts
         if not draft.reason
         and draft.live.channel != "sms"
-        and needs_balances(draft.recorded, shop.compiled[draft.live.scenario.code].needs)
+        and needs_balances(draft.recorded, shop.compiled[draft.live.scenario.code, draft.live.channel].needs)
     ]
     balances = await ledger.balances(tx, list(set(asking))) if asking else {}
     links: list[tuple[str, str]] = []
@@ -192,7 +260,7 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
             if draft.live.channel == "sms":
                 _render_sms(shop, draft, values, page, links)
             else:
-                data = shop.compiled[scenario.code].render(values)
+                data = shop.compiled[scenario.code, draft.live.channel].render(values)
                 draft.body = _wechat_body(shop, draft, data, page)
         except Unfittable as bad:
             draft.reason = f"value_misfit:{bad.kind.value}"
@@ -212,8 +280,8 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
 def _wechat_body(shop: Shop, draft: Draft, data: Mapping[str, str], page: str) -> str:
     if draft.live.channel == "subscribe":
         return subscribe_body(draft.address, draft.live.template_id, data, page=page).decode()
-    number = f"{draft.recorded.id.hex}-{draft.live.scenario.code}"[:64]
-    mini = (shop.mini_app, page) if shop.mini_app else None
+    number = client_number(draft.key)
+    mini = (shop.mini_app, page) if shop.mini_app and page else None
     return template_body(draft.address, draft.live.template_id, data, client_msg_id=number, mini_program=mini).decode()
 
 
@@ -245,7 +313,9 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
         tx.now,
         uuids([d.recorded.id for d in drafts]),
         texts([d.live.scenario.code for d in drafts]),
-        uuids([d.member_id for d in drafts]),
+        texts([d.slot for d in drafts]),
+        texts(["member" if d.to is None else "staff" for d in drafts]),
+        uuids([d.recipient_id for d in drafts]),
         texts([d.live.channel for d in drafts]),
         texts(["not_attempted" if d.reason else "queued" for d in drafts]),
         texts([d.reason for d in drafts]),
@@ -261,26 +331,26 @@ async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
     by_shard: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if not draft.reason:
-            by_shard[shard_of(tx.tenant_id, draft.member_id)].append(draft)
+            by_shard[shard_of(tx.tenant_id, draft.recipient_id)].append(draft)
     for same_shard in by_shard.values():
-        send_later(tx, [(d.recorded.id, d.live.scenario.code) for d in same_shard], same_shard[0].member_id)
+        send_later(tx, [d.key for d in same_shard], same_shard[0].recipient_id)
 
 
 async def _without_repeats(tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
-    """Leave out facts that were told before, in another transaction, and return what this one spent on them (S1-93)."""
+    """Leave out what was told before, in another transaction, and return what this one spent on it (S1-93)."""
     rows = await tx.fetch(
-        "SELECT fact_id FROM deliveries WHERE tenant_id = $1 AND fact_id = ANY($2) "
+        "SELECT fact_id, scenario, slot FROM deliveries WHERE tenant_id = $1 AND fact_id = ANY($2) "
         "AND xmin::text <> (pg_current_xact_id()::xid)::text",
         *(tx.tenant_id, [draft.recorded.id for draft in drafts]),
     )
-    before = {row["fact_id"] for row in rows}
-    spent = [d for d in drafts if d.recorded.id in before and not d.reason and d.live.channel == "subscribe"]
+    before = {key_of(row) for row in rows}
+    spent = [d for d in drafts if d.key in before and not d.reason and d.live.channel == "subscribe"]
     for app_id in {draft.live.app_id for draft in spent}:
         back = [(d.address, d.live.template_id) for d in spent if d.live.app_id == app_id]
         await credit_ledger.give_back(tx, app_id, back)
-    return [draft for draft in drafts if draft.recorded.id not in before]
+    return [draft for draft in drafts if draft.key not in before]
 
 
-def send_later(tx: Tx, keys: Sequence[tuple[UUID, str]], lane: UUID, due: Any = None) -> None:
+def send_later(tx: Tx, keys: Sequence[Key], lane: UUID, due: Any = None) -> None:
     """Enqueue deliveries of one shard to be sent, in their order."""
-    tx.enqueue(SEND, [[fact_id, scenario] for fact_id, scenario in keys], lane=lane, due=due)
+    tx.enqueue(SEND, [entry(key) for key in keys], lane=lane, due=due)

@@ -19,7 +19,7 @@ from huida.modules.messaging import bindings
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import SCENARIOS, Scenario
 from huida.modules.messaging.facts import TemplateAdded, TemplateRemoved
-from huida.modules.messaging.models import Channel
+from huida.modules.messaging.library import Channel
 from huida.modules.messaging.views import LibraryKeywordView
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.mini_program import LibraryKeyword, LibraryTitle, MiniProgram, SubscribeTemplate
@@ -263,14 +263,13 @@ async def plan_defaults(tx: Tx, listed: Sequence[Listed]) -> tuple[list[Planned]
     by_title = {item.title: item for item in listed}
     plan: list[Planned] = []
     without: list[str] = []
-    for scenario in SCENARIOS:
+    for scenario in (scenario for scenario in SCENARIOS if scenario.family == "member"):
         default = scenario.default
         if not default.oa_number:
             without.append(scenario.code)
             continue
         known = by_title.get(default.title)
-        now = live.get(scenario.code)
-        stops = (now.channel,) if now is not None and now.channel != "template" else ()
+        stops = tuple(now.channel for now in live.get(scenario.code, ()) if now.channel != "template")
         plan.append(
             Planned(
                 scenario, default.title, known.template_id if known else "", default.oa_number, default.keywords, stops

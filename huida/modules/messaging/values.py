@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from huida.kernel.facts import Recorded
-from huida.modules import coupons, loyalty, orders
+from huida.modules import coupons, loyalty, mall, orders
 
 REASONS: Mapping[str, str] = {
     "adjusted": "人工调整",
@@ -15,9 +15,21 @@ REASONS: Mapping[str, str] = {
 }
 
 
+WAYS: Mapping[str, str] = {"wechat": "微信零钱", "bank": "银行卡", "cash": "现金"}
+ONLINE = "线上商城"
+MALL_FACTS = (
+    mall.OrderSubmitted,
+    mall.OrderPaid,
+    mall.OrderShipped,
+    mall.OrderRefunded,
+    mall.WithdrawalPaid,
+    mall.OnlineRecharged,
+)
+
+
 def opened_by(recorded: Recorded[Any]) -> UUID:
-    """The business thing that the card opens: the refund, purchase, recharge, coupon or movement, else the fact itself."""
-    for name in ("refund_id", "purchase_id", "recharge_id", "coupon_id", "source_id"):
+    """The business thing that the card opens: the order, refund, purchase, recharge, coupon or movement, else the fact itself."""
+    for name in ("order_id", "withdrawal_id", "refund_id", "purchase_id", "recharge_id", "coupon_id", "source_id"):
         found = getattr(recorded.fact, name, None)
         if found is not None:
             assert isinstance(found, UUID)
@@ -32,6 +44,7 @@ def values_of(
     fact = recorded.fact
     values: dict[str, Any] = {
         "member_name": person["name"] or "会员",
+        "buyer_name": person["name"] or "会员",
         "card_no": person["card_no"],
         "card_tail": person["card_no"][-4:],
         "level_name": level_name,
@@ -47,6 +60,7 @@ def values_of(
             "till_no": fact.till_no,
             "amount": fact.paid_fen,
             "gift": fact.gift_fen,
+            "recharge_no": fact.till_no,
         }
         values["reason"] = "充值"
         _moved(values, fact.points, fact.points_after, fact.paid_fen + fact.gift_fen, fact.balance_after_fen, balances)
@@ -61,9 +75,53 @@ def values_of(
     elif isinstance(fact, coupons.CouponReminderDue):
         values |= {"coupon_name": fact.name, "coupon_code": fact.code, "valid_until": fact.valid_until}
         values["days_left"] = fact.days_left
+    elif isinstance(fact, MALL_FACTS):
+        _of_the_mall(values, fact, balances)
     elif isinstance(fact, orders.SignOffDue):
         values |= {"order_no": fact.order_no, "sign_at": fact.sign_at, "remind_at": fact.remind_at}
     return values
+
+
+def _of_the_mall(values: dict[str, Any], fact: Any, balances: Mapping[str, int]) -> None:
+    """Values of the mall's facts; what a kind of fact has not is left out."""
+    if isinstance(fact, mall.WithdrawalPaid):
+        values |= {
+            "amount": fact.amount_fen,
+            "withdrawal_no": fact.withdrawal_no,
+            "till_no": fact.withdrawal_no,
+            "way": WAYS.get(fact.way, fact.way),
+            "asked_at": fact.asked_at,
+            "reason": "提现",
+        }
+        _moved(values, 0, None, -fact.amount_fen, fact.balance_after_fen, balances)
+        return
+    if isinstance(fact, mall.OnlineRecharged):
+        values |= {
+            "amount": fact.paid_fen,
+            "gift": fact.gift_fen,
+            "recharge_no": fact.recharge_no,
+            "till_no": fact.recharge_no,
+            "store_name": ONLINE,
+            "reason": "充值",
+        }
+        _moved(values, fact.points, fact.points_after, fact.paid_fen + fact.gift_fen, fact.balance_after_fen, balances)
+        return
+    values |= {"order_no": fact.order_no, "order_total": fact.total_fen}
+    values |= {"goods": fact.goods, "goods_count": fact.count}
+    if isinstance(fact, mall.OrderRefunded):
+        values |= {
+            "amount": fact.amount_fen,
+            "refunded_total": fact.refunded_fen,
+            "refund_reason": fact.reason or "退款",
+        }
+        return
+    values["receiver"] = fact.receiver
+    if isinstance(fact, mall.OrderSubmitted):
+        values["pay_until"] = fact.pay_until
+    elif isinstance(fact, mall.OrderPaid):
+        values["transaction_id"] = fact.transaction_id
+    elif isinstance(fact, mall.OrderShipped):
+        values |= {"carrier": fact.carrier, "tracking_no": fact.tracking_no}
 
 
 def _moved(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-from huida.modules.messaging.models import Channel
+from huida.modules.messaging.library import Channel, Family, Group, Policy
 from huida.providers.wechat.params import Kind
 
 DeliveryState = Literal["queued", "retrying", "unknown", "accepted", "delivered", "failed", "dead", "not_attempted"]
@@ -23,6 +23,7 @@ class Variable(TypedDict):
     label_en: str
     type: Literal["text", "name", "code", "money", "signed_money", "int", "time"]
     sample: str
+    group: Group
 
 
 class ScenarioOptions(TypedDict, total=False):
@@ -33,24 +34,34 @@ class ScenarioOptions(TypedDict, total=False):
 
 
 class ScenarioChannel(TypedDict):
-    """A scenario's settings in one channel; `mapping` says what each field of the template shows. Never saved: no times."""
+    """A scenario's settings in one channel; `mapping` says what each field of the template shows. Never saved: no times.
+
+    `system`: the template is the system's default for the scenario.
+    """
 
     channel: Channel
     live: bool
     template_id: str
     mapping: dict[str, str]
+    system: bool
     paused_reason: NotRequired[str | None]
     updated_at: NotRequired[datetime]
     updated_by: NotRequired[str]
 
 
 class Scenario(TypedDict):
-    """One automatic push with what it can say and its three channels; `page` is what the member's tap opens."""
+    """One automatic push with what it can say and its channels; `page` is what the member's tap opens.
+
+    `policy` says how its live channels go together, `policies` which may be chosen, `order` who is tried first.
+    """
 
     code: str
     label: str
     label_en: str
-    policy: str
+    family: Family
+    policy: Policy
+    policies: list[Policy]
+    order: list[Channel]
     options: ScenarioOptions
     default_title: str
     page: str
@@ -174,7 +185,7 @@ class TemplateProposal(TypedDict):
 
 
 class Delivery(TypedDict):
-    """A message for one fact and scenario. `cost_fen` is for SMS.
+    """A message for one fact, scenario and slot; it is for a member or for one of the staff. `cost_fen` is for SMS.
 
     `address` is a phone's last digits, or an openid, masked for who may not see phones.
     """
@@ -182,7 +193,10 @@ class Delivery(TypedDict):
     id: str
     scenario: str
     scenario_label: str
-    member_id: UUID
+    audience: Literal["member", "staff"]
+    slot: str
+    member_id: UUID | None
+    staff_id: UUID | None
     channel: Channel
     state: DeliveryState
     reason: str
@@ -262,8 +276,20 @@ class Trace(TypedDict):
     steps: list[TraceStep]
 
 
+class MadeMessage(TypedDict):
+    """A message that was made for a fact of a member."""
+
+    scenario: str
+    channel: Channel
+    state: DeliveryState
+    reason: str
+
+
 class TimelineEntry(TypedDict):
-    """A member's fact with the message that was made for it, if any; what `payload` holds depends on `kind`."""
+    """A member's fact with the messages that were made for it, if any; what `payload` holds depends on `kind`.
+
+    `scenario`, `channel`, `state` and `reason` are those of the first message.
+    """
 
     id: UUID
     kind: str
@@ -273,6 +299,7 @@ class TimelineEntry(TypedDict):
     channel: Channel | None
     state: DeliveryState | None
     reason: str | None
+    messages: list[MadeMessage]
     payload: dict[str, Any]
 
 

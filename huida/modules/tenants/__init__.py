@@ -32,7 +32,7 @@ from huida.modules.tenants.models import (
     Staff,
     Store,
 )
-from huida.modules.tenants.passwords import hashed
+from huida.modules.tenants.passwords import hashed, matches
 from huida.modules.tenants.service import (
     StoreRef,
     bootstrap,
@@ -42,12 +42,13 @@ from huida.modules.tenants.service import (
     entitlements,
     is_entitled,
     merchant,
+    modules,
     open_merchant,
     stores_by_code,
     withdraw,
 )
 from huida.modules.tenants.sessions import log_in, session_actor
-from huida.modules.tenants.staff import create_staff
+from huida.modules.tenants.staff import active_staff, create_staff, list_staff, staff_names
 
 __all__ = [
     "COOKIE",
@@ -72,6 +73,7 @@ __all__ = [
     "Store",
     "StoreChanged",
     "StoreRef",
+    "active_staff",
     "bootstrap",
     "create_key",
     "create_merchant",
@@ -83,8 +85,11 @@ __all__ = [
     "hashed",
     "is_entitled",
     "key_actor",
+    "list_staff",
     "log_in",
+    "matches",
     "merchant",
+    "modules",
     "open_merchant",
     "open_merchants",
     "operator_of",
@@ -93,6 +98,7 @@ __all__ = [
     "revoke_key",
     "session_actor",
     "short_name",
+    "staff_names",
     "stores_by_code",
     "withdraw",
 ]

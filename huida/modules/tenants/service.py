@@ -217,3 +217,11 @@ async def is_entitled(tx: Tx, module: str) -> bool:
             *(tx.tenant_id, module, tx.now),
         )
     )
+
+
+async def modules(tx: Tx) -> frozenset[str]:
+    """The add-ons that the merchant has now."""
+    rows = await tx.fetch(
+        "SELECT module FROM entitlements WHERE tenant_id = $1 AND (until IS NULL OR until > $2)", tx.tenant_id, tx.now
+    )
+    return frozenset(row["module"] for row in rows)

@@ -1,6 +1,7 @@
 """Staff: create, change, disable. A change of role, password or state ends the person's sessions."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,23 @@ async def get_staff(tx: Tx, staff_id: UUID) -> Any:
 async def list_staff(tx: Tx) -> list[Any]:
     """Everybody of this merchant (a few hundred at most)."""
     return await tx.fetch("SELECT * FROM staff WHERE tenant_id = $1 ORDER BY created_at, id LIMIT 1000", tx.tenant_id)
+
+
+async def active_staff(tx: Tx, staff_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of those of them who may work now."""
+    rows = await tx.fetch(
+        "SELECT id, name FROM staff WHERE tenant_id = $1 AND id = ANY($2) AND state = 'active'",
+        *(tx.tenant_id, list(staff_ids)),
+    )
+    return {row["id"]: row["name"] for row in rows}
+
+
+async def staff_names(tx: Tx, staff_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of these people, of those who left too."""
+    rows = await tx.fetch(
+        "SELECT id, name FROM staff WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, list(staff_ids)
+    )
+    return {row["id"]: row["name"] for row in rows}
 
 
 async def rename_staff(tx: Tx, staff_id: UUID, *, name: str) -> None:
