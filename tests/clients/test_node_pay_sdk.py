@@ -20,6 +20,7 @@ def test_from_order_to_refund(server, installed, mode):
         keys = desk.keys(mode)
         found = json.loads(node("node", "drive-pay.js", server.base, seed.MINI_APPID, desk.openid, json.dumps(keys)))
     assert found == {
+        "native": ["ok", "SUCCESS", "NATIVE"],
         "phone": "requestPayment:ok",
         "paid": ["SUCCESS", 1880],
         "refund": ["PROCESSING", "SUCCESS"],
@@ -28,6 +29,7 @@ def test_from_order_to_refund(server, installed, mode):
         "told": [
             [True, "TRANSACTION.SUCCESS", "order-0001", 1880],
             [True, "REFUND.SUCCESS", "order-0001", 1880],
+            [True, "TRANSACTION.SUCCESS", "order-0004", 700],
         ],
         "samePayment": True,
     }

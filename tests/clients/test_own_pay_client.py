@@ -8,7 +8,7 @@ import pytest
 from huida.kernel.clock import SystemClock
 from huida.kernel.http import Outgoing, Unknown
 from huida.kernel.secrets import Secret
-from huida.providers.wechatpay.client import JsapiOrder, RefundOrder, WechatPay
+from huida.providers.wechatpay.client import JsapiOrder, NativeOrder, RefundOrder, WechatPay
 from huida.providers.wechatpay.keys import PayCredentials
 from tests.clients.paydesk import HOST, open_desk
 from wesim import seed
@@ -51,4 +51,15 @@ async def test_our_client(server, mode):
             await pay.refund(cred, refund)
         done = await pay.query_refund(cred, out_refund_no="refund@1")
         assert (await pay.refund(cred, refund)).refund_id == done.refund_id
+        native = NativeOrder(
+            app_id=seed.MINI_APPID,
+            out_trade_no="order|0002",
+            description="短信套餐",
+            total_fen=700,
+            notify_url=desk.notify_url,
+        )
+        code_url = await pay.prepay_native(cred, native)
+        assert await pay.prepay_native(cred, native) == code_url
+        assert await asyncio.to_thread(desk.scans, code_url) == "ok"
+        assert (await pay.query(cred, out_trade_no="order|0002")).trade_type == "NATIVE"
         await outgoing.aclose()

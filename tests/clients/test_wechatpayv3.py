@@ -85,6 +85,18 @@ def test_from_order_to_refund(sdk, desk, mode):
     assert (told["event_type"], told["resource"]["out_refund_no"]) == ("REFUND.SUCCESS", "refund-0001")
 
 
+@pytest.mark.parametrize("mode", ["public_key", "certificate"])
+def test_a_code_is_scanned(sdk, desk, mode):
+    pay = sdk(mode, wechatpay_type=WeChatPayType.NATIVE)
+    status, text = pay.pay(description="白桃乌龙", out_trade_no="order-0001", amount={"total": 1880})
+    assert status == 200, text
+    assert desk.scans(json.loads(text)["code_url"]) == "ok"
+    found = json.loads(pay.query(out_trade_no="order-0001")[1])
+    assert (found["trade_state"], found["trade_type"], found["amount"]["payer_total"]) == ("SUCCESS", "NATIVE", 1880)
+    [paid] = desk.heard
+    assert pay.callback(paid.headers, paid.body)["resource"] == found
+
+
 def test_an_order_is_closed(sdk, desk):
     pay = sdk("public_key")
     prepay_id = ordered(pay, desk, "order-0002")

@@ -8,7 +8,7 @@ from wesim.pay.crypto import ALGORITHM, seal
 from wesim.pay.errors import PayError
 from wesim.pay.gateway import by_method, refuse
 from wesim.pay.notices import outbox_of
-from wesim.pay.orders import close, prepay, query_by_id, query_by_number
+from wesim.pay.orders import close, prepay, prepay_native, query_by_id, query_by_number
 from wesim.pay.refunds import query_refund, refund
 from wesim.pay.state import Merchant, Pay, nonce, rfc3339
 from wesim.routing import Call, Route
@@ -21,6 +21,7 @@ def routes(world: World) -> list[Route]:
     return [
         Route("*", "/v3/certificates", by_method(GET=certificates)),
         Route("*", "/v3/pay/transactions/jsapi", by_method(POST=prepay)),
+        Route("*", "/v3/pay/transactions/native", by_method(POST=prepay_native)),
         Route("*", "/v3/pay/transactions/id/{transaction_id}", by_method(GET=query_by_id)),
         Route("*", "/v3/pay/transactions/out-trade-no/{out_trade_no}", by_method(GET=query_by_number)),
         Route("*", "/v3/pay/transactions/out-trade-no/{out_trade_no}/close", by_method(POST=close)),

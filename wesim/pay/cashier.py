@@ -1,4 +1,4 @@
-"""wx.requestPayment and the bridge of official-account pages, as a phone carries them out (reference §2.2)."""
+"""wx.requestPayment, the bridge of official-account pages and scanned codes, as a phone carries them out (reference §2.2)."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def open_cashier(pay: Pay, app: App, person: str, given: Parameters) -> Order:
     if pay.world.openid(app, person) != order.openid:
         raise CashierError("下单账号与支付账号不一致，请核实后再支付")
     _payable(pay, order)
+    return order
+
+
+def scan_code(pay: Pay, person: str, code_url: str) -> Order:
+    """The native order behind a code, now this person's to pay. Raises CashierError."""
+    order = pay.by_code.get(code_url)
+    if order is None or pay.world.clock.now() >= order.prepay_until or code_url != order.code_url:
+        raise CashierError("二维码无效或已过期")
+    _payable(pay, order)
+    order.person = person
+    order.openid = pay.world.openid(pay.world.apps[order.appid], person)
     return order
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from wesim.control.edge import Wrong, number, read, route, the_app, the_person
-from wesim.pay.cashier import Act, CashierError, Parameters, open_cashier, settle_at_cashier, told_page
+from wesim.pay.cashier import Act, CashierError, Parameters, open_cashier, scan_code, settle_at_cashier, told_page
 from wesim.pay.crypto import certificate_pem, private_pem, public_pem
 from wesim.pay.notices import outbox_of
 from wesim.pay.refunds import described
@@ -40,6 +40,12 @@ class AtCashier(Parameters, kw_only=True, forbid_unknown_fields=True):
     app: str
     act: Act = "pay"
     prepay_id: str = ""  # may stand for `package`
+
+
+class Scan(msgspec.Struct, forbid_unknown_fields=True):
+    person: str
+    code_url: str
+    act: Act | None = None  # none: only look
 
 
 class Ending(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,8 +112,7 @@ def routes(world: World) -> list[BaseRoute]:
             order = open_cashier(pay, app, person, _parameters(body))
         except CashierError as e:
             return told_page(app, f"fail {e}")
-        shown = {"merchant": pay.merchants[order.mchid].name, "description": order.description}
-        return {**shown, "total_fen": order.total_fen, "balance_fen": pay.wallet(person).balance_fen}
+        return _at_cashier(pay, person, order)
 
     async def pay_now(request: Request) -> Any:
         body = await read(request, AtCashier)
@@ -117,6 +122,18 @@ def routes(world: World) -> list[BaseRoute]:
             return told_page(app, settle_at_cashier(pay, open_cashier(pay, app, person, _parameters(body)), body.act))
         except CashierError as e:
             return told_page(app, f"fail {e}")
+
+    async def scan(request: Request) -> Any:
+        """A person scans a native order's code: what the cashier shows, or with `act` what came of it."""
+        body = await read(request, Scan)
+        pay, person = pay_of(world), the_person(world, body.person).id
+        try:
+            order = scan_code(pay, person, body.code_url)
+            if body.act is None:
+                return _at_cashier(pay, person, order)
+            return {"result": settle_at_cashier(pay, order, body.act)}
+        except CashierError as e:
+            return {"result": f"fail {e}"}
 
     async def orders(request: Request) -> Any:
         pay, mchid = pay_of(world), request.query_params.get("mchid", "")
@@ -178,6 +195,7 @@ def routes(world: World) -> list[BaseRoute]:
         route("/pay/merchants/{mchid}/notices/{id}/repeat", repeat_notice, method="POST"),
         route("/pay/cashier", cashier, method="POST"),
         route("/pay/pay", pay_now, method="POST"),
+        route("/pay/scan", scan, method="POST"),
         route("/pay/orders", orders, method="GET"),
         route("/pay/orders/{mchid}/{number}", show_order, method="GET"),
         route("/pay/refunds/{refund_id}", end_refund, method="POST"),
@@ -192,6 +210,12 @@ def the_merchant(world: World, request: Request) -> Merchant:
     if merchant is None:
         raise Wrong("no such merchant", status=404)
     return merchant
+
+
+def _at_cashier(pay: Pay, person: str, order: Order) -> dict[str, Any]:
+    """What the cashier shows before anything is paid."""
+    shown = {"merchant": pay.merchants[order.mchid].name, "description": order.description}
+    return {**shown, "total_fen": order.total_fen, "balance_fen": pay.wallet(person).balance_fen}
 
 
 def _parameters(body: AtCashier) -> Parameters:

@@ -1,4 +1,4 @@
-"""JSAPI and mini-program orders: create, query, close (reference §2.1, §2.3, §2.4)."""
+"""JSAPI, mini-program and native orders: create, query, close (reference §2.1, §2.3, §2.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from wesim.pay.errors import CANNOT_CLOSE, CHANGED_REENTRY, PayError, wrong_parameter
-from wesim.pay.shape import Flag, Group, Many, Text, Whole, read_body
+from wesim.pay.shape import Flag, Group, Many, Rule, Text, Whole, read_body
 from wesim.pay.state import Merchant, Order, Pay, TradeStates, nonce, rfc3339
 from wesim.routing import Call
 from wesim.state import App
@@ -30,41 +30,30 @@ GOODS = Group(
     }
 )
 STORE = Group({"id": Text(32, needed=True), "name": Text(256), "area_code": Text(32), "address": Text(512)})
-PREPAY = Group(
-    {
-        "appid": Text(32, needed=True),
-        "mchid": Text(32, needed=True),
-        "description": Text(127, needed=True),
-        "out_trade_no": Text(32, 6, needed=True, alphabet=NUMBER),
-        "notify_url": Text(255, needed=True),
-        "amount": AMOUNT,
-        "payer": Group({"openid": Text(128, needed=True)}, needed=True),
-        "time_expire": Text(64),
-        "attach": Text(128),
-        "goods_tag": Text(32),
-        "limit_pay": Many(Text(32)),
-        "support_fapiao": Flag(),
-        "detail": Group({"cost_price": Whole(), "invoice_id": Text(32), "goods_detail": Many(GOODS)}),
-        "scene_info": Group({"payer_client_ip": Text(45, needed=True), "device_id": Text(32), "store_info": STORE}),
-        "settle_info": Group({"profit_sharing": Flag()}),
-    }
-)
+ANY_WAY: dict[str, Rule] = {
+    "appid": Text(32, needed=True),
+    "mchid": Text(32, needed=True),
+    "description": Text(127, needed=True),
+    "out_trade_no": Text(32, 6, needed=True, alphabet=NUMBER),
+    "notify_url": Text(255, needed=True),
+    "amount": AMOUNT,
+    "time_expire": Text(64),
+    "attach": Text(128),
+    "goods_tag": Text(32),
+    "limit_pay": Many(Text(32)),
+    "support_fapiao": Flag(),
+    "detail": Group({"cost_price": Whole(), "invoice_id": Text(32), "goods_detail": Many(GOODS)}),
+    "scene_info": Group({"payer_client_ip": Text(45, needed=True), "device_id": Text(32), "store_info": STORE}),
+    "settle_info": Group({"profit_sharing": Flag()}),
+}
+PREPAY = Group({**ANY_WAY, "payer": Group({"openid": Text(128, needed=True)}, needed=True)})
+NATIVE = Group(ANY_WAY)
 CLOSE = Group({"mchid": Text(32, needed=True)})
 
 
 def prepay(pay: Pay, merchant: Merchant, call: Call) -> dict[str, Any]:
     """A prepay_id. The same number again must ask for the same thing; time_expire counts on the first call only."""
-    body = read_body(call.body, PREPAY)
-    same_merchant(merchant, body["mchid"], "/mchid")
-    app, person = _payer(pay, merchant, body)
-    check_notify_url(body["notify_url"])
-    asked = digest(body, but="time_expire")
-    order = pay.orders.get((merchant.mchid, body["out_trade_no"]))
-    if order is None:
-        order = _new_order(pay, merchant, body, app=app, person=person, asked=asked)
-    else:
-        close_expired(pay, order)
-        _check_reentry(pay, order, asked)
+    order = _ordered(pay, merchant, read_body(call.body, PREPAY))
     now, settings = pay.world.clock.now(), pay.settings
     if not order.prepay_ids or settings.reentry_gives_new_prepay_id or now >= order.prepay_until:
         prepay_id = f"wx{pay.china_now():%d%H%M%S}{nonce(24)}"
@@ -72,6 +61,31 @@ def prepay(pay: Pay, merchant: Merchant, call: Call) -> dict[str, Any]:
         order.prepay_until = now + settings.prepay_lifetime_s
         pay.by_prepay[prepay_id] = order
     return {"prepay_id": order.prepay_ids[-1]}
+
+
+def prepay_native(pay: Pay, merchant: Merchant, call: Call) -> dict[str, Any]:
+    """A code_url that any phone may scan, for as long as a prepay_id lives."""
+    order = _ordered(pay, merchant, read_body(call.body, NATIVE))
+    now = pay.world.clock.now()
+    if not order.code_url or now >= order.prepay_until:
+        order.code_url = f"weixin://wxpay/bizpayurl?pr={nonce(16)}"
+        order.prepay_until = now + pay.settings.prepay_lifetime_s
+        pay.by_code[order.code_url] = order
+    return {"code_url": order.code_url}
+
+
+def _ordered(pay: Pay, merchant: Merchant, body: dict[str, Any]) -> Order:
+    """The order of this number, made now or known; the same number again must ask for the same thing."""
+    same_merchant(merchant, body["mchid"], "/mchid")
+    app, person = _payer(pay, merchant, body)
+    check_notify_url(body["notify_url"])
+    asked = digest(body, but="time_expire")
+    order = pay.orders.get((merchant.mchid, body["out_trade_no"]))
+    if order is None:
+        return _new_order(pay, merchant, body, app=app, person=person, asked=asked)
+    close_expired(pay, order)
+    _check_reentry(pay, order, asked)
+    return order
 
 
 def query_by_number(pay: Pay, merchant: Merchant, call: Call) -> dict[str, Any]:
@@ -111,7 +125,7 @@ def transaction(merchant: Merchant, order: Order) -> dict[str, Any]:
     if order.transaction_id:
         found |= {
             "transaction_id": order.transaction_id,
-            "trade_type": "JSAPI",
+            "trade_type": order.trade_type,
             "bank_type": "OTHERS",
             "success_time": rfc3339(order.paid_at),
             "payer": {"openid": order.openid},
@@ -150,10 +164,12 @@ def digest(body: dict[str, Any], *, but: str = "") -> str:
 
 
 def _payer(pay: Pay, merchant: Merchant, body: dict[str, Any]) -> tuple[App, str]:
-    """The app bound to the merchant, and the person behind an openid that this app knows."""
+    """The app bound to the merchant, and the person behind an openid that this app knows (nobody yet: native)."""
     app = pay.world.apps.get(body["appid"])
     if app is None or app.id not in merchant.appids:
         raise PayError("APPID_MCHID_NOT_MATCH")
+    if "payer" not in body:
+        return app, ""
     user = app.users.get(body["payer"]["openid"])
     if user is None:
         raise wrong_parameter("/payer/openid", "无效的openid", value=body["payer"]["openid"])
@@ -166,7 +182,7 @@ def _new_order(pay: Pay, merchant: Merchant, body: dict[str, Any], *, app: App, 
         mchid=merchant.mchid,
         out_trade_no=body["out_trade_no"],
         appid=app.id,
-        openid=body["payer"]["openid"],
+        openid=body["payer"]["openid"] if "payer" in body else "",
         person=person,
         description=body["description"],
         total_fen=body["amount"]["total"],
@@ -176,6 +192,7 @@ def _new_order(pay: Pay, merchant: Merchant, body: dict[str, Any], *, app: App, 
         created=now,
         expires=_expiry(pay, body.get("time_expire", ""), now),
         device_id=body.get("scene_info", {}).get("device_id", ""),
+        trade_type="JSAPI" if "payer" in body else "NATIVE",
     )
     pay.orders[(merchant.mchid, order.out_trade_no)] = order
     return order

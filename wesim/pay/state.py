@@ -119,6 +119,8 @@ class Order(msgspec.Struct):
     created: float
     expires: float
     device_id: str = ""
+    trade_type: Literal["JSAPI", "NATIVE"] = "JSAPI"
+    code_url: str = ""  # of a native order: what the phone scans
     prepay_ids: list[str] = msgspec.field(default_factory=list)
     prepay_until: float = 0.0
     state: TradeState = "NOTPAY"
@@ -148,6 +150,7 @@ class Pay:
         self.merchants: dict[str, Merchant] = {}
         self.orders: dict[tuple[str, str], Order] = {}  # (mchid, out_trade_no)
         self.by_prepay: dict[str, Order] = {}
+        self.by_code: dict[str, Order] = {}  # code_url
         self.by_transaction: dict[str, Order] = {}
         self.refunds: dict[tuple[str, str], Refund] = {}  # (mchid, out_refund_no)
         self.wallets: dict[str, Wallet] = {}

@@ -78,7 +78,14 @@ async function main() {
   const refunded = (await wxpay.v3.refund.domestic.refunds._out_refund_no_.get({ out_refund_no: 'refund-0001' })).data;
   await order('order-0002', 500);
   const closed = (await close('order-0002')).status;
+  const native = (await wxpay.v3.pay.transactions.native.post({
+    appid, mchid: merchant.mchid, description: '白桃乌龙', out_trade_no: 'order-0004', notify_url: door.url, amount: { total: 700 },
+  })).data.code_url;
+  const scanned = await control('/pay/scan', { person: 'linxiaoman', code_url: native, act: 'pay' });
+  await control('/pay/settle', {});
+  const byCode = (await query('order-0004')).data;
   const found = {
+    native: [scanned.result, byCode.trade_state, byCode.trade_type],
     phone: phone.errMsg,
     paid: [paid.trade_state, paid.amount.payer_total],
     refund: [refund.status, refunded.status],
