@@ -11,12 +11,14 @@ declare module 'vue-router' {
     for?: 'staff' | 'operator' | 'both'
     /** The menu entry that is lit on this page, when it is not its own: name of that route. */
     under?: string
+    /** The tab that is lit on this page, when it is not its own: name of that route. */
+    tab?: string
     public?: boolean
   }
 }
 
 /** Groups of the side bar in their order; `folder` groups are shown as one that opens and closes. */
-export const GROUPS = ['home', 'members', 'trade', 'micro', 'settings', 'platform'] as const
+export const GROUPS = ['home', 'members', 'trade', 'apps', 'micro', 'settings', 'platform'] as const
 export type Group = (typeof GROUPS)[number]
 
 export interface MenuEntry {

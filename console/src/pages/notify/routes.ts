@@ -1,0 +1,22 @@
+import { BellFilled } from '@element-plus/icons-vue'
+import type { Area } from '@/areas'
+
+const may = 'messaging.view'
+const title = 'notify.title'
+const under = 'notify'
+
+export default {
+  routes: [
+    {
+      path: 'notify',
+      name: 'notify',
+      component: () => import('./NotifyShell.vue'),
+      redirect: { name: 'notify-buyers' },
+      meta: { title, may },
+      children: [
+        { path: 'buyers', name: 'notify-buyers', component: () => import('./BuyersPage.vue'), meta: { title, may, under } },
+      ],
+    },
+  ],
+  menu: [{ group: 'apps', order: 1, route: 'notify', label: title, icon: BellFilled }],
+} satisfies Area
