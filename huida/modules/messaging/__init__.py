@@ -20,7 +20,7 @@ from huida.modules.messaging.facts import (
 )
 from huida.modules.messaging.invariants import INVARIANTS
 from huida.modules.messaging.policies import choose_policy
-from huida.modules.messaging.sms_templates import StoreText, sms_template, sms_templates
+from huida.modules.messaging.store_texts import StoreText, sms_template, sms_templates
 
 __all__ = [
     "BY_CODE",

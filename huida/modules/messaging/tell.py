@@ -17,7 +17,7 @@ from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded, shard_of
 from huida.modules import connections, ledger, loyalty, members, sms, tenants
 from huida.modules.messaging import credits as credit_ledger
-from huida.modules.messaging import sms_templates, staff
+from huida.modules.messaging import staff, store_texts
 from huida.modules.messaging.bindings import Live, live
 from huida.modules.messaging.catalogue import Scenario, fired_by
 from huida.modules.messaging.keys import Key, client_number, entry, key_of
@@ -170,7 +170,7 @@ async def new_shop(tx: Tx, channels: Mapping[str, Sequence[Live]]) -> Shop:
     if by_sms:
         shop.route = await sms.route(tx)
         if shop.route is not None:
-            own = await sms_templates.texts(tx, by_sms, shop.route.provider)
+            own = await store_texts.texts(tx, by_sms, shop.route.provider)
             shop.texts = {**await sms.texts(tx, shop.route.provider), **own}
     for code, lives in channels.items():
         for one in lives:
