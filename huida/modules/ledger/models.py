@@ -9,8 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from huida.kernel.db import Base, TenantOwned
 
 UNITS = frozenset(
-    {"points", "growth", "cny_principal", "cny_gift", "sms_parts", "coupon_points_free", "coupon_points_paid"}
+    {
+        *("points", "growth", "cny_principal", "cny_gift", "coupon_points_free", "coupon_points_paid"),
+        *("sms_parts", "sms_used", "sms_owed", "sms_fen"),
+    }
 )
+"""Of a merchant's SMS (X-05): parts bought before, parts used, parts used that nobody had bought yet, money's worth used."""
+
 HOLD_MOVES = {"open": frozenset({"captured", "released", "expired"})}
 
 

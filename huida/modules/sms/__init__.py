@@ -5,7 +5,28 @@ sms_reports (the merchants'). At most one signature of a merchant is applied and
 told once. Sending and its record are messaging's. Facts: SmsReported, SignatureMoved.
 """
 
-from huida.modules.sms.facts import SignatureMoved, SmsReported
+from huida.modules.sms.charges import (
+    Charge,
+    Charged,
+    Ended,
+    Sent,
+    charge,
+    charge_again,
+    give_back,
+    note_ended,
+    note_sent,
+    settle,
+    source_of,
+)
+from huida.modules.sms.facts import (
+    SignatureMoved,
+    SmsBudgetReached,
+    SmsPartsBought,
+    SmsPartsGranted,
+    SmsPartsLow,
+    SmsPlanChanged,
+    SmsReported,
+)
 from huida.modules.sms.invariants import INVARIANTS
 from huida.modules.sms.reactions import work
 from huida.modules.sms.service import (
@@ -24,27 +45,65 @@ from huida.modules.sms.service import (
     texts,
 )
 from huida.modules.sms.signatures import Proof, approve, reject, submit
+from huida.modules.sms.ways import (
+    Accepted,
+    Platform,
+    SmsDesk,
+    SmsWay,
+    UnknownAt,
+    in_order,
+    platform,
+    usable,
+    ways,
+    ways_of,
+)
 
 __all__ = [
     "INVARIANTS",
+    "Accepted",
     "Account",
+    "Charge",
+    "Charged",
     "Count",
+    "Ended",
+    "Platform",
     "Proof",
+    "Sent",
     "SignatureMoved",
+    "SmsBudgetReached",
+    "SmsDesk",
+    "SmsPartsBought",
+    "SmsPartsGranted",
+    "SmsPartsLow",
+    "SmsPlanChanged",
     "SmsReported",
     "SmsRoute",
     "SmsText",
+    "SmsWay",
+    "UnknownAt",
     "approve",
+    "charge",
+    "charge_again",
     "count",
     "credentials",
+    "give_back",
+    "in_order",
+    "note_ended",
+    "note_sent",
+    "platform",
     "reject",
     "route",
     "save_settings",
     "save_text",
     "seed_platform",
     "settings",
+    "settle",
     "signature",
+    "source_of",
     "submit",
     "texts",
+    "usable",
+    "ways",
+    "ways_of",
     "work",
 ]

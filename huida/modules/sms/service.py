@@ -4,10 +4,12 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
+from huida.kernel.clock import SHOP_ZONE
 from huida.kernel.db import Tx
 from huida.kernel.errors import Invalid, NotFound
 from huida.kernel.secrets import Secret
@@ -21,6 +23,9 @@ ACCOUNT: Final = "sms.account"
 REPORT_KEY: Final = "sms.report_key"
 VARIABLES: Final = frozenset({"card_tail", "time", "link_code"})
 """What a text may speak of (S1-113, S1-114): never a whole card number, never a name."""
+
+FIRST: Final = datetime(2000, 1, 1, tzinfo=SHOP_ZONE)
+"""Since when the very first price is valid."""
 
 _POSITION = re.compile(r"(?<!\$)\{(\d{1,2})\}")
 
@@ -75,7 +80,7 @@ async def route(tx: Tx) -> SmsRoute | None:
     if row is None:
         return None
     part_fen, _ = await settings(tx)
-    return SmsRoute(row["provider"], _credentials(tx, row), (await signature(tx))[0], part_fen)
+    return SmsRoute(row["provider"], credentials_in(tx, row), (await signature(tx))[0], part_fen)
 
 
 async def credentials(tx: Tx) -> dict[str, SmsCredentials]:
@@ -83,10 +88,11 @@ async def credentials(tx: Tx) -> dict[str, SmsCredentials]:
     rows = await tx.fetch(
         "SELECT provider, key_id, secret_sealed, sdk_app_id FROM sms_accounts WHERE state = 'active' ORDER BY weight DESC"
     )
-    return {row["provider"]: _credentials(tx, row) for row in rows}
+    return {row["provider"]: credentials_in(tx, row) for row in rows}
 
 
-def _credentials(tx: Tx, row: Any) -> SmsCredentials:
+def credentials_in(tx: Tx, row: Any) -> SmsCredentials:
+    """An account's key, unsealed."""
     secret = tx.sealer.unseal(bytes(row["secret_sealed"]), purpose=ACCOUNT)
     return SmsCredentials(row["key_id"], secret, row["sdk_app_id"])
 
@@ -99,8 +105,8 @@ async def signature(tx: Tx) -> tuple[str, bool]:
 
 async def settings(tx: Tx) -> tuple[int, str]:
     """Price of a part in fen (S1-24) and the platform's signature (S1-100)."""
-    row = await tx.row("SELECT part_fen, sign_name FROM sms_settings WHERE id = 1")
-    return (PART_FEN, SIGN_NAME) if row is None else (row["part_fen"], row["sign_name"])
+    name = await tx.value("SELECT sign_name FROM sms_settings WHERE id = 1")
+    return await price_now(tx) or 0, SIGN_NAME if name is None else name
 
 
 async def texts(tx: Tx, provider: str) -> dict[str, SmsText]:
@@ -202,17 +208,50 @@ async def drop_text(tx: Tx, provider: str, scenario: str) -> None:
 
 
 async def save_settings(tx: Tx, *, part_fen: int, sign_name: str) -> None:
-    """Set price and platform signature. Raises Invalid."""
-    if not 0 <= part_fen <= 1000:
-        raise Invalid(code="sms.bad_price", where="part_fen")
-    if not 2 <= len(sign_name.strip()) <= 12:
+    """Set the price from now on and the platform's signature; without one, each merchant needs its own. Raises Invalid."""
+    await save_signature(tx, sign_name)
+    if await price_now(tx) != part_fen:
+        await add_price(tx, part_fen=part_fen, valid_from=tx.now)
+
+
+async def save_signature(tx: Tx, sign_name: str) -> None:
+    """Set the signature of merchants without their own. Raises Invalid."""
+    if sign_name.strip() and not 2 <= len(sign_name.strip()) <= 12:
         raise Invalid(code="sms.bad_sign_name", where="sign_name")
     await tx.execute(
-        "INSERT INTO sms_settings (id, part_fen, sign_name, updated_at) VALUES (1, $1, $2, $3) "
-        "ON CONFLICT (id) DO UPDATE SET part_fen = excluded.part_fen, sign_name = excluded.sign_name, "
-        "updated_at = excluded.updated_at",
-        *(part_fen, sign_name.strip(), tx.now),
+        "INSERT INTO sms_settings (id, sign_name, updated_at) VALUES (1, $1, $2) "
+        "ON CONFLICT (id) DO UPDATE SET sign_name = excluded.sign_name, updated_at = excluded.updated_at",
+        *(sign_name.strip(), tx.now),
     )
+
+
+async def price_now(tx: Tx) -> int | None:
+    """What a part costs now, in fen (X-16), or None when nothing was entered for today."""
+    found = await tx.value(
+        "SELECT part_fen FROM sms_prices WHERE valid_from <= $1 ORDER BY valid_from DESC LIMIT 1", tx.now
+    )
+    return found if isinstance(found, int) else None
+
+
+async def add_price(tx: Tx, *, part_fen: int, valid_from: datetime) -> None:
+    """Enter what a part costs from a moment on, now at the earliest: what was charged stays. Raises Invalid."""
+    if not 0 <= part_fen <= 1000:
+        raise Invalid(code="sms.bad_price", where="part_fen")
+    if valid_from < tx.now:
+        raise Invalid(code="sms.price_in_the_past", where="valid_from")
+    first = not await tx.value("SELECT EXISTS (SELECT FROM sms_prices)")
+    await tx.execute(
+        "INSERT INTO sms_prices (valid_from, part_fen, entered_at, entered_by) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (valid_from) DO UPDATE SET part_fen = excluded.part_fen, entered_at = excluded.entered_at, "
+        "entered_by = excluded.entered_by",
+        *(FIRST if first and valid_from == tx.now else valid_from, part_fen, tx.now, tx.actor),
+    )
+
+
+async def drop_price(tx: Tx, valid_from: datetime) -> None:
+    """Take back a price that is not valid yet. Raises NotFound."""
+    if not await tx.execute("DELETE FROM sms_prices WHERE valid_from = $1 AND valid_from > $2", valid_from, tx.now):
+        raise NotFound(code="sms.price_not_found", where="valid_from")
 
 
 async def seed_platform(

@@ -1,4 +1,8 @@
-"""Merchants' signatures: submit, review, apply (S1-95..S1-101). While one is in review the one before stays in use."""
+"""Merchants' signatures: submit, review, apply (S1-95..S1-101, S2-68..S2-77).
+
+At most ten are in review or approved at once: one that was rejected or withdrawn frees its place (S2-77). Several may be
+in review; the one in use stays until the merchant applies another, or asked for one to replace it (S1-99).
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +16,12 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.ids import uuid7
 from huida.modules.sms.facts import SignatureMoved
-from huida.modules.sms.models import SIGNATURE_MOVES, SOURCES
+from huida.modules.sms.models import PROVIDERS, SIGNATURE_MOVES, SOURCES
+from huida.modules.sms.plans import ensure_plan
 from huida.modules.sms.service import route
 
 NAME: Final = re.compile(r"[0-9A-Za-z\u4e00-\u9fff]{2,12}")
+AT_MOST: Final = 10
 FILES_AT_MOST: Final = 4
 FILE_BYTES: Final = 2 * 1024 * 1024
 SUFFIXES: Final = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
@@ -61,20 +67,31 @@ def check_proofs(proofs: Sequence[Proof]) -> list[dict[str, Any]]:
 
 
 async def submit(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> UUID:
-    """Hand a signature in for review (S1-97). Raises Invalid, Conflict while another one is in review."""
+    """Hand a signature in for review, to replace the one in use once approved (S1-97, S1-99).
+
+    Raises Invalid; Conflict when ten are in review or approved (S2-68) or the name is among them.
+    """
+    return await _submit(tx, name, source, proofs, use_at_once=True)
+
+
+async def submit_spare(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> UUID:
+    """As `submit`; once approved it waits until the merchant applies it (S2-75)."""
+    return await _submit(tx, name, source, proofs, use_at_once=False)
+
+
+async def _submit(tx: Tx, name: str, source: str, proofs: Sequence[Proof], *, use_at_once: bool) -> UUID:
     clean = sign_name(name)
     if source not in SOURCES:
         raise Invalid(code="sms.bad_source", where="source")
     files = check_proofs(proofs)
+    await _take_place(tx, clean)
     signature_id = uuid7()
-    took = await tx.execute(
-        "INSERT INTO sms_signatures (tenant_id, id, name, source, files, state, submitted_at, submitted_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    await tx.execute(
+        "INSERT INTO sms_signatures (tenant_id, id, name, source, files, state, use_at_once, submitted_at, submitted_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         *(tx.tenant_id, signature_id, clean, source, msgspec.json.encode(files).decode()),
-        *(move("none", "in_review", SIGNATURE_MOVES), tx.now, tx.actor),
+        *(move("none", "in_review", SIGNATURE_MOVES), use_at_once, tx.now, tx.actor),
     )
-    if not took:
-        raise Conflict(code="sms.signature_in_review", where="name")
     await tx.execute(
         "INSERT INTO sms_signature_files (tenant_id, signature_id, number, content) "
         "SELECT $1, $2, f.number, f.content FROM unnest($3::smallint[], $4::bytea[]) AS f(number, content)",
@@ -86,6 +103,23 @@ async def submit(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> 
     )
     tx.emit(SignatureMoved(name=clean, before="none", after="in_review"))
     return signature_id
+
+
+async def _take_place(tx: Tx, name: str) -> None:
+    """Count under the merchant's lock, so that two at once do not take the last place both."""
+    await ensure_plan(tx)
+    await tx.row("SELECT FROM sms_plans WHERE tenant_id = $1 FOR UPDATE", tx.tenant_id)
+    taken = [
+        row["name"]
+        for row in await tx.fetch(
+            "SELECT name FROM sms_signatures WHERE tenant_id = $1 AND state IN ('in_review', 'approved') LIMIT $2",
+            *(tx.tenant_id, AT_MOST + 1),
+        )
+    ]
+    if name in taken:
+        raise Conflict(code="sms.signature_exists", where="name", name=name)
+    if len(taken) >= AT_MOST:
+        raise Conflict(code="sms.signatures_full", where="name", most=AT_MOST)
 
 
 async def hand_in(tx: Tx, signature_id: UUID) -> None:
@@ -108,10 +142,34 @@ async def hand_in(tx: Tx, signature_id: UUID) -> None:
         tx.enqueue(HAND_IN, {"signature_id": str(signature_id), "tries": 0}, lane=signature_id)
 
 
-async def approve(tx: Tx, signature_id: UUID) -> None:
-    """The provider has taken it: messages start with it from now on (S1-99). Raises NotFound, WrongState."""
+async def approve(tx: Tx, signature_id: UUID, *, providers: Sequence[str] | None = None) -> None:
+    """It may be used at these providers (without a word: at all in use), and is, when it was handed in to be (S1-99).
+
+    Raises Invalid, NotFound, WrongState.
+    """
     await _decide(tx, signature_id, "approved")
-    await apply(tx, signature_id)
+    await usable_at(tx, signature_id, await _in_use(tx) if providers is None else providers)
+    if await tx.value(
+        "SELECT use_at_once FROM sms_signatures WHERE tenant_id = $1 AND id = $2", tx.tenant_id, signature_id
+    ):
+        await apply(tx, signature_id)
+
+
+async def _in_use(tx: Tx) -> Sequence[str]:
+    rows = await tx.fetch("SELECT provider FROM sms_accounts WHERE state = 'active'")
+    return [row["provider"] for row in rows] or PROVIDERS
+
+
+async def usable_at(tx: Tx, signature_id: UUID, providers: Sequence[str]) -> None:
+    """Say at which providers an approved signature may be used; at least one. Raises Invalid, NotFound."""
+    unknown = sorted(set(providers) - set(PROVIDERS))
+    if unknown or not providers:
+        raise Invalid(code="sms.provider_unknown", where="providers", provider=", ".join(unknown))
+    if not await tx.execute(
+        "UPDATE sms_signatures SET providers = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'approved'",
+        *(tx.tenant_id, signature_id, sorted(set(providers))),
+    ):
+        raise NotFound(code="sms.signature_not_found", where="signature_id")
 
 
 async def reject(tx: Tx, signature_id: UUID, *, reason: str) -> None:
@@ -171,7 +229,7 @@ async def _locked(tx: Tx, signature_id: UUID) -> Any:
 async def list_signatures(tx: Tx) -> list[Any]:
     """The merchant's signatures, newest first."""
     return await tx.fetch(
-        "SELECT id, name, source, files, state, reason, applied, submitted_at, decided_at FROM sms_signatures "
+        "SELECT id, name, source, files, state, reason, applied, providers, use_at_once, submitted_at, decided_at FROM sms_signatures "
         "WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100",
         tx.tenant_id,
     )
