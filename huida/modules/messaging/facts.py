@@ -48,6 +48,45 @@ class TemplateRemoved(Fact, frozen=True, kw_only=True):
     stopped: list[str]
 
 
+class SmsTemplateSaved(Fact, frozen=True, kw_only=True):
+    """An SMS text of the store was added, changed, enabled, disabled or removed (S2-54..S2-61)."""
+
+    kind: ClassVar[str] = "messaging.sms_template_saved"
+    template_id: str
+    name: str
+    scenario: str
+    state: str
+    change: str
+
+
+class TemplateDrifted(Fact, frozen=True, kw_only=True):
+    """A template is gone or says something else on WeChat's or the provider's side; `paused` are notices that stopped."""
+
+    kind: ClassVar[str] = "messaging.template_drifted"
+    channel: str
+    template_id: str
+    title: str
+    change: str
+    paused: list[str]
+
+
+class StaffBound(Fact, frozen=True, kw_only=True):
+    """A staff member's WeChat was bound for notices, or unbound (S2-50)."""
+
+    kind: ClassVar[str] = "messaging.staff_bound"
+    staff_id: str
+    bound: bool
+    why: str
+
+
+class RecipientsChosen(Fact, frozen=True, kw_only=True):
+    """Which notices a staff member gets was set (S2-50)."""
+
+    kind: ClassVar[str] = "messaging.recipients_chosen"
+    staff_id: str
+    scenarios: list[str]
+
+
 class DeliveryDied(Fact, frozen=True, kw_only=True):
     """A delivery failed its last try; it can be replayed from the console."""
 

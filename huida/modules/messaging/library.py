@@ -151,4 +151,6 @@ ORDER = (
     Variable("order_total", "订单金额", "Order total", MONEY, "12800", "order"),
 )
 RECEIVER = (Variable("receiver", "收货人", "Receiver", NAME, "林小满", "shipping"),)
+LINK = Variable("link_code", "详情链接", "Link", CODE, "8A2K7QWX3M", "shop")
+"""For SMS only: the code of a short link, behind an address that is in the approved text."""
 TRANSACTION = (Variable("transaction_id", "微信支付单号", "WeChat Pay number", CODE, "42000026112100000001", "order"),)

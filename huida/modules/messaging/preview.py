@@ -7,11 +7,10 @@ import msgspec
 from typing_extensions import TypedDict
 
 from huida.kernel.db import Tx
-from huida.kernel.errors import Conflict, Invalid
+from huida.kernel.errors import Conflict
 from huida.modules import ledger, loyalty, members, sms, tenants
-from huida.modules.messaging import bindings, mapping
+from huida.modules.messaging import bindings, mapping, store_texts
 from huida.modules.messaging.catalogue import Scenario
-from huida.modules.messaging.models import CHANNELS
 from huida.modules.messaging.sms_text import sms_body
 from huida.providers.sms.parts import billed_parts
 
@@ -59,11 +58,10 @@ async def check(
 ) -> Checked:
     """Try a channel's settings without saving anything. Raises NotFound, Invalid, Conflict when it cannot be used at all."""
     scenario = bindings.scenario_of(scenario_code)
-    if channel not in CHANNELS:
-        raise Invalid(code="messaging.channel_unknown", where="channel", channel=channel)
+    bindings.must_be_offered(scenario, channel)
     samples = await samples_of(tx, scenario, member_id)
     if channel == "sms":
-        return await _sms(tx, scenario, samples)
+        return await _sms(tx, scenario, template_id, samples)
     fields, choices = await bindings.fields_of(tx, channel, template_id)
     wanted = {key: mapping.normal(scenario, value) for key, value in wanted.items()}
     troubles = mapping.check_mapping(scenario, fields, wanted, choices)
@@ -91,6 +89,7 @@ async def samples_of(tx: Tx, scenario: Scenario, member_id: UUID | None) -> dict
         own |= {
             "time": tx.now,
             "member_name": row["name"] or "会员",
+            "buyer_name": row["name"] or "会员",
             "card_no": row["card_no"],
             "card_tail": row["card_no"][-4:],
             "level_name": levels.get(row["level"], row["level"]),
@@ -100,14 +99,12 @@ async def samples_of(tx: Tx, scenario: Scenario, member_id: UUID | None) -> dict
     return samples | {key: value for key, value in own.items() if key in samples}
 
 
-async def _sms(tx: Tx, scenario: Scenario, samples: dict[str, Any]) -> Checked:
+async def _sms(tx: Tx, scenario: Scenario, template_id: str, samples: dict[str, Any]) -> Checked:
     route = await sms.route(tx)
     if route is None:
         raise Conflict(code="messaging.sms_not_set_up", where="channel")
-    text = (await sms.texts(tx, route.provider)).get(scenario.code)
-    if text is None:
-        raise Conflict(code="messaging.sms_text_missing", where="channel", scenario=scenario.code)
-    given, body, _ = sms_body(text, samples, route.sign_name, UUID(int=0))
+    text = await _text(tx, scenario, template_id, route.provider)
+    given, body, _ = sms_body(text, scenario, samples, route.sign_name, UUID(int=0))
     parts = billed_parts(body)
     return {
         "troubles": [],
@@ -121,6 +118,19 @@ async def _sms(tx: Tx, scenario: Scenario, samples: dict[str, Any]) -> Checked:
             for name, variable in text.params.items()
         ],
     }
+
+
+async def _text(tx: Tx, scenario: Scenario, template_id: str, provider: str) -> "sms.SmsText":
+    """The platform's text of a member scenario, else the chosen one of the store. Raises Conflict without one."""
+    if scenario.family == "member":
+        text = (await sms.texts(tx, provider)).get(scenario.code)
+        if text is None:
+            raise Conflict(code="messaging.sms_text_missing", where="channel", scenario=scenario.code)
+        return text
+    own = (await store_texts.enabled(tx, [template_id])).get(template_id)
+    if own is None or own.scenario != scenario.code or provider not in own.codes:
+        raise Conflict(code="messaging.sms_template_missing", where="template_id", scenario=scenario.code)
+    return sms.SmsText(scenario.code, own.codes[provider], own.content, dict(own.mapping))
 
 
 def label_of(scenario: Scenario, variable: str) -> str:

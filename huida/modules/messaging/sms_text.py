@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from huida.kernel.clock import SHOP_ZONE
+from huida.kernel.money import yuan
 from huida.modules import sms
+from huida.modules.messaging.library import MONEY, SIGNED_MONEY, TIME, Scenario
 from huida.providers.sms.parts import full_text, render
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
@@ -28,13 +30,21 @@ def short_time(moment: datetime) -> str:
     return f"{moment.astimezone(SHOP_ZONE):%m-%d %H:%M}"
 
 
+def sms_value(variable_type: str, raw: Any) -> str:
+    """A value as it stands in an SMS: amounts without their unit, which the text has."""
+    if variable_type in (MONEY, SIGNED_MONEY):
+        return yuan(int(raw))
+    return short_time(raw) if variable_type == TIME else str(raw)
+
+
 def sms_body(
-    text: "sms.SmsText", values: Mapping[str, Any], sign_name: str, fact_id: UUID
+    text: "sms.SmsText", scenario: Scenario, values: Mapping[str, Any], sign_name: str, fact_id: UUID
 ) -> tuple[dict[str, str], str, str]:
     """The provider's parameters, the whole text as the member reads it, and the link's code (empty without a link).
 
-    Card numbers are the last four digits (S1-114): a text can only ask for `card_tail`, `time` and the link.
+    Of card numbers the platform's texts have the last four digits (S1-114): `card_tail`, `time` and the link.
     """
+    variables = scenario.by_key
     params: dict[str, str] = {}
     code = ""
     for name, variable in text.params.items():
@@ -44,5 +54,5 @@ def sms_body(
             moment = values.get("valid_until") or values["time"]
             params[name] = short_time(moment)
         else:
-            params[name] = str(values[variable])
+            params[name] = sms_value(variables[variable].type, values[variable])
     return params, full_text(sign_name, render(text.content, params)), code

@@ -1,4 +1,4 @@
-"""SMS texts that the store manages (X-03, S2-54..S2-61)."""
+"""SMS texts that the store manages (X-03, S2-54..S2-61): what they are, and which one is chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ import msgspec
 from huida.kernel.db import Tx
 from huida.modules import sms
 from huida.modules.messaging.bindings import Live
+from huida.providers.sms.parts import variables
 
 
 @dataclass(frozen=True, slots=True)
 class StoreText:
-    """A text of the store: `mapping` says which variable each placeholder shows, `codes` what it is called where."""
+    """A text of the store: `mapping` says which variable each placeholder shows, in the order that positions have at
+    providers that count them; `codes` what it is called where."""
 
     id: UUID
     name: str
@@ -27,13 +29,20 @@ class StoreText:
 COLUMNS = "id, name, scenario, content, mapping, codes"
 
 
+def placeholders(content: str) -> list[str]:
+    """The placeholders of a text: by number when they are numbers, else as they come."""
+    names = list(variables(content))
+    return sorted(names, key=int) if names and all(name.isdecimal() for name in names) else names
+
+
 def store_text(row: Any) -> StoreText:
+    kept = msgspec.json.decode(row["mapping"])
     return StoreText(
         row["id"],
         row["name"],
         row["scenario"],
         row["content"],
-        msgspec.json.decode(row["mapping"]),
+        {name: kept[name] for name in placeholders(row["content"]) if name in kept},
         msgspec.json.decode(row["codes"]),
     )
 
@@ -59,17 +68,20 @@ async def sms_template(tx: Tx, scenario: str) -> StoreText | None:
     return None if row is None else store_text(row)
 
 
-async def texts(tx: Tx, lives: Sequence[Live], provider: str) -> dict[str, "sms.SmsText"]:
-    """The store's texts of these live channels at a provider, by scenario."""
-    chosen = [one.template_id for one in lives if one.scenario.family != "member"]
-    if not chosen:
-        return {}
+async def enabled(tx: Tx, template_ids: Sequence[str]) -> dict[str, StoreText]:
+    """The enabled ones of these texts, by id."""
     rows = await tx.fetch(
         f"SELECT {COLUMNS} FROM sms_templates WHERE tenant_id = $1 AND id::text = ANY($2) AND state = 'enabled' "
         "AND paused_reason IS NULL",
-        *(tx.tenant_id, chosen),
+        *(tx.tenant_id, list(template_ids)),
     )
-    known = {str(row["id"]): store_text(row) for row in rows}
+    return {str(row["id"]): store_text(row) for row in rows}
+
+
+async def texts(tx: Tx, lives: Sequence[Live], provider: str) -> dict[str, "sms.SmsText"]:
+    """The store's texts of these live channels at a provider, by scenario."""
+    chosen = [one.template_id for one in lives if one.scenario.family != "member"]
+    known = await enabled(tx, chosen) if chosen else {}
     found: dict[str, sms.SmsText] = {}
     for one in lives:
         text = known.get(one.template_id)

@@ -290,7 +290,7 @@ def _render_sms(shop: Shop, draft: Draft, values: dict[str, Any], page: str, lin
     if text is None or shop.route is None:
         draft.reason = "sms_text_missing"
         return
-    params, shown, code = sms_body(text, values, shop.route.sign_name, draft.recorded.id)
+    params, shown, code = sms_body(text, draft.live.scenario, values, shop.route.sign_name, draft.recorded.id)
     if code:
         links.append((code, page))
     draft.body = msgspec.json.encode(
