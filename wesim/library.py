@@ -8,12 +8,14 @@ from __future__ import annotations
 from wesim.state import Keyword, LibraryTemplate
 
 CATEGORIES: dict[int, str] = {
+    303: "商家自营>服装/鞋/箱包",
     307: "商家自营>美妆/洗护",
     321: "餐饮服务>点餐平台",
     670: "工具>会员卡",
     616: "生活服务>线下超市/便利店",
 }
 MEMBER_CARD = 670
+MALL = 303
 
 
 def _keywords(*rows: tuple[int, str, str, str]) -> tuple[Keyword, ...]:
@@ -181,12 +183,91 @@ _ROWS: tuple[tuple[int, str, tuple[Keyword, ...]], ...] = (
         ),
     ),
 )
+# Templates of shops that sell online; category "商家自营".
+_MALL_ROWS: tuple[tuple[int, str, tuple[Keyword, ...]], ...] = (
+    (
+        1201,
+        "订单提交成功通知",
+        _keywords(
+            (1, "订单编号", "character_string", "20201025150100001"),
+            (2, "商品名称", "thing", "茉莉花茶"),
+            (3, "订单金额", "amount", "¥100.00"),
+            (4, "提交时间", "time", "2020年10月25日 15:01"),
+            (5, "温馨提示", "thing", "请尽快支付"),
+            (6, "支付截止时间", "time", "2020年10月25日 15:31"),
+        ),
+    ),
+    (
+        1202,
+        "订单支付成功通知",
+        _keywords(
+            (1, "订单编号", "character_string", "20201025150100001"),
+            (2, "商品名称", "thing", "茉莉花茶"),
+            (3, "支付金额", "amount", "¥100.00"),
+            (4, "支付时间", "time", "2020年10月25日 15:01"),
+            (5, "温馨提示", "thing", "我们会尽快发货"),
+            (6, "支付单号", "character_string", "4200002020102500001"),
+        ),
+    ),
+    (
+        1203,
+        "订单发货通知",
+        _keywords(
+            (1, "订单编号", "character_string", "20201025150100001"),
+            (2, "商品名称", "thing", "茉莉花茶"),
+            (3, "物流公司", "thing", "顺丰速运"),
+            (4, "物流单号", "character_string", "SF1234567890123"),
+            (5, "发货时间", "time", "2020年10月25日 15:01"),
+            (6, "收货人", "thing", "张三"),
+        ),
+    ),
+    (
+        1204,
+        "提现成功通知",
+        _keywords(
+            (1, "提现单号", "character_string", "W20201025001"),
+            (2, "提现金额", "amount", "¥100.00"),
+            (3, "提现方式", "thing", "微信零钱"),
+            (4, "到账时间", "time", "2020年10月25日 15:01"),
+            (5, "账户余额", "amount", "¥899.99"),
+            (6, "温馨提示", "thing", "请注意查收"),
+        ),
+    ),
+    (
+        1205,
+        "优惠券发放通知",
+        _keywords(
+            (1, "优惠券名称", "thing", "满100减20"),
+            (2, "券码", "character_string", "CP20201025001"),
+            (3, "发放时间", "time", "2020年10月25日 15:01"),
+            (4, "有效期", "time", "2020年11月25日 23:59"),
+            (5, "温馨提示", "thing", "请在有效期内使用"),
+        ),
+    ),
+    (
+        1206,
+        "新订单通知",
+        _keywords(
+            (1, "订单编号", "character_string", "20201025150100001"),
+            (2, "商品名称", "thing", "茉莉花茶"),
+            (3, "订单金额", "amount", "¥100.00"),
+            (4, "买家姓名", "thing", "张三"),
+            (5, "付款时间", "time", "2020年10月25日 15:01"),
+            (6, "备注", "thing", "请尽快发货"),
+        ),
+    ),
+)
 LONG_TERM_TID = 2101
+
+
+def _entries() -> list[LibraryTemplate]:
+    rows = [(MEMBER_CARD, row) for row in _ROWS] + [(MALL, row) for row in _MALL_ROWS]
+    return [LibraryTemplate(str(tid), title, category, kws) for category, (tid, title, kws) in rows]
 
 
 def mini_library() -> dict[str, LibraryTemplate]:
     """Subscribe templates; tid 2101 is a long-term one (type 3)."""
-    rows = {str(tid): LibraryTemplate(str(tid), title, MEMBER_CARD, kws) for tid, title, kws in _ROWS}
+    rows = {entry.id: entry for entry in _entries()}
     queue = _keywords((1, "就诊人", "name", "张三"), (2, "就诊时间", "time", "15:01"), (3, "科室", "thing", "内科"))
     rows[str(LONG_TERM_TID)] = LibraryTemplate(str(LONG_TERM_TID), "就诊提醒", MEMBER_CARD, queue, type=3)
     return rows
@@ -194,7 +275,7 @@ def mini_library() -> dict[str, LibraryTemplate]:
 
 def oa_library() -> dict[str, LibraryTemplate]:
     """Category templates of service accounts: same titles, numbered 41101…, and one historical number."""
-    rows = {f"4{tid}": LibraryTemplate(f"4{tid}", title, MEMBER_CARD, kws) for tid, title, kws in _ROWS}
+    rows = {f"4{one.id}": LibraryTemplate(f"4{one.id}", one.title, one.category, one.keywords) for one in _entries()}
     old = _keywords((1, "会员卡号", "thing", "8888"), (2, "时间", "thing", "今天"))
     rows["OPENTM207791277"] = LibraryTemplate("OPENTM207791277", "消费通知", MEMBER_CARD, old, historical=True)
     return rows

@@ -41,7 +41,7 @@ def plant(world: World) -> None:
         callback=Callback(token=OA_TOKEN, aes_key=OA_AES_KEY),
         linked=[MINI_APPID],
         categories=list(CATEGORIES),
-        industry=["10", "31"],
+        industry=["1", "41"],
     )
     mini = App(
         MINI_APPID,

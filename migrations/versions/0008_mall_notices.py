@@ -94,6 +94,7 @@ def upgrade() -> None:
         text("app_id"),
         text("openid"),
         sa.Column("follows", sa.Boolean(), server_default="true", nullable=False),
+        at("follows_at"),
         json("scenarios"),
         at("bound_at"),
         sa.PrimaryKeyConstraint("tenant_id", "staff_id", name=op.f("pk_staff_bindings")),
@@ -107,6 +108,7 @@ def upgrade() -> None:
         text("app_id"),
         at("expires_at"),
         at("used_at", nullable=True),
+        sa.Column("trouble", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "hash", name=op.f("pk_staff_scenes")),
     )
     op.create_table(
@@ -114,6 +116,7 @@ def upgrade() -> None:
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         json("industries"),
         json("categories"),
+        json("numbers"),
         at("updated_at"),
         sa.CheckConstraint("id = 1", name=op.f("ck_notice_rules_one")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_rules")),

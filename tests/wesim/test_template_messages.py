@@ -205,10 +205,10 @@ async def test_daily_quota_of_templates(sim, ready):
 async def test_industry(sim):
     token = await sim.token(sim.oa)
     assert await sim.get("/cgi-bin/template/get_industry", access_token=token) == {
-        "primary_industry": {"first_class": "餐饮", "second_class": "餐饮"},
-        "secondary_industry": {"first_class": "消费品", "second_class": "消费品"},
+        "primary_industry": {"first_class": "IT科技", "second_class": "互联网|电子商务"},
+        "secondary_industry": {"first_class": "其它", "second_class": "其它"},
     }
-    change = {"industry_id1": "1", "industry_id2": "4"}
+    change = {"industry_id1": "10", "industry_id2": "31"}
     path = "/cgi-bin/template/api_set_industry"
     assert (await sim.post(path, {**change, "industry_id1": "42"}, access_token=token))["errcode"] == 40102
     assert (await sim.post(path, change, access_token=token))["errcode"] == 0

@@ -37,6 +37,7 @@ class AppChange(msgspec.Struct, forbid_unknown_fields=True):
     categories: list[int] | None = None
     daily_limits: dict[str, int] | None = None
     subscribe_banned: bool | None = None
+    industry: list[str] | None = None
 
 
 class CallbackChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +50,10 @@ class CallbackChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TemplateChange(msgspec.Struct, forbid_unknown_fields=True):
-    state: Literal["normal", "restricted", "banned"]
+    """`keywords`: names out of its library entry, in order: as if WeChat had changed the template."""
+
+    state: Literal["normal", "restricted", "banned"] | None = None
+    keywords: list[str] | None = None
 
 
 class NewPerson(msgspec.Struct, forbid_unknown_fields=True):
@@ -119,7 +123,22 @@ def routes(world: World) -> list[BaseRoute]:
         template = app.templates.get(request.path_params["template"])
         if template is None:
             raise Wrong("no such template", status=404)
-        template.state = (await read(request, TemplateChange)).state
+        change = await read(request, TemplateChange)
+        if change.state is not None:
+            template.state = change.state
+        if change.keywords is not None:
+            library = world.library_mini if app.kind == "mini" else world.library_oa
+            by_name = {keyword.name: keyword for keyword in library[template.library_id].keywords}
+            if not change.keywords or set(change.keywords) - set(by_name):
+                raise Wrong("keywords: names out of its library entry")
+            template.keywords = tuple(by_name[name] for name in change.keywords)
+        return {"ok": True}
+
+    async def remove_template(request: Request) -> Any:
+        """As if the merchant had deleted it on WeChat's own pages."""
+        app = the_app(world, request.path_params["appid"])
+        if app.templates.pop(request.path_params["template"], None) is None:
+            raise Wrong("no such template", status=404)
         return {"ok": True}
 
     async def add_historical(request: Request) -> Any:
@@ -205,6 +224,7 @@ def routes(world: World) -> list[BaseRoute]:
         route("/apps/{appid}/verify", verify, method="POST"),
         route("/apps/{appid}/historical/{short}", add_historical, method="POST"),
         route("/apps/{appid}/templates/{template}", change_template, method="POST"),
+        route("/apps/{appid}/templates/{template}", remove_template, method="DELETE"),
         route("/persons", persons, method="GET"),
         route("/persons", add_person, method="POST"),
         route("/faults", list_faults, method="GET"),

@@ -67,7 +67,7 @@ ORDER_SUBMITTED = _buyer(
     "Order submitted",
     (*BUYER_ORDER, Variable("pay_until", "支付截止时间", "Pay until", TIME, "2026-11-21T15:02:00+08:00", "order")),
     mall.OrderSubmitted,
-    DefaultTemplate("订单提交成功通知", ("订单编号", "商品名称", "订单金额", "提交时间", "温馨提示"), "42101"),
+    DefaultTemplate("订单提交成功通知", ("订单编号", "商品名称", "订单金额", "提交时间", "温馨提示"), "41201"),
     pages=("shop_checkout", "shop_order"),
 )
 ORDER_PAID = _buyer(
@@ -76,7 +76,7 @@ ORDER_PAID = _buyer(
     "Order paid",
     (*BUYER_ORDER, *TRANSACTION),
     mall.OrderPaid,
-    DefaultTemplate("订单支付成功通知", ("订单编号", "商品名称", "支付金额", "支付时间", "温馨提示"), "42102"),
+    DefaultTemplate("订单支付成功通知", ("订单编号", "商品名称", "支付金额", "支付时间", "温馨提示"), "41202"),
     pages=("shop_checkout", "shop_order"),
 )
 ORDER_SHIPPED = _buyer(
@@ -89,7 +89,7 @@ ORDER_SHIPPED = _buyer(
         Variable("tracking_no", "物流单号", "Tracking number", CODE, "SF1234567890123", "shipping"),
     ),
     mall.OrderShipped,
-    DefaultTemplate("订单发货通知", ("订单编号", "商品名称", "物流公司", "物流单号", "发货时间"), "42103"),
+    DefaultTemplate("订单发货通知", ("订单编号", "商品名称", "物流公司", "物流单号", "发货时间"), "41203"),
     pages=("shop_checkout", "shop_order"),
 )
 ORDER_REFUNDED = _buyer(
@@ -123,7 +123,7 @@ BUYER_WITHDRAWAL = _buyer(
         Variable("balance_after", "储值余额", "Stored value", MONEY, "99999", "withdrawal"),
     ),
     mall.WithdrawalPaid,
-    DefaultTemplate("提现成功通知", ("提现单号", "提现金额", "提现方式", "到账时间", "账户余额"), "42104"),
+    DefaultTemplate("提现成功通知", ("提现单号", "提现金额", "提现方式", "到账时间", "账户余额"), "41204"),
     page="pages/balance/index?id={id}",
     pages=("balance", "withdrawal"),
 )
@@ -153,7 +153,7 @@ COUPON_GIVEN = Scenario(
     "pages/coupon/detail?id={id}",
     lambda fact: isinstance(fact, coupons.CouponIssued) and fact.source != "claim",
     (coupons.CouponIssued,),
-    DefaultTemplate("优惠券发放通知", ("优惠券名称", "券码", "发放时间", "有效期", "温馨提示"), "42105"),
+    DefaultTemplate("优惠券发放通知", ("优惠券名称", "券码", "发放时间", "有效期", "温馨提示"), "41205"),
     ("coupon",),
     family="marketing",
     channels=OA_ONLY,
@@ -167,7 +167,7 @@ SELLER_ORDER_PAID = Scenario(
     "",
     _always,
     (mall.OrderPaid,),
-    DefaultTemplate("新订单通知", ("订单编号", "商品名称", "订单金额", "买家姓名", "付款时间"), "42106"),
+    DefaultTemplate("新订单通知", ("订单编号", "商品名称", "订单金额", "买家姓名", "付款时间"), "41206"),
     family="seller",
     channels=OA_ONLY,
     module=MODULE,

@@ -244,8 +244,20 @@ def fitted(kind: Kind, text: str) -> str:
 
 
 LABEL_HINTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("商品",), ("{{goods}}",)),
+    (("物流公司", "快递公司"), ("{{carrier}}",)),
+    (("物流单号", "快递单号", "运单号"), ("{{tracking_no}}",)),
+    (("订单金额", "支付金额", "付款金额"), ("{{order_total}}", "{{amount}}")),
+    (("支付单号", "交易单号"), ("{{transaction_id}}",)),
+    (("提现单号",), ("{{withdrawal_no}}",)),
+    (("充值单号",), ("{{recharge_no}}",)),
+    (("提现方式", "到账方式"), ("{{way}}",)),
+    (("退款原因",), ("{{refund_reason}}",)),
+    (("支付截止",), ("{{pay_until}}",)),
+    (("申请时间",), ("{{asked_at}}",)),
+    (("收货人",), ("{{receiver}}",)),
     (("卡号",), ("{{card_no}}",)),
-    (("姓名", "会员"), ("{{member_name}}",)),
+    (("姓名", "会员", "买家"), ("{{member_name}}", "{{buyer_name}}")),
     (("签收时间",), ("{{sign_at}}",)),
     (("提醒时间",), ("{{remind_at}}",)),
     (("有效期", "过期", "到期"), ("{{valid_until}}",)),
@@ -266,6 +278,13 @@ LABEL_HINTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
+TIPS: Mapping[str, str] = {
+    "order_submitted": "请在支付截止时间前完成支付",
+    "order_paid": "我们会尽快为您发货",
+    "coupon_given": "请在有效期内使用",
+}
+
+
 def suggest(scenario: Scenario, fields: Sequence[Field]) -> dict[str, str]:
     """A mapping for a template by the labels of its fields; fields that nothing fits are left out."""
     mapping: dict[str, str] = {}
@@ -273,6 +292,8 @@ def suggest(scenario: Scenario, fields: Sequence[Field]) -> dict[str, str]:
         for labels, values in LABEL_HINTS:
             if not any(label in field.label for label in labels):
                 continue
+            if TIP in values and scenario.code in TIPS:
+                values = (TIPS[scenario.code],)
             good = next((v for v in values if not check_mapping(scenario, [field], {field.key: v})), None)
             if good is not None:
                 mapping[field.key] = good

@@ -224,6 +224,7 @@ class StaffBinding(TenantOwned, Base):
     app_id: Mapped[str] = mapped_column(Text)
     openid: Mapped[str] = mapped_column(Text)
     follows: Mapped[bool] = mapped_column(Boolean, server_default="true")
+    follows_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     scenarios: Mapped[Any] = mapped_column(JSONB)
     bound_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
@@ -237,14 +238,17 @@ class StaffScene(TenantOwned, Base):
     app_id: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    trouble: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class NoticeRule(Base):
-    """What WeChat asks of accounts that send notices of a mall, as the operator has it (S2-06, S2-09, X-17): data."""
+    """What WeChat asks of accounts that send notices of a mall, and the numbers of default templates in its category
+    library by scenario, as the operator has them (S2-06, S2-09, X-17): data."""
 
     __tablename__ = "notice_rules"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     industries: Mapped[Any] = mapped_column(JSONB)
     categories: Mapped[Any] = mapped_column(JSONB)
+    numbers: Mapped[Any] = mapped_column(JSONB)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

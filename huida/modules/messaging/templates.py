@@ -15,7 +15,7 @@ from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.http import Refused
 from huida.kernel.ids import uuid7
 from huida.modules import connections
-from huida.modules.messaging import bindings
+from huida.modules.messaging import bindings, preflight
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import SCENARIOS, Scenario
 from huida.modules.messaging.facts import TemplateAdded, TemplateRemoved
@@ -261,18 +261,20 @@ async def plan_defaults(tx: Tx, listed: Sequence[Listed]) -> tuple[list[Planned]
     """What one click would add and enable, and the scenarios without a match, for the preview (S1-122, S1-123, S1-126)."""
     live = await bindings.live(tx)
     by_title = {item.title: item for item in listed}
+    numbers = (await preflight.rules(tx)).numbers
     plan: list[Planned] = []
     without: list[str] = []
     for scenario in (scenario for scenario in SCENARIOS if scenario.family == "member"):
         default = scenario.default
-        if not default.oa_number:
+        number = numbers.get(scenario.code, default.oa_number)
+        if not number:
             without.append(scenario.code)
             continue
         known = by_title.get(default.title)
         stops = tuple(now.channel for now in live.get(scenario.code, ()) if now.channel != "template")
         plan.append(
             Planned(
-                scenario, default.title, known.template_id if known else "", default.oa_number, default.keywords, stops
+                scenario, default.title, known.template_id if known else "", number, default.keywords, stops
             )
         )
     return plan, without
