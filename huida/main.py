@@ -127,7 +127,8 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         "aliyun": AliyunSms(outgoing, clock=clock, base_url=settings.aliyun_sms_url),
         "tencent": TencentSms(outgoing, clock=clock, base_url=settings.tencent_sms_url),
     }
-    sender = Sender(mini=mini, oa=oa, sms_providers=providers, clock=clock, rate_per_s=settings.send_rate_per_s)
+    desk = sms.SmsDesk(providers, clock)
+    sender = Sender(mini=mini, oa=oa, desk=desk, clock=clock, rate_per_s=settings.send_rate_per_s)
     messaging_reactions.work.errands = {"messaging.send": sender, "messaging.ask_sms": AskSms(providers)}
     for work in (
         connections.work,

@@ -6,15 +6,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from huida.kernel.clock import business_day
 from huida.kernel.db import Tx
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.queue import Job
 from huida.modules import members, sms
+from huida.modules.messaging import texting
 from huida.modules.messaging.keys import Key, key_of, out_id
-from huida.modules.messaging.sender import ask_later
+from huida.modules.messaging.sender import ASK_LADDER_S, ask_later
 from huida.providers.sms.provider import SmsCredentials, SmsProvider, SmsReport
 
 
@@ -25,8 +24,10 @@ class Question:
     phone: str
     out_id: str
     day: date
-    provider: str
+    providers: Sequence[str]
+    answered_by: str = ""
     answer: SmsReport | None = None
+    silent: bool = False
 
 
 @dataclass(slots=True)
@@ -54,42 +55,79 @@ class AskSms:
             person = await members.get(tx, row["member_id"])
             number = out_id(tx.tenant_id, key_of(row))
             day = business_day(row["sent_at"] or tx.now)
-            provider = msgspec.json.decode(row["body"])["provider"]
+            given = [way.provider for way in texting.read(row["body"]).ways]
             phone = members.phone_of(tx, person) or ""
-            items.append(Question(row, job.payload["asked"], phone, number, day, provider))
-        return Questions(await sms.credentials(tx), items)
+            items.append(Question(row, job.payload["asked"], phone, number, day, given))
+        asked_at = await sms.asked_at(tx, [sms.source_of(item.out_id) for item in items])
+        for item in items:
+            if sms.source_of(item.out_id) in asked_at:
+                item.providers = [asked_at[sms.source_of(item.out_id)]]
+        return Questions(await sms.all_credentials(tx), items)
 
     async def call(self, work: Questions) -> Questions:
         for item in work.items:
-            credentials = work.credentials.get(item.provider)
-            if credentials is None:
-                continue
-            try:
-                item.answer = await self.sms_providers[item.provider].query(
-                    credentials,
-                    phone=item.phone,
-                    day=item.day,
-                    out_id=item.out_id,
-                    provider_ref=item.row["provider_ref"],
-                )
-            except ProviderOutcome:
-                item.answer = None
+            for provider in item.providers:
+                item.answer = await self._ask(work, item, provider)
+                if item.answer is not None:
+                    item.answered_by = provider
+                    break
         return work
 
+    async def _ask(self, work: Questions, item: Question, provider: str) -> SmsReport | None:
+        """One provider's word; whoever does not answer may still know it."""
+        credentials = work.credentials.get(provider)
+        if credentials is None:
+            item.silent = True
+            return None
+        try:
+            return await self.sms_providers[provider].query(
+                credentials,
+                phone=item.phone,
+                day=item.day,
+                out_id=item.out_id,
+                provider_ref=item.row["provider_ref"],
+            )
+        except ProviderOutcome:
+            item.silent = True
+            return None
+
     async def record(self, tx: Tx, outcome: Questions) -> None:
+        """Write the answers. After the last question a message that nobody knows was never sent: it costs nothing."""
+        sent, ended, never = [], [], []
         for item in outcome.items:
+            key, number = key_of(item.row), sms.source_of(item.out_id)
             if item.answer is None:
-                ask_later(tx, key_of(item.row), item.row["member_id"], item.asked + 1)
+                if item.asked + 1 < len(ASK_LADDER_S) or item.silent:
+                    ask_later(tx, key, item.row["member_id"], item.asked + 1)
+                else:
+                    never.append(item)
                 continue
             state = {"delivered": "delivered", "failed": "failed"}.get(item.answer.state.value, "accepted")
             await tx.execute(
                 "UPDATE deliveries SET state = $5, reason = $6, provider_ref = $7, "
                 "done_at = CASE WHEN $5 <> 'accepted' THEN $8::timestamptz END "
                 "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
-                *(tx.tenant_id, *key_of(item.row), state),
+                *(tx.tenant_id, *key, state),
                 item.answer.code if state == "failed" else "",
                 *(item.answer.provider_ref, tx.now),
             )
+            parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}[item.answered_by]
+            sent.append((key, sms.Sent(number, item.answered_by, parts)))
+            if state != "accepted":
+                ended.append(sms.Ended(number, state, item.answer.at or tx.now))
+        await self._forget(tx, never)
+        await texting.copy_costs(tx, await sms.note_sent(tx, [one for _, one in sent]), [key for key, _ in sent])
+        await sms.note_ended(tx, ended)
+
+    async def _forget(self, tx: Tx, never: Sequence[Question]) -> None:
+        for item in never:
+            await tx.execute(
+                "UPDATE deliveries SET reason = 'provider_knows_none', parts = 0, cost_fen = 0 "
+                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
+                *(tx.tenant_id, *key_of(item.row)),
+            )
+        if never:
+            await sms.give_back(tx, [sms.source_of(item.out_id) for item in never])
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         for job in jobs:

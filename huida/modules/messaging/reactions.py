@@ -10,10 +10,10 @@ from huida.kernel.facts import Recorded
 from huida.kernel.jobs import Work
 from huida.modules import connections, members, sms
 from huida.modules.messaging import credits as credit_ledger
-from huida.modules.messaging import staff
+from huida.modules.messaging import staff, texting
 from huida.modules.messaging.catalogue import FACTS
 from huida.modules.messaging.fallback import next_turn
-from huida.modules.messaging.keys import from_entry, from_out_id
+from huida.modules.messaging.keys import Key, from_entry, from_out_id
 from huida.modules.messaging.tell import tell
 
 work = Work("messaging")
@@ -24,6 +24,18 @@ async def tell_members(tx: Tx, facts: Sequence[Recorded[Any]]) -> None:
     """Turn business facts into messages. Twice is safe: its jobs are deleted in its own commit, and a delivery's key is
     the fact, the scenario and the slot (S1-93)."""
     await tell(tx, facts)
+
+
+@work.reacts_to(connections.Scanned, connections.FollowChanged)
+async def note_staff(tx: Tx, facts: Sequence[Recorded[Any]]) -> None:
+    """Bind who scanned a staff member's code (S2-50), and note who follows. Twice is safe: a code works once."""
+    for recorded in facts:
+        fact = recorded.fact
+        who = {"app_id": fact.app_id, "openid": fact.openid, "at": fact.at}
+        if isinstance(fact, connections.FollowChanged):
+            await staff.follow_changed(tx, follows=fact.follows, **who)
+        if fact.scene:
+            await staff.scanned(tx, scene=fact.scene, **who)
 
 
 @work.reacts_to(connections.SubscribeAnswered)
@@ -125,6 +137,7 @@ async def fall_back(tx: Tx, payloads: Sequence[Any]) -> None:
 async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
     """The carrier's word on an SMS (S1-26), also when it comes before our own record of the send. Twice is safe: a
     delivery in its last state does not move."""
+    billed: dict[Key, int] = {}
     for recorded in facts:
         fact = recorded.fact
         key = from_out_id(fact.out_id)
@@ -139,3 +152,7 @@ async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -
             *(tx.tenant_id, *key, fact.state, "" if fact.state == "delivered" else fact.code, tx.now),
             *(fact.parts, fact.provider_ref),
         )
+        if fact.parts is not None:
+            billed[key] = fact.parts
+    numbers = [(texting.source(tx.tenant_id, key), parts) for key, parts in billed.items()]
+    await texting.copy_costs(tx, await sms.settle(tx, numbers), list(billed))

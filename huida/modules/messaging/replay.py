@@ -1,13 +1,12 @@
 """Sending a dead delivery again, under the same key (so never twice)."""
 
-import msgspec
-
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, NotFound
 from huida.modules import sms
 from huida.modules.messaging import credits as credit_ledger
+from huida.modules.messaging import texting
 from huida.modules.messaging.fallback import MAY_HAVE_ARRIVED
-from huida.modules.messaging.keys import from_public_id
+from huida.modules.messaging.keys import Key, from_public_id
 from huida.modules.messaging.tell import send_later
 from huida.providers.sms.parts import billed_parts
 
@@ -15,7 +14,7 @@ from huida.providers.sms.parts import billed_parts
 async def replay(tx: Tx, delivery_id: str) -> None:
     """Queue a dead delivery again.
 
-    Raises NotFound, or Conflict when it is not dead, has no credit any more, or another channel took its turn (X-01).
+    Raises NotFound, or Conflict when it is not dead, has no credit or parts any more, or another channel took its turn (X-01).
     """
     key = from_public_id(delivery_id)
     row = await tx.row(
@@ -38,7 +37,7 @@ async def replay(tx: Tx, delivery_id: str) -> None:
         asked = (row["address"], row["template_id"])
         if not (await credit_ledger.take(tx, row["app_id"], {asked: 1})).get(asked):
             raise Conflict(code="messaging.no_quota", where="id")
-    parts, cost_fen = await _sms_cost(tx, row["body"]) if row["channel"] == "sms" else (0, 0)
+    parts, cost_fen = await _charge(tx, key, row["body"]) if row["channel"] == "sms" else (0, 0)
     await tx.execute(
         "UPDATE deliveries SET state = 'queued', attempt = 0, reason = '', done_at = NULL, parts = $5, cost_fen = $6 "
         "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4",
@@ -47,8 +46,12 @@ async def replay(tx: Tx, delivery_id: str) -> None:
     send_later(tx, [key], row["member_id"])
 
 
-async def _sms_cost(tx: Tx, body: str) -> tuple[int, int]:
+async def _charge(tx: Tx, key: Key, body: str) -> tuple[int, int]:
     """Parts and cost of a text that is to be sent now: it cost nothing while it was dead."""
-    parts = billed_parts(msgspec.json.decode(body)["text"])
-    part_fen, _ = await sms.settings(tx)
-    return parts, parts * part_fen
+    text = texting.read(body)
+    parts = text.parts or billed_parts(text.text)
+    charge = sms.Charge(texting.source(tx.tenant_id, key), parts, key.scenario)
+    [charged] = await sms.charge_again(tx, [charge])
+    if not charged.ok:
+        raise Conflict(code="sms.no_balance" if charged.reason == "sms_no_balance" else "sms.over_budget", where="id")
+    return parts, charged.cost_fen

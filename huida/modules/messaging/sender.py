@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
@@ -23,13 +21,12 @@ from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
 from huida.modules import connections, members, sms
-from huida.modules.messaging import bindings
+from huida.modules.messaging import bindings, texting
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.facts import DeliveryDied
 from huida.modules.messaging.fallback import pass_on
 from huida.modules.messaging.keys import Key, from_entry, key_of, out_id
 from huida.modules.messaging.tell import send_later
-from huida.providers.sms.provider import SmsCredentials, SmsProvider
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram
@@ -68,6 +65,8 @@ class Item:
     reason: str = ""
     provider_ref: str = ""
     parts: int = -1
+    provider: str = ""
+    told_parts: int | None = None
     wait_s: float | None = None
     held: bool = False
     held_s: float = RETRY_LADDER_S[0]
@@ -81,7 +80,7 @@ class Batch:
     tenant_id: int
     items: list[Item]
     credentials: dict[str, AppCredentials] = field(default_factory=dict)
-    sms_credentials: dict[str, SmsCredentials] = field(default_factory=dict)
+    sms_doors: "Sequence[sms.SmsWay]" = ()
 
 
 class Sender:
@@ -93,13 +92,13 @@ class Sender:
         *,
         mini: MiniProgram,
         oa: OfficialAccount,
-        sms_providers: dict[str, SmsProvider],
+        desk: "sms.SmsDesk",
         clock: Clock,
         rate_per_s: float = 5000,
     ) -> None:
         self.mini = mini
         self.oa = oa
-        self.sms_providers = sms_providers
+        self.desk = desk
         self.clock = clock
         self.rate_per_s = rate_per_s
         self._buckets: dict[str, TokenBucket] = {}
@@ -118,7 +117,7 @@ class Sender:
                 if found is not None:
                     batch.credentials[found.app_id] = found
         if "sms" in channels:
-            batch.sms_credentials = await sms.credentials(tx)
+            batch.sms_doors = await sms.doors(tx)
             await self._load_phones(tx, batch)
         await self._hold_behind_waiting(tx, batch)
         return batch
@@ -226,20 +225,13 @@ class Sender:
     async def _post_sms(self, batch: Batch, item: Item) -> str:
         if not item.phone:
             raise Refused("sms.no_phone", "the member has no phone any more")
-        message = msgspec.json.decode(item.row["body"])
-        credentials = batch.sms_credentials.get(message["provider"])
-        if credentials is None:
-            raise Refused("sms.not_set_up", "the provider of this text is not in use any more")
-        accepted = await self.sms_providers[message["provider"]].send(
-            credentials,
-            phone=item.phone,
-            sign_name=message["sign"],
-            template_code=message["template"],
-            params=message["params"],
-            out_id=item.out_id,
-        )
-        if accepted.parts is not None:
-            item.parts = accepted.parts
+        ways = texting.open_ways(batch.sms_doors, texting.read(item.row["body"]))
+        try:
+            accepted = await self.desk.send(ways, phone=item.phone, params={}, out_id=item.out_id)
+        except sms.UnknownAt as lost:
+            item.provider = lost.provider
+            raise
+        item.provider, item.told_parts = accepted.provider, accepted.parts
         return accepted.provider_ref
 
     async def record(self, tx: Tx, outcome: Batch) -> None:
@@ -279,6 +271,7 @@ class Sender:
         for item in ask:
             ask_later(tx, key_of(item.row), item.row["member_id"], 0)
         await self._settle_credits(tx, outcome.items)
+        await self._settle_parts(tx, outcome)
         refused = [(key_of(item.row), item.row["member_id"]) for item in outcome.items if _certainly_refused(item)]
         if refused:
             await pass_on(tx, refused)
@@ -314,6 +307,24 @@ class Sender:
             await credit_ledger.give_back(tx, app_id, rows)
         for app_id, rows in none.items():
             await credit_ledger.wechat_says_none(tx, app_id, rows)
+
+    async def _settle_parts(self, tx: Tx, batch: Batch) -> None:
+        """Give back the parts of SMS that certainly did not go out; the others are charged as their provider counts."""
+        items = [item for item in batch.items if item.row["channel"] == "sms" and not item.held]
+        if not items:
+            return
+        back = [sms.source_of(item.out_id) for item in items if item.state in ("failed", "dead")]
+        if back:
+            await sms.give_back(tx, back)
+        sent = []
+        for item in items:
+            if item.provider:
+                parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}[item.provider]
+                told = item.told_parts is not None
+                sent.append(sms.Sent(sms.source_of(item.out_id), item.provider, item.told_parts or parts, told))
+        settled = await sms.note_sent(tx, sent)
+        await texting.copy_costs(tx, settled, [key_of(item.row) for item in items if item.provider])
+        await self.desk.note(tx)
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         """A worker died while sending: these may have gone out. SMS are asked about; the others stay unknown."""

@@ -10,21 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded, shard_of
 from huida.modules import connections, ledger, loyalty, members, sms, tenants
 from huida.modules.messaging import credits as credit_ledger
-from huida.modules.messaging import staff, store_texts
+from huida.modules.messaging import staff, texting
 from huida.modules.messaging.bindings import Live, live
 from huida.modules.messaging.catalogue import Scenario, fired_by
-from huida.modules.messaging.keys import Key, client_number, entry, key_of
+from huida.modules.messaging.keys import Key, client_number, entry, key_of, out_id
 from huida.modules.messaging.mapping import Compiled, compile_mapping
-from huida.modules.messaging.sms_text import sms_body
+from huida.modules.messaging.texting import Texting
 from huida.modules.messaging.values import needs_balances, opened_by, values_of
-from huida.providers.sms.parts import billed_parts
 from huida.providers.wechat.mini_program import subscribe_body
 from huida.providers.wechat.official_account import template_body
 from huida.providers.wechat.params import Unfittable
@@ -64,6 +61,7 @@ class Draft:
     body: str = ""
     parts: int = 0
     cost_fen: int = 0
+    drawn: bool = False
 
     @property
     def key(self) -> Key:
@@ -86,8 +84,7 @@ class Shop:
     levels: Mapping[str, str]
     mini_app: str
     oa_app: str
-    route: "sms.SmsRoute | None" = None
-    texts: Mapping[str, "sms.SmsText"] = field(default_factory=dict)
+    texting: Texting | None = None
     compiled: dict[tuple[str, str], Compiled] = field(default_factory=dict)
     recipients: "Sequence[staff.Recipient]" = ()
 
@@ -122,6 +119,7 @@ async def send_drafts(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> list[Draft
             _address(tx, shop, draft)
         await _spend_credits(tx, drafts)
         await _render(tx, shop, drafts)
+        await _draw_parts(tx, drafts)
         done += drafts
         drafts = [following(draft) for draft in drafts if draft.reason and draft.rest and draft.reason not in NOBODY]
     await _write(tx, done)
@@ -168,10 +166,7 @@ async def new_shop(tx: Tx, channels: Mapping[str, Sequence[Live]]) -> Shop:
     shop = Shop(name, {x.code: x.name for x in rules.levels}, apps.get("mini", ""), apps.get("oa", ""))
     by_sms = [one for lives in channels.values() for one in lives if one.channel == "sms"]
     if by_sms:
-        shop.route = await sms.route(tx)
-        if shop.route is not None:
-            own = await store_texts.texts(tx, by_sms, shop.route.provider)
-            shop.texts = {**await sms.texts(tx, shop.route.provider), **own}
+        shop.texting = await texting.texting(tx, by_sms)
     for code, lives in channels.items():
         for one in lives:
             if one.channel != "sms":
@@ -207,7 +202,7 @@ def _address(tx: Tx, shop: Shop, draft: Draft) -> None:
             draft.reason = "no_official_account"
         elif not person["follows"]:
             draft.reason = "not_following"
-    elif shop.route is None:
+    elif shop.texting is None or not shop.texting.doors:
         draft.reason = "sms_not_set_up"
     else:
         phone = members.phone_of(tx, person)
@@ -258,7 +253,7 @@ async def _render(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
         page = scenario.page.replace("{id}", opened_by(draft.recorded).hex)
         try:
             if draft.live.channel == "sms":
-                _render_sms(shop, draft, values, page, links)
+                _render_sms(tx, shop, draft, values, page, links)
             else:
                 data = shop.compiled[scenario.code, draft.live.channel].render(values)
                 draft.body = _wechat_body(shop, draft, data, page)
@@ -285,25 +280,31 @@ def _wechat_body(shop: Shop, draft: Draft, data: Mapping[str, str], page: str) -
     return template_body(draft.address, draft.live.template_id, data, client_msg_id=number, mini_program=mini).decode()
 
 
-def _render_sms(shop: Shop, draft: Draft, values: dict[str, Any], page: str, links: list[tuple[str, str]]) -> None:
-    text = shop.texts.get(draft.live.scenario.code)
-    if text is None or shop.route is None:
+def _render_sms(
+    tx: Tx, shop: Shop, draft: Draft, values: dict[str, Any], page: str, links: list[tuple[str, str]]
+) -> None:
+    assert shop.texting is not None
+    number = out_id(tx.tenant_id, draft.key)
+    rendered = texting.render(shop.texting, draft.live.scenario, values, number=number, fact_id=draft.recorded.id)
+    if rendered is None:
         draft.reason = "sms_text_missing"
         return
-    params, shown, code = sms_body(text, draft.live.scenario, values, shop.route.sign_name, draft.recorded.id)
-    if code:
-        links.append((code, page))
-    draft.body = msgspec.json.encode(
-        {
-            "provider": shop.route.provider,
-            "sign": shop.route.sign_name,
-            "template": text.template_code,
-            "params": params,
-            "text": shown,
-        }
-    ).decode()
-    draft.parts = billed_parts(shown)
-    draft.cost_fen = draft.parts * shop.route.part_fen
+    draft.body, draft.parts, link = rendered
+    if link:
+        links.append((link, page))
+
+
+async def _draw_parts(tx: Tx, drafts: Sequence[Draft]) -> None:
+    """Draw the parts of each SMS, first fact first; what the stock or the day's budget does not hold is not attempted."""
+    asking = [draft for draft in drafts if draft.live.channel == "sms" and not draft.reason]
+    if not asking:
+        return
+    charges = [
+        sms.Charge(texting.source(tx.tenant_id, draft.key), draft.parts, draft.live.scenario.code) for draft in asking
+    ]
+    for draft, charged in zip(asking, await sms.charge(tx, charges), strict=True):
+        draft.reason, draft.cost_fen = charged.reason, charged.cost_fen
+        draft.drawn = charged.ok and not charged.repeated
 
 
 async def _write(tx: Tx, drafts: Sequence[Draft]) -> None:
@@ -348,6 +349,9 @@ async def _without_repeats(tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
     for app_id in {draft.live.app_id for draft in spent}:
         back = [(d.address, d.live.template_id) for d in spent if d.live.app_id == app_id]
         await credit_ledger.give_back(tx, app_id, back)
+    drawn = [texting.source(tx.tenant_id, draft.key) for draft in drafts if draft.key in before and draft.drawn]
+    if drawn:
+        await sms.give_back(tx, drawn)
     return [draft for draft in drafts if draft.key not in before]
 
 

@@ -229,18 +229,34 @@ async def settle(tx: Tx, billed: Sequence[tuple[UUID, int]]) -> dict[UUID, tuple
     return await _adjust(tx, dict(billed), states=("drawn", "billed", "returned"), state="billed")
 
 
-async def note_sent(tx: Tx, sent: Sequence[Sent]) -> None:
-    """A provider took these messages: whose they are now, and what they will be billed as for all we know."""
+async def note_sent(tx: Tx, sent: Sequence[Sent]) -> dict[UUID, tuple[int, int]]:
+    """A provider took these messages, or may have: whose they are, and what they will be billed as for all we know.
+
+    Returns parts and money's worth of each. What a report has settled before stays.
+    """
     if not sent:
-        return
+        return {}
     await _lock(tx, [one.source_id for one in sent])
     await tx.execute(
         "UPDATE sms_charges c SET provider = s.provider, sent_at = coalesce(c.sent_at, $2) "
         "FROM unnest($3::uuid[], $4::text[]) AS s(source_id, provider) WHERE c.tenant_id = $1 AND c.source_id = s.source_id",
         *(tx.tenant_id, tx.now, *columns([(one.source_id, one.provider) for one in sent], 2)),
     )
-    await _adjust(tx, {one.source_id: one.parts for one in sent if not one.told}, states=("drawn",), state="drawn")
-    await _adjust(tx, {one.source_id: one.parts for one in sent if one.told}, states=("drawn",), state="billed")
+    guessed = {one.source_id: one.parts for one in sent if not one.told and one.parts}
+    told = {one.source_id: one.parts for one in sent if one.told}
+    return {
+        **await _adjust(tx, guessed, states=("drawn",), state="drawn"),
+        **await _adjust(tx, told, states=("drawn",), state="billed"),
+    }
+
+
+async def asked_at(tx: Tx, source_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The provider that each of these messages was given to, where that is known."""
+    rows = await tx.fetch(
+        "SELECT source_id, provider FROM sms_charges WHERE tenant_id = $1 AND source_id = ANY($2) AND sent_at IS NOT NULL",
+        *(tx.tenant_id, list(source_ids)),
+    )
+    return {row["source_id"]: row["provider"] for row in rows}
 
 
 async def _lock(tx: Tx, sources: Sequence[UUID]) -> None:

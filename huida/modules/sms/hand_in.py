@@ -11,7 +11,7 @@ from huida.kernel.log import log
 from huida.kernel.queue import Job, retry_at
 from huida.modules import tenants
 from huida.modules.sms.models import SOURCES
-from huida.modules.sms.service import route
+from huida.modules.sms.service import credentials
 from huida.modules.sms.signatures import HAND_IN, SUFFIXES, media_type
 from huida.providers.sms.provider import Audit, SignPaper, SignRequest, SmsCredentials, SmsProvider, TakesSigns
 
@@ -58,8 +58,8 @@ class HandIn:
             "AND r.signature_id = s.id WHERE s.tenant_id = $1 AND s.id = ANY($2::uuid[]) AND r.handed_in_at IS NULL",
             *(tx.tenant_id, list(wanted)),
         )
-        way = await route(tx)
-        if row is None or way is None:
+        taker = taker_of(await credentials(tx), self._providers)
+        if row is None or taker is None:
             return None
         papers = await tx.fetch(
             "SELECT content FROM sms_signature_files WHERE tenant_id = $1 AND signature_id = $2 ORDER BY number",
@@ -72,7 +72,7 @@ class HandIn:
             remark=f"{merchant['name']}，用于会员通知",
             papers=[_paper(bytes(paper["content"])) for paper in papers],
         )
-        return _Parcel(way.provider, way.credentials, row["id"], request, wanted[row["id"]])
+        return _Parcel(*taker, row["id"], request, wanted[row["id"]])
 
     async def call(self, parcel: _Parcel | None) -> _Outcome | None:
         """Ask, and hand in what the provider does not have under review."""
@@ -122,6 +122,15 @@ class HandIn:
             if due is not None:
                 payload = {**job.payload, "tries": int(job.payload["tries"]) + 1}
                 tx.enqueue(HAND_IN, payload, lane=UUID(job.payload["signature_id"]), due=due)
+
+
+def taker_of(
+    accounts: Mapping[str, SmsCredentials], providers: Mapping[str, SmsProvider]
+) -> tuple[str, SmsCredentials] | None:
+    """The first account in use whose provider takes signatures by a call, else the first one; None without any."""
+    known = [(name, keys) for name, keys in accounts.items() if name in providers]
+    takers = [one for one in known if isinstance(providers[one[0]], TakesSigns)]
+    return next(iter(takers or known), None)
 
 
 async def _known(provider: SmsProvider, parcel: _Parcel) -> Audit | None:

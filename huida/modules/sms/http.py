@@ -19,6 +19,7 @@ from huida.modules import tenants
 from huida.modules.sms import queries, reports, service, signatures, views
 from huida.modules.sms.models import PROVIDERS
 from huida.modules.sms.service import Account, SmsText
+from huida.modules.sms.ways import route
 from huida.providers.sms import aliyun, tencent
 from huida.providers.sms.parts import MissingVariable
 
@@ -115,7 +116,7 @@ def show_count(count: service.Count) -> views.SmsCount:
 @console.get("")
 async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> views.SmsOverview:
     """Signature in use, price, texts and signatures: what the SMS page of the console shows."""
-    way = await service.route(tx)
+    way = await route(tx)
     part_fen, platform_name = await service.settings(tx)
     name, own = await service.signature(tx)
     texts = await service.texts(tx, way.provider) if way else {}
@@ -134,7 +135,7 @@ async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) 
 @console.post("/count")
 async def count(body: CountIn, tx: ReadTx = staff_read("messaging.view")) -> views.SmsCount:
     """How a scenario's text would be billed with these values and this signature; samples fill what is missing."""
-    way = await service.route(tx)
+    way = await route(tx)
     if way is None:
         raise Conflict(code="sms.not_set_up")
     text = (await service.texts(tx, way.provider)).get(body.scenario)

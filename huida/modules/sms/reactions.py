@@ -13,9 +13,9 @@ from huida.kernel.log import log
 from huida.kernel.queue import Job
 from huida.modules import tenants
 from huida.modules.sms import signatures
-from huida.modules.sms.hand_in import HandIn
+from huida.modules.sms.hand_in import HandIn, taker_of
 from huida.modules.sms.reports import forget
-from huida.modules.sms.service import route
+from huida.modules.sms.service import credentials
 from huida.modules.sms.signatures import HAND_IN
 from huida.providers.sms.provider import Audit, SmsAudit, SmsCredentials, SmsProvider
 
@@ -52,7 +52,7 @@ class _Question:
 
 
 class AskSignature:
-    """An errand: the provider's word on the merchant's signature in review.
+    """An errand: the provider's word on the merchant's signatures in review.
 
     Twice is safe: a signature that is decided does not move.
     """
@@ -60,43 +60,45 @@ class AskSignature:
     def __init__(self, providers: Mapping[str, SmsProvider]) -> None:
         self._providers = providers
 
-    async def load(self, tx: Tx, jobs: Sequence[Job]) -> _Question | None:
-        """Which signature to ask for, if there is one and a provider to ask."""
-        way = await route(tx)
-        row = await tx.row(
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> list[_Question]:
+        """Which signatures to ask for, if there is a provider that takes them."""
+        taker = taker_of(await credentials(tx), self._providers)
+        if taker is None:
+            return []
+        rows = await tx.fetch(
             "SELECT signature_id, name FROM sms_reviews WHERE merchant_id = $1 AND handed_in_at IS NOT NULL "
-            "ORDER BY signature_id LIMIT 1",
-            tx.tenant_id,
+            "AND passed_at IS NULL ORDER BY signature_id LIMIT $2",
+            *(tx.tenant_id, signatures.AT_MOST),
         )
-        if way is None or row is None:
-            return None
-        return _Question(way.provider, way.credentials, row["signature_id"], row["name"])
+        return [_Question(*taker, row["signature_id"], row["name"]) for row in rows]
 
-    async def call(self, question: _Question | None) -> tuple[UUID, SmsAudit] | None:
+    async def call(self, questions: list[_Question]) -> list[tuple[_Question, SmsAudit]]:
         """Ask; no answer means that the next schedule asks again."""
-        if question is None or question.provider not in self._providers:
-            return None
-        try:
-            audit = await self._providers[question.provider].sign(question.credentials, question.name)
-        except ProviderOutcome as outcome:
-            log.warning("sms_signature_unanswered", provider=question.provider, outcome=type(outcome).__name__)
-            return None
-        return question.signature_id, audit
+        heard = []
+        for question in questions:
+            try:
+                audit = await self._providers[question.provider].sign(question.credentials, question.name)
+            except ProviderOutcome as outcome:
+                log.warning("sms_signature_unanswered", provider=question.provider, outcome=type(outcome).__name__)
+                continue
+            heard.append((question, audit))
+        return heard
 
-    async def record(self, tx: Tx, outcome: tuple[UUID, SmsAudit] | None) -> None:
-        """Move the signature, unless an operator or the merchant has in the meantime."""
-        if outcome is None:
-            return
-        signature_id, audit = outcome
-        if not await tx.value(
-            "SELECT true FROM sms_signatures WHERE tenant_id = $1 AND id = $2 AND state = 'in_review' FOR UPDATE",
-            *(tx.tenant_id, signature_id),
-        ):
-            return
-        if audit.state is Audit.APPROVED:
-            await signatures.approve(tx, signature_id)
-        elif audit.state in (Audit.REJECTED, Audit.WITHDRAWN):
-            await signatures.reject(tx, signature_id, reason=audit.reason or audit.state.value)
+    async def record(self, tx: Tx, outcome: list[tuple[_Question, SmsAudit]]) -> None:
+        """Move the signatures, unless an operator or the merchant has in the meantime."""
+        for question, audit in outcome:
+            use_at_once = await tx.value(
+                "SELECT use_at_once FROM sms_signatures WHERE tenant_id = $1 AND id = $2 AND state = 'in_review' FOR UPDATE",
+                *(tx.tenant_id, question.signature_id),
+            )
+            if use_at_once is None:
+                continue
+            if audit.state is Audit.APPROVED and use_at_once:
+                await signatures.approve(tx, question.signature_id, providers=[question.provider])
+            elif audit.state is Audit.APPROVED:
+                await signatures.note_passed(tx, question.signature_id)
+            elif audit.state in (Audit.REJECTED, Audit.WITHDRAWN):
+                await signatures.reject(tx, question.signature_id, reason=audit.reason or audit.state.value)
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         """Nothing to close: asking has no effect, and the next schedule asks again."""

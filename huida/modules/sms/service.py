@@ -71,23 +71,17 @@ class Count:
     cost_fen: int
 
 
-async def route(tx: Tx) -> SmsRoute | None:
-    """The merchant's way to send, or None when the platform has no provider."""
-    row = await tx.row(
-        "SELECT a.provider, a.key_id, a.secret_sealed, a.sdk_app_id FROM sms_accounts a "
-        "WHERE a.state = 'active' ORDER BY a.weight DESC, a.provider LIMIT 1"
-    )
-    if row is None:
-        return None
-    part_fen, _ = await settings(tx)
-    return SmsRoute(row["provider"], credentials_in(tx, row), (await signature(tx))[0], part_fen)
-
-
 async def credentials(tx: Tx) -> dict[str, SmsCredentials]:
-    """Credentials of the providers in use: for asking after messages and signatures."""
+    """Credentials of the providers in use, the heaviest first."""
     rows = await tx.fetch(
         "SELECT provider, key_id, secret_sealed, sdk_app_id FROM sms_accounts WHERE state = 'active' ORDER BY weight DESC"
     )
+    return {row["provider"]: credentials_in(tx, row) for row in rows}
+
+
+async def all_credentials(tx: Tx) -> dict[str, SmsCredentials]:
+    """Credentials of every provider that was ever entered: what was sent through one is asked there, in use or not."""
+    rows = await tx.fetch("SELECT provider, key_id, secret_sealed, sdk_app_id FROM sms_accounts")
     return {row["provider"]: credentials_in(tx, row) for row in rows}
 
 

@@ -18,7 +18,7 @@ from huida.kernel.ids import uuid7
 from huida.modules.sms.facts import SignatureMoved
 from huida.modules.sms.models import PROVIDERS, SIGNATURE_MOVES, SOURCES
 from huida.modules.sms.plans import ensure_plan
-from huida.modules.sms.service import route
+from huida.modules.sms.service import credentials
 
 NAME: Final = re.compile(r"[0-9A-Za-z\u4e00-\u9fff]{2,12}")
 AT_MOST: Final = 10
@@ -133,7 +133,7 @@ async def hand_in(tx: Tx, signature_id: UUID) -> None:
     )
     if row is None:
         raise NotFound(code="sms.signature_not_found", where="signature_id")
-    if await route(tx) is None:
+    if not await credentials(tx):
         raise Conflict(code="sms.not_set_up")
     if row["handed_in_at"] is None:
         await tx.execute(
@@ -170,6 +170,14 @@ async def usable_at(tx: Tx, signature_id: UUID, providers: Sequence[str]) -> Non
         *(tx.tenant_id, signature_id, sorted(set(providers))),
     ):
         raise NotFound(code="sms.signature_not_found", where="signature_id")
+
+
+async def note_passed(tx: Tx, signature_id: UUID) -> None:
+    """The provider has approved it; an operator's word is still to come (S2-70)."""
+    await tx.execute(
+        "UPDATE sms_reviews SET passed_at = $3 WHERE merchant_id = $1 AND signature_id = $2 AND passed_at IS NULL",
+        *(tx.tenant_id, signature_id, tx.now),
+    )
 
 
 async def reject(tx: Tx, signature_id: UUID, *, reason: str) -> None:

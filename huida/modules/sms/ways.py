@@ -16,7 +16,7 @@ from huida.kernel.db import Tx, columns
 from huida.kernel.http import Refused, Unavailable, Unknown
 from huida.modules.sms import plans
 from huida.modules.sms.plans import Plan
-from huida.modules.sms.service import SIGN_NAME, credentials_in
+from huida.modules.sms.service import SIGN_NAME, SmsRoute, credentials_in, price_now
 from huida.providers.sms.elsewhere import another_may, is_account_trouble
 from huida.providers.sms.provider import SmsCredentials, SmsProvider
 
@@ -117,6 +117,21 @@ def ways_of(tx: Tx, there: Platform, codes: Mapping[str, str]) -> list[SmsWay]:
         for row in there.accounts
         if there.priced and codes.get(row["provider"]) and there.sign_at(row["provider"])
     ]
+
+
+async def doors(tx: Tx) -> list[SmsWay]:
+    """Every provider the merchant can send through now, each as a way without a text."""
+    there = await platform(tx)
+    return ways_of(tx, there, {row["provider"]: "-" for row in there.accounts})
+
+
+async def route(tx: Tx) -> SmsRoute | None:
+    """The merchant's first way, with its signature and the price of a part; None when it cannot send."""
+    found = await doors(tx)
+    if not found:
+        return None
+    first = found[0]
+    return SmsRoute(first.provider, first.credentials, first.sign_name, await price_now(tx) or 0)
 
 
 async def usable(tx: Tx) -> Why:
