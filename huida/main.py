@@ -20,12 +20,28 @@ from huida.kernel.jobs import Registry
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
-from huida.modules import connections, coupons, ledger, loyalty, mall, members, orders, payments, reports, sms, tenants
+from huida.modules import (
+    connections,
+    coupons,
+    ledger,
+    loyalty,
+    mall,
+    members,
+    orders,
+    payments,
+    reports,
+    sms,
+    tenants,
+    verification,
+)
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
 from huida.modules.coupons import invariants as coupons_invariants
 from huida.modules.loyalty import http as loyalty_http
 from huida.modules.loyalty import reactions as loyalty_reactions
+from huida.modules.mall import buyers as mall_buyers
+from huida.modules.mall import erp as mall_erp
+from huida.modules.mall import http as mall_http
 from huida.modules.members import centre as members_centre
 from huida.modules.members import http as members_http
 from huida.modules.messaging import http as messaging_http
@@ -39,6 +55,7 @@ from huida.modules.payments import http as payments_http
 from huida.modules.reports import http as reports_http
 from huida.modules.sms import http as sms_http
 from huida.modules.tenants import http as tenants_http
+from huida.modules.verification import http as verification_http
 from huida.providers.sms.aliyun import AliyunSms
 from huida.providers.sms.provider import SmsProvider
 from huida.providers.sms.tencent import TencentSms
@@ -54,6 +71,7 @@ INVARIANTS: dict[str, str] = {
     **sms.INVARIANTS,
     **orders_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,
+    **verification.INVARIANTS,
     **payments.INVARIANTS,
     **mall.INVARIANTS,
 }
@@ -65,6 +83,7 @@ TAGS: dict[str, str] = {
     "coupons": "Coupon templates and coupons, for the console and for tills.",
     "loyalty": "Earning rules and corrections by hand, in the console.",
     "payments": "Who receives money by WeChat Pay, and what was paid, in the console. Amounts are in fen.",
+    "mall": "The mall in the console and for a shop's own system: products, stock, orders, parcels. Amounts are in fen.",
     "orders": "What tills report (API key), and the console's lists of it. Amounts are in fen.",
     "members": "Members for tills and shops: API key.",
     "balances": "Points and stored value for tills: API key.",
@@ -137,8 +156,10 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         loyalty_reactions.work,
         sms.work(providers),
         payments.work(wechat_pay),
+        mall.work,
         messaging_reactions.work,
         reports.work,
+        verification.work(desk, providers),
     ):
         registry.add(work)
     db = Database(
@@ -221,6 +242,10 @@ def routers() -> list[Any]:
         payments_http.console,
         payments_http.operator,
         payments_http.wechat,
+        mall_http.console,
+        mall_http.pictures,
+        mall_erp.open_api,
+        mall_buyers.member,
         orders_http.console,
         orders_http.open_api,
         orders_http.member,
@@ -229,6 +254,8 @@ def routers() -> list[Any]:
         messaging_http.open_api,
         messaging_http.public,
         reports_http.console,
+        verification_http.console,
+        verification_http.member,
     ]
 
 

@@ -1,0 +1,143 @@
+"""What a proved phone opens: registering, logging in, a new password, binding a WeChat account. These are edges."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from huida.kernel.db import Database, Tx
+from huida.kernel.errors import AppError, Conflict, Invalid
+from huida.kernel.secrets import Secret
+from huida.kernel.web import Actor
+from huida.modules import members, tenants
+from huida.modules.verification.facts import MemberPasswordSet
+from huida.modules.verification.service import Proof, check, use
+
+FAILURES: Final = 8
+LOCKED_FOR: Final = timedelta(minutes=15)
+
+
+class BadLogin(Invalid):
+    """Phone and password do not belong together; whether the phone is a member's is not told."""
+
+    code = "verification.bad_login"
+
+
+class Locked(AppError):
+    """Too many wrong passwords in a row."""
+
+    status = 429
+    code = "verification.locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    token: Secret
+    member_id: UUID
+
+
+async def register(
+    db: Database, tenant_id: int, *, phone: str, code: str, name: str, password: Secret | None
+) -> Entered:
+    """Take a new member in by a proved phone (S2-38). Raises Conflict when the phone is a member's; the code stays good."""
+    password_hash = None if password is None else await tenants.hashed(password.reveal(), login=phone)
+    proof = await check(db, tenant_id, "register", phone=phone, code=code)
+    async with db.tx(tenant_id, actor="member:register") as tx:
+        await use(tx, proof)
+        if (await members.by_phone(tx, [proof.phone])).get(proof.phone) is not None:
+            raise Conflict(code="verification.registered", where="phone")
+        try:
+            member_id = await members.join(tx, card_no=None, name=name, phone=proof.phone, channel="h5")
+        except Conflict as taken:
+            raise Conflict(code="verification.registered", where="phone") from taken
+        if password_hash is not None:
+            await _save_password(tx, member_id, password_hash)
+        return Entered(await members.open_for(tx, member_id), member_id)
+
+
+async def log_in(db: Database, tenant_id: int, *, phone: str, code: str) -> Entered:
+    """A session by a proved phone (S2-40). Raises Conflict when nobody has the phone; the code stays good to register."""
+    proof = await check(db, tenant_id, "login", phone=phone, code=code)
+    async with db.tx(tenant_id, actor="member:login") as tx:
+        await use(tx, proof)
+        member_id = await _owner(tx, proof)
+        return Entered(await members.open_for(tx, member_id), member_id)
+
+
+async def recover(db: Database, tenant_id: int, *, phone: str, code: str, password: Secret) -> Entered:
+    """A new password by a proved phone (S2-39): older sessions by phone end, a lock is lifted.
+
+    Raises Invalid for a weak password, Conflict when nobody has the phone.
+    """
+    password_hash = await tenants.hashed(password.reveal(), login=phone)
+    proof = await check(db, tenant_id, "recover", phone=phone, code=code)
+    async with db.tx(tenant_id, actor="member:recover") as tx:
+        await use(tx, proof)
+        member_id = await _owner(tx, proof)
+        await members.end_all_of(tx, member_id)
+        await _save_password(tx, member_id, password_hash)
+        return Entered(await members.open_for(tx, member_id), member_id)
+
+
+async def bind(db: Database, actor: Actor, *, phone: str, code: str) -> UUID:
+    """Give a WeChat account its phone where WeChat has no button for it (H5 in an official account; X-10).
+
+    Raises Conflict when account and phone are two different members', or for a session without a WeChat account.
+    """
+    app_id, openid = members.account_of(actor)
+    if not openid:
+        raise Conflict(code="verification.no_account")
+    proof = await check(db, actor.tenant_id, "bind", phone=phone, code=code)
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await use(tx, proof)
+        return await members.join_by_phone(tx, app_id=app_id, openid=openid, phone=proof.phone)
+
+
+async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, password: Secret) -> Entered:
+    """A session by phone and password. Raises BadLogin, Locked after eight wrong ones in a row, for a quarter of an hour.
+
+    A try is counted before the password is compared, so that guessing at once does not give more tries.
+    """
+    number = members.normal_phone(phone)
+    async with db.tx(tenant_id, actor="member:login") as tx:
+        known = (await members.by_phone(tx, [number])).get(number)
+        row = None if known is None else await _count_try(tx, known.id)
+    if row is not None and row["locked"]:
+        raise Locked(retry_after_s=int(LOCKED_FOR.total_seconds()))
+    if not await tenants.matches(None if row is None else row["password_hash"], password.reveal()) or known is None:
+        raise BadLogin(where="password")
+    async with db.tx(tenant_id, actor="member:login") as tx:
+        await tx.execute(
+            "UPDATE member_passwords SET failures = 0, locked_until = NULL WHERE tenant_id = $1 AND member_id = $2",
+            *(tenant_id, known.id),
+        )
+        return Entered(await members.open_for(tx, known.id), known.id)
+
+
+async def _count_try(tx: Tx, member_id: UUID) -> Any:
+    """Count a try; `locked` says that it does not even count any more."""
+    return await tx.row(
+        "UPDATE member_passwords SET "
+        "failures = CASE WHEN locked_until > $3 THEN failures WHEN locked_until IS NOT NULL THEN 1 ELSE failures + 1 END, "
+        "locked_until = CASE WHEN locked_until > $3 THEN locked_until "
+        "  WHEN locked_until IS NULL AND failures + 1 > $4 THEN $3::timestamptz + $5 ELSE NULL END "
+        "WHERE tenant_id = $1 AND member_id = $2 RETURNING password_hash, coalesce(locked_until > $3, false) AS locked",
+        *(tx.tenant_id, member_id, tx.now, FAILURES, LOCKED_FOR),
+    )
+
+
+async def _owner(tx: Tx, proof: Proof) -> UUID:
+    known = (await members.by_phone(tx, [proof.phone])).get(proof.phone)
+    if known is None:
+        raise Conflict(code="verification.not_registered", where="phone")
+    return known.id
+
+
+async def _save_password(tx: Tx, member_id: UUID, password_hash: str) -> None:
+    recovered = await tx.value(
+        "INSERT INTO member_passwords (tenant_id, member_id, password_hash, changed_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (tenant_id, member_id) DO UPDATE SET password_hash = excluded.password_hash, failures = 0, "
+        "locked_until = NULL, changed_at = excluded.changed_at RETURNING xmax <> 0",
+        *(tx.tenant_id, member_id, password_hash, tx.now),
+    )
+    tx.emit(MemberPasswordSet(subject_id=member_id, recovered=bool(recovered)))

@@ -1,0 +1,223 @@
+"""Sending codes, and asking what became of those whose answer was lost. A code is never sent twice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from huida.kernel.clock import business_day
+from huida.kernel.db import Tx
+from huida.kernel.http import ProviderOutcome, Refused, Unavailable
+from huida.kernel.queue import Job
+from huida.modules import sms
+from huida.modules.verification.service import CODE, PHONE, out_id_of, values_of
+from huida.providers.sms.provider import SmsCredentials, SmsProvider, SmsReport, SmsState
+
+ASK: Final = "verification.ask"
+ASK_LADDER_S: Final = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+
+
+@dataclass(slots=True)
+class Sending:
+    """One code on its way out."""
+
+    code_id: UUID
+    parts: int
+    phone: str
+    params: dict[str, str]
+    ways: Sequence["sms.SmsWay"]
+    out_id: str
+    accepted: "sms.Accepted | None" = None
+    provider: str = ""
+    state: str = ""
+    reason: str = ""
+
+
+class SendCode:
+    """The errand `verification.send`. Twice is safe: only queued codes are loaded, and what was started is asked about."""
+
+    def __init__(self, desk: "sms.SmsDesk") -> None:
+        self.desk = desk
+
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> list[Sending]:
+        rows = await tx.fetch(
+            "SELECT id, scenario, parts, phone_sealed, code_sealed, ways FROM verification_codes "
+            "WHERE tenant_id = $1 AND id = ANY($2) AND state = 'queued' AND code_sealed IS NOT NULL ORDER BY id",
+            *(tx.tenant_id, [UUID(job.payload) for job in jobs]),
+        )
+        return [await self._load_one(tx, row) for row in rows]
+
+    async def _load_one(self, tx: Tx, row: Any) -> Sending:
+        text = msgspec.json.decode(row["ways"])
+        values = await values_of(tx, tx.sealer.unseal(bytes(row["code_sealed"]), purpose=CODE).reveal())
+        return Sending(
+            row["id"],
+            row["parts"],
+            tx.sealer.unseal(bytes(row["phone_sealed"]), purpose=PHONE).reveal(),
+            {placeholder: values[variable] for placeholder, variable in text["mapping"].items()},
+            await sms.ways(tx, text["codes"]),
+            out_id_of(tx.tenant_id, row["id"], row["scenario"]),
+        )
+
+    async def call(self, work: list[Sending]) -> list[Sending]:
+        for item in work:
+            try:
+                item.accepted = await self.desk.send(
+                    item.ways, phone=item.phone, params=item.params, out_id=item.out_id
+                )
+                item.state, item.provider = "accepted", item.accepted.provider
+            except Refused as refused:
+                item.state, item.reason = "failed", refused.code
+            except Unavailable:
+                # A code is worth five minutes: the person asks again rather than getting an old one later.
+                item.state, item.reason = "failed", "provider_unavailable"
+            except sms.UnknownAt as lost:
+                item.state, item.reason, item.provider = "unknown", "answer_lost", lost.provider
+        return work
+
+    async def record(self, tx: Tx, outcome: list[Sending]) -> None:
+        for item in outcome:
+            ref = "" if item.accepted is None else item.accepted.provider_ref
+            await tx.execute(
+                "UPDATE verification_codes SET state = CASE WHEN state = 'queued' THEN $3 ELSE state END, "
+                "reason = CASE WHEN state = 'queued' THEN $4 ELSE reason END, provider = $5, provider_ref = $6, "
+                "sent_at = $7, code_sealed = NULL WHERE tenant_id = $1 AND id = $2",
+                *(tx.tenant_id, item.code_id, item.state, item.reason, item.provider, ref, tx.now),
+            )
+            source = sms.source_of(item.out_id)
+            if item.state == "failed":
+                await sms.give_back(tx, [source])
+            elif item.accepted is not None:
+                told = item.accepted.parts is not None
+                parts = item.accepted.parts if item.accepted.parts is not None else item.parts
+                await sms.note_sent(tx, [sms.Sent(source, item.provider, parts, told)])
+            else:
+                ask_later(tx, item.code_id, 0)
+        await self.desk.note(tx)
+
+    async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        """A worker died while sending: the code may have gone out, so every provider that it may be at is asked."""
+        rows = await tx.fetch(
+            "UPDATE verification_codes SET state = 'unknown', reason = 'worker_died', sent_at = $3, code_sealed = NULL "
+            "WHERE tenant_id = $1 AND id = ANY($2) AND state = 'queued' RETURNING id",
+            *(tx.tenant_id, [UUID(job.payload) for job in jobs], tx.now),
+        )
+        for row in rows:
+            ask_later(tx, row["id"], 0)
+
+
+def ask_later(tx: Tx, code_id: UUID, asked: int) -> None:
+    """Plan the next question about a code whose fate is unknown."""
+    due = tx.now + timedelta(seconds=ASK_LADDER_S[asked])
+    tx.enqueue(ASK, {"code_id": code_id, "asked": asked}, lane=code_id, due=due)
+
+
+@dataclass(slots=True)
+class Question:
+    """What is asked of the providers that may have sent a code: until one knows it, or all say that they do not."""
+
+    code_id: UUID
+    asked: int
+    phone: str
+    out_id: str
+    day: date
+    providers: list[str]
+    answer: SmsReport | None = None
+    provider: str = ""
+    heard: bool = True
+
+
+class AskCode:
+    """The errand `verification.ask`; running it twice asks twice, which changes nothing."""
+
+    def __init__(self, providers: Mapping[str, SmsProvider]) -> None:
+        self.providers = providers
+        self._credentials: dict[str, SmsCredentials] = {}
+
+    async def load(self, tx: Tx, jobs: Sequence[Job]) -> tuple[dict[str, SmsCredentials], list[Question]]:
+        asked = {UUID(job.payload["code_id"]): int(job.payload["asked"]) for job in jobs}
+        rows = await tx.fetch(
+            "SELECT id, scenario, phone_sealed, provider, ways, sent_at FROM verification_codes "
+            "WHERE tenant_id = $1 AND id = ANY($2) AND state = 'unknown' ORDER BY id",
+            *(tx.tenant_id, list(asked)),
+        )
+        questions = [
+            Question(
+                row["id"],
+                asked[row["id"]],
+                tx.sealer.unseal(bytes(row["phone_sealed"]), purpose=PHONE).reveal(),
+                out_id_of(tx.tenant_id, row["id"], row["scenario"]),
+                business_day(row["sent_at"]),
+                [row["provider"]] if row["provider"] else sorted(msgspec.json.decode(row["ways"])["codes"]),
+            )
+            for row in rows
+        ]
+        return await sms.credentials(tx), questions
+
+    async def call(
+        self, work: tuple[dict[str, SmsCredentials], list[Question]]
+    ) -> tuple[dict[str, SmsCredentials], list[Question]]:
+        credentials, questions = work
+        for question in questions:
+            for provider in question.providers:
+                if provider not in credentials:
+                    continue
+                try:
+                    found = await self.providers[provider].query(
+                        credentials[provider], phone=question.phone, day=question.day, out_id=question.out_id
+                    )
+                except ProviderOutcome:
+                    question.heard = False
+                    continue
+                if found is not None:
+                    question.answer, question.provider = found, provider
+                    break
+        return work
+
+    async def record(self, tx: Tx, outcome: tuple[dict[str, SmsCredentials], list[Question]]) -> None:
+        for question in outcome[1]:
+            if question.answer is not None:
+                await found_out(tx, question)
+            elif question.asked + 1 < len(ASK_LADDER_S):
+                ask_later(tx, question.code_id, question.asked + 1)
+            elif question.heard:
+                await never_sent(tx, question)
+
+    async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            ask_later(tx, UUID(job.payload["code_id"]), int(job.payload["asked"]))
+
+
+async def found_out(tx: Tx, question: Question) -> None:
+    """A provider knows the message: it was sent, and what it cost is what that provider says."""
+    report = question.answer
+    assert report is not None
+    state = {SmsState.DELIVERED: "delivered", SmsState.FAILED: "failed"}.get(report.state, "accepted")
+    parts = await tx.value(
+        "UPDATE verification_codes SET state = $3, reason = $4, provider = $5, provider_ref = $6 "
+        "WHERE tenant_id = $1 AND id = $2 AND state = 'unknown' RETURNING parts",
+        *(tx.tenant_id, question.code_id, state, report.code if state == "failed" else ""),
+        *(question.provider, report.provider_ref),
+    )
+    if parts is None:
+        return
+    source = sms.source_of(question.out_id)
+    told = report.parts is not None
+    await sms.note_sent(
+        tx, [sms.Sent(source, question.provider, report.parts if report.parts is not None else parts, told)]
+    )
+    if state != "accepted":
+        await sms.note_ended(tx, [sms.Ended(source, state, report.at or tx.now)])
+
+
+async def never_sent(tx: Tx, question: Question) -> None:
+    """After a day no provider knows it: it was never sent, and its parts come back."""
+    if await tx.execute(
+        "UPDATE verification_codes SET state = 'failed', reason = 'never_sent' "
+        "WHERE tenant_id = $1 AND id = $2 AND state = 'unknown'",
+        *(tx.tenant_id, question.code_id),
+    ):
+        await sms.give_back(tx, [sms.source_of(question.out_id)])

@@ -1,0 +1,186 @@
+"""Doors of verification: members ask for codes and enter with them; the console switches scenarios on."""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import TooMany
+from huida.kernel.rates import Buckets
+from huida.kernel.secrets import Secret
+from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, staff_read, staff_tx
+from huida.modules import members
+from huida.modules.verification import entry, rules, service, settings, views
+
+console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
+member = APIRouter(prefix="/api/member", tags=["member"])
+
+_tries_by_address: Final = Buckets(rate_per_s=0.5, burst=30)
+"""Guessing codes and passwords from one address; the counts in the database hold beside it."""
+
+Merchant = Annotated[int, Field(ge=1, lt=2**63)]
+Phone = Annotated[str, Field(min_length=1, max_length=20)]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+Password = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class CodeWanted(Body):
+    m: Merchant | None = None
+    scenario: Literal["register", "recover", "login"]
+    phone: Phone
+    device: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
+
+
+class BindWanted(Body):
+    phone: Phone
+    device: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
+
+
+class WithCode(Body):
+    m: Merchant | None = None
+    phone: Phone
+    code: Digits
+
+
+class RegisterIn(WithCode):
+    name: str = Field("", max_length=60)
+    password: Password | None = None
+
+
+class RecoverIn(WithCode):
+    password: Password
+
+
+class PasswordLoginIn(Body):
+    m: Merchant | None = None
+    phone: Phone
+    password: Password
+
+
+class BindIn(Body):
+    phone: Phone
+    code: Digits
+
+
+class SettingIn(Body):
+    live: bool
+    template_id: UUID | None = None
+
+
+def slow_down(request: Request) -> None:
+    """Raises TooMany."""
+    wait_s = _tries_by_address.try_take(rules.network_of(members.address_of(request)))
+    if wait_s:
+        raise TooMany(retry_after_s=int(wait_s) + 1)
+
+
+@member.get("/codes")
+async def entries(request: Request, m: Merchant | None = None) -> views.CodeEntries:
+    """Which doors are open outside WeChat."""
+    db = request.app.state.db
+    async with db.read(await members.merchant_of(db, m)) as tx:
+        return await settings.entries(tx)
+
+
+@member.post("/codes", status_code=202)
+async def ask(request: Request, body: CodeWanted) -> views.CodeAsked:
+    """Send a code to a phone (S2-38..S2-40). Whether the phone is a member's is not told."""
+    db = request.app.state.db
+    tenant_id = await members.merchant_of(db, body.m)
+    async with db.tx(tenant_id, actor="visitor:code") as tx:
+        return show_asked(
+            await service.ask(
+                tx, body.scenario, phone=body.phone, address=members.address_of(request), device=body.device
+            )
+        )
+
+
+@member.post("/codes/bind", status_code=202)
+async def ask_to_bind(request: Request, body: BindWanted) -> views.CodeAsked:
+    """Send a code to the phone that a WeChat account wants to bind."""
+    actor = await admitted(request, "member", "")
+    async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        return show_asked(
+            await service.ask(tx, "bind", phone=body.phone, address=members.address_of(request), device=body.device)
+        )
+
+
+def show_asked(asked: service.Asked) -> views.CodeAsked:
+    return {"minutes": asked.minutes, "again_s": asked.again_s}
+
+
+@member.post("/register", status_code=201)
+async def register(request: Request, body: RegisterIn) -> members.MemberSessionView:
+    slow_down(request)
+    db = request.app.state.db
+    password = None if body.password is None else Secret(body.password)
+    tenant_id = await members.merchant_of(db, body.m)
+    return show_entered(
+        await entry.register(db, tenant_id, phone=body.phone, code=body.code, name=body.name, password=password)
+    )
+
+
+@member.post("/login/code")
+async def log_in(request: Request, body: WithCode) -> members.MemberSessionView:
+    slow_down(request)
+    db = request.app.state.db
+    return show_entered(await entry.log_in(db, await members.merchant_of(db, body.m), phone=body.phone, code=body.code))
+
+
+@member.post("/login/password")
+async def log_in_by_password(request: Request, body: PasswordLoginIn) -> members.MemberSessionView:
+    slow_down(request)
+    db = request.app.state.db
+    tenant_id = await members.merchant_of(db, body.m)
+    return show_entered(await entry.log_in_by_password(db, tenant_id, phone=body.phone, password=Secret(body.password)))
+
+
+@member.post("/recover")
+async def recover(request: Request, body: RecoverIn) -> members.MemberSessionView:
+    slow_down(request)
+    db = request.app.state.db
+    tenant_id = await members.merchant_of(db, body.m)
+    return show_entered(
+        await entry.recover(db, tenant_id, phone=body.phone, code=body.code, password=Secret(body.password))
+    )
+
+
+def show_entered(entered: entry.Entered) -> members.MemberSessionView:
+    return {"token": entered.token.reveal(), "joined": True}
+
+
+@member.post("/phone/code", status_code=204)
+async def bind(request: Request, body: BindIn) -> None:
+    """Bind the WeChat account of this session to a phone by the code sent there."""
+    actor = await admitted(request, "member", "")
+    slow_down(request)
+    await entry.bind(request.app.state.db, actor, phone=body.phone, code=body.code)
+
+
+@console.get("")
+async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> views.CodeSettings:
+    """The four scenarios with the templates there are, what stands in the way, and the limits."""
+    return await settings.overview(tx, language_of(request))
+
+
+@console.put("/{scenario}", status_code=204)
+async def save(scenario: str, body: SettingIn, tx: Tx = staff_tx("messaging.write")) -> None:
+    await settings.save(tx, settings.purpose_of(scenario), live=body.live, template_id=body.template_id)
+
+
+@console.get("/records")
+async def records(
+    scenario: str | None = None,
+    state: str | None = None,
+    wanted: Page = Depends(page),
+    tx: ReadTx = staff_read("messaging.view"),
+) -> Listing[views.CodeRecord]:
+    """Codes that were asked for, newest first; never the codes themselves."""
+    rows = await settings.records(tx, limit=wanted.limit + 1, before=wanted.before, scenario=scenario, state=state)
+    return paged(rows, wanted, lambda row: [str(row["id"])], settings.show)

@@ -1,0 +1,91 @@
+"""Counting codes, exactly, whoever asks at the same time and on however many servers."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from huida.kernel.db import Tx
+from huida.kernel.errors import TooMany
+from huida.modules.verification.rules import (
+    EACH_ADDRESS,
+    EACH_DEVICE,
+    EACH_PHONE,
+    EACH_PHONE_ANYWHERE,
+    Limit,
+    network_of,
+    window_end,
+)
+
+PAUSE_S = next(limit.window.total_seconds() for limit in EACH_PHONE if limit.window is not None)
+
+# One statement: a row past its end begins anew, a row with room grows, a full row is not returned. Rows are taken in the
+# order of their keys, so that two requests wait for each other and never in a circle.
+TAKE = """
+INSERT INTO verification_counts AS c (key, count, ends_at)
+SELECT w.key, 1, w.ends_at FROM unnest($2::bytea[], $3::timestamptz[], $4::int[]) AS w(key, ends_at, most) ORDER BY w.key
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN c.ends_at <= $1 THEN 1 ELSE c.count + 1 END,
+  ends_at = CASE WHEN c.ends_at <= $1 THEN excluded.ends_at ELSE c.ends_at END
+WHERE c.ends_at <= $1 OR c.count < (SELECT w.most FROM unnest($2::bytea[], $4::int[]) AS w(key, most) WHERE w.key = c.key)
+RETURNING key
+"""
+
+
+class CodeLimit(TooMany):
+    """Too many codes were asked for; `limit` names which limit, `retry_after_s` says when there is room again."""
+
+    code = "verification.too_many"
+
+
+async def take(tx: Tx, *, phone: str, address: str, device: str) -> None:
+    """Count one request against every limit. Raises CodeLimit for the first that is full; then none has counted.
+
+    The refusal ends the caller's transaction: what was counted before it goes with it.
+    """
+    wanted: list[tuple[bytes, Limit]] = []
+    for limits, subject in (
+        (EACH_PHONE, f"{tx.tenant_id}/{phone}"),
+        (EACH_PHONE_ANYWHERE, phone),
+        (EACH_ADDRESS, network_of(address)),
+        (EACH_DEVICE, device),
+    ):
+        if subject:
+            wanted += [(_key(tx, limit, subject), limit) for limit in limits]
+    wanted.sort(key=lambda one: one[0])
+    taken = await tx.fetch(
+        TAKE,
+        tx.now,
+        [key for key, _ in wanted],
+        [window_end(limit, tx.now) for _, limit in wanted],
+        [limit.most for _, limit in wanted],
+    )
+    got = {bytes(row["key"]) for row in taken}
+    full = [(key, limit) for key, limit in wanted if key not in got]
+    if full:
+        await _refuse(tx, full)
+
+
+def _key(tx: Tx, limit: Limit, subject: str) -> bytes:
+    return tx.sealer.blind_index(f"{limit.name}/{subject}", purpose="verification.count")
+
+
+async def _refuse(tx: Tx, full: Sequence[tuple[bytes, Limit]]) -> None:
+    rows = await tx.fetch(
+        "SELECT key, ends_at FROM verification_counts WHERE key = ANY($1) LIMIT 20", [key for key, _ in full]
+    )
+    ends = {bytes(row["key"]): row["ends_at"] for row in rows}
+    key, limit = max(full, key=lambda one: ends.get(one[0], tx.now))
+    wait_s = (ends.get(key, tx.now) - tx.now).total_seconds()
+    raise CodeLimit(
+        code="verification.pause" if limit.name == "phone_pause" else None,
+        where="phone" if limit.name.startswith("phone") else None,
+        limit=limit.name,
+        retry_after_s=max(1, int(wait_s) + 1),
+    )
+
+
+async def forget(tx: Tx) -> int:
+    """Forget counts that are long over; returns how many."""
+    return await tx.execute(
+        "DELETE FROM verification_counts WHERE key IN (SELECT key FROM verification_counts WHERE ends_at < $1 LIMIT 10000)",
+        tx.now - timedelta(days=1),
+    )

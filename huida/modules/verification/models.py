@@ -1,0 +1,93 @@
+"""Codes that were asked for, the merchant's switches, members' passwords, and counters over all merchants.
+
+Codes and phones are sealed; equality goes through keyed hashes.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from huida.kernel.db import Base, TenantOwned
+
+CODE_MOVES = {
+    "queued": frozenset({"accepted", "delivered", "failed", "unknown"}),
+    "unknown": frozenset({"accepted", "delivered", "failed"}),
+    "accepted": frozenset({"delivered", "failed"}),
+}
+"""What became of the SMS; whether the code was used is `used_at`."""
+
+
+class CodeRow(TenantOwned, Base):
+    """A code that somebody asked for. `code_sealed` is empty once it has gone out; `ways` are template codes by provider."""
+
+    __tablename__ = "verification_codes"
+    __table_args__ = (
+        Index("ix_verification_codes_phone", "tenant_id", "phone_hash", "id"),
+        CheckConstraint("tries BETWEEN 0 AND 5", name="tries"),
+    )
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    scenario: Mapped[str] = mapped_column(Text)
+    phone_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    phone_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    phone_tail: Mapped[str] = mapped_column(Text)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ways: Mapped[Any] = mapped_column(JSONB)
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    provider: Mapped[str] = mapped_column(Text, server_default="")
+    provider_ref: Mapped[str] = mapped_column(Text, server_default="")
+    parts: Mapped[int] = mapped_column(SmallInteger)
+    cost_fen: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class CodeSetting(TenantOwned, Base):
+    """A code scenario's switch and its SMS template (S2-44)."""
+
+    __tablename__ = "verification_settings"
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    live: Mapped[bool] = mapped_column(Boolean)
+    template_id: Mapped[UUID | None] = mapped_column(Uuid)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_by: Mapped[str] = mapped_column(Text)
+
+
+class MemberPassword(TenantOwned, Base):
+    """A member's password for pages outside WeChat, with the wrong tries in a row."""
+
+    __tablename__ = "member_passwords"
+    member_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Counter(Base):
+    """How often something happened until `ends_at`; `key` is a keyed hash of what is counted. Over all merchants."""
+
+    __tablename__ = "verification_counts"
+    __table_args__ = (Index("ix_verification_counts_ends_at", "ends_at"),)
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

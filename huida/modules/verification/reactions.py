@@ -1,0 +1,66 @@
+"""What verification does when something happened elsewhere, and its own work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from huida.kernel.db import Tx
+from huida.kernel.facts import Recorded
+from huida.kernel.jobs import Work, fan_out
+from huida.modules import sms, tenants
+from huida.modules.verification import limits, service
+from huida.modules.verification.errands import ASK, AskCode, SendCode
+from huida.providers.sms.provider import SmsProvider
+
+
+def work(desk: "sms.SmsDesk", providers: Mapping[str, SmsProvider]) -> Work:
+    """Verification's reactions, jobs and errands."""
+    made = Work("verification")
+    made.errands = {service.SEND: SendCode(desk), ASK: AskCode(providers)}
+
+    @made.reacts_to(sms.SmsReported)
+    async def note_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
+        """The carrier's word on a code. Twice is safe: a code in its last state does not move."""
+        for recorded in facts:
+            fact = recorded.fact
+            code_id = code_of(fact.out_id)
+            if code_id is None:
+                continue
+            ended = await tx.execute(
+                "UPDATE verification_codes SET state = $3, reason = $4, code_sealed = NULL, "
+                "parts = coalesce($5::smallint, parts), provider = $6, provider_ref = $7, sent_at = coalesce(sent_at, $8) "
+                "WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'accepted', 'unknown')",
+                *(tx.tenant_id, code_id, fact.state, "" if fact.state == "delivered" else fact.code),
+                *(fact.parts, fact.provider, fact.provider_ref, tx.now),
+            )
+            if not ended:
+                continue
+            source = sms.source_of(fact.out_id)
+            if fact.parts is not None:
+                await sms.settle(tx, [(source, fact.parts)])
+            await sms.note_ended(tx, [sms.Ended(source, fact.state, recorded.at)])
+
+    @made.scheduled(every=timedelta(hours=6))
+    async def tidy(tx: Tx, payloads: Sequence[Any]) -> None:
+        """Forget counters and old codes. Twice is safe: it deletes."""
+        await limits.forget(tx)
+        await fan_out(tx, "verification.tidy_merchant", await tenants.open_merchants(tx))
+
+    @made.job
+    async def tidy_merchant(tx: Tx, payloads: Sequence[Any]) -> None:
+        """Forget a merchant's old codes. Twice is safe: it deletes."""
+        await service.forget(tx)
+
+    return made
+
+
+def code_of(out_id: str) -> UUID | None:
+    """The code in our own number of a message; None for a message that is none of ours."""
+    parts = out_id.split(".")
+    if len(parts) != 3 or not parts[2].startswith("code_"):
+        return None
+    try:
+        return UUID(parts[1])
+    except ValueError:
+        return None

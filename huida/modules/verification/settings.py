@@ -1,0 +1,159 @@
+"""The merchant's switches of code scenarios (S2-38..S2-45)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from huida.kernel import i18n
+from huida.kernel.db import Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.lists import Where, fetch
+from huida.modules import messaging, sms
+from huida.modules.verification import rules, views
+from huida.modules.verification.facts import CodeSettingSaved
+from huida.modules.verification.service import scenario_of, shown, values_of
+from huida.providers.sms.parts import full_text, render
+
+SAMPLE_CODE = "314159"
+
+
+def purpose_of(name: str) -> rules.Purpose:
+    """The scenario of this name. Raises NotFound."""
+    for purpose in rules.SCENARIOS:
+        if purpose == name:
+            return purpose
+    raise NotFound(code="verification.scenario_unknown", where="scenario", scenario=name)
+
+
+async def entries(tx: Tx) -> views.CodeEntries:
+    """Which scenarios are switched on."""
+    rows = await tx.fetch("SELECT scenario FROM verification_settings WHERE tenant_id = $1 AND live", tx.tenant_id)
+    live = {row["scenario"] for row in rows}
+    return {
+        "register": "register" in live,
+        "recover": "recover" in live,
+        "login": "login" in live,
+        "bind": "bind" in live,
+    }
+
+
+async def save(tx: Tx, purpose: rules.Purpose, *, live: bool, template_id: UUID | None) -> None:
+    """Switch a scenario on with a template, or off; the template chosen is kept.
+
+    Raises Invalid when switched on without an enabled template of this scenario, Conflict with the reason when SMS are not
+    set up yet (S2-43). Without parts left it can be switched on: buying some is all that is missing.
+    """
+    chosen = None
+    if template_id is not None:
+        offered = await messaging.sms_templates(tx, scenario_of(purpose))
+        chosen = next((text for text in offered if text.id == template_id), None)
+        if chosen is None:
+            raise Invalid(code="verification.template_not_usable", where="template_id")
+    if live:
+        if chosen is None:
+            raise Invalid(code="verification.template_missing", where="template_id")
+        reason = await sms.usable(tx)
+        if reason in ("sms_not_set_up", "sms_no_signature"):
+            raise Conflict(code=f"verification.{reason}")
+    await tx.execute(
+        "INSERT INTO verification_settings (tenant_id, scenario, live, template_id, updated_at, updated_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, scenario) DO UPDATE SET live = excluded.live, "
+        "template_id = coalesce(excluded.template_id, verification_settings.template_id), "
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        *(tx.tenant_id, purpose, live, template_id, tx.now, tx.actor),
+    )
+    tx.emit(CodeSettingSaved(scenario=purpose, live=live, template=chosen.name if chosen else ""))
+
+
+async def overview(tx: Tx, language: str) -> views.CodeSettings:
+    """Everything the page of codes shows."""
+    rows = await tx.fetch(
+        "SELECT scenario, live, template_id FROM verification_settings WHERE tenant_id = $1 LIMIT 20", tx.tenant_id
+    )
+    saved = {row["scenario"]: row for row in rows}
+    counts = await tx.fetch(
+        "SELECT scenario, count(*)::int AS n FROM verification_codes WHERE tenant_id = $1 "
+        "AND (created_at AT TIME ZONE 'Asia/Shanghai')::date = $2 GROUP BY 1",
+        *(tx.tenant_id, tx.today),
+    )
+    today = {row["scenario"]: row["n"] for row in counts}
+    reason = await sms.usable(tx)
+    sign_name, _ = await sms.signature(tx)
+    values = await values_of(tx, SAMPLE_CODE)
+    return {
+        "scenarios": [
+            await _scenario(tx, purpose, saved.get(purpose), reason, sign_name, values, today.get(purpose, 0), language)
+            for purpose in rules.SCENARIOS
+        ],
+        "limits": [
+            {
+                "name": limit.name,
+                "most": limit.most,
+                "seconds": None if limit.window is None else int(limit.window.total_seconds()),
+            }
+            for limit in (*rules.EACH_PHONE, *rules.EACH_PHONE_ANYWHERE, *rules.EACH_ADDRESS, *rules.EACH_DEVICE)
+        ],
+        "minutes": rules.MINUTES,
+        "tries": rules.TRIES,
+    }
+
+
+async def _scenario(
+    tx: Tx,
+    purpose: rules.Purpose,
+    saved: Any,
+    reason: str,
+    sign_name: str,
+    values: Mapping[str, str],
+    sent_today: int,
+    language: str,
+) -> views.CodeScenario:
+    offered: Sequence[messaging.StoreText] = await messaging.sms_templates(tx, scenario_of(purpose))
+    trouble = f"verification.{reason}" if reason else None
+    if trouble is None and not offered:
+        trouble = "verification.template_missing"
+    chosen_is_gone = saved is not None and all(text.id != saved["template_id"] for text in offered)
+    if trouble is None and saved is not None and saved["live"] and chosen_is_gone:
+        trouble = "verification.no_template"
+    return {
+        "scenario": purpose,
+        "label": i18n.text(f"verification.scenario_{purpose}", language),
+        "live": bool(saved and saved["live"]),
+        "template_id": saved["template_id"] if saved else None,
+        "templates": [
+            {
+                "id": text.id,
+                "name": text.name,
+                "content": text.content,
+                "sample": full_text(sign_name, render(text.content, {p: values[v] for p, v in text.mapping.items()})),
+            }
+            for text in offered
+        ],
+        "trouble": None if trouble is None else i18n.text(trouble, language),
+        "trouble_code": trouble,
+        "sent_today": sent_today,
+    }
+
+
+async def records(tx: Tx, *, limit: int, before: UUID | None, scenario: str | None, state: str | None) -> list[Any]:
+    """Codes asked for, newest first."""
+    where = Where(tx.tenant_id)
+    where.equal(scenario=None if scenario is None else purpose_of(scenario), state=state)
+    if before is not None:
+        where.add("id < {}", before)
+    return await fetch(tx, "SELECT * FROM verification_codes", where, "id DESC", limit)
+
+
+def show(row: Any) -> views.CodeRecord:
+    return {
+        "id": row["id"],
+        "scenario": row["scenario"],
+        "phone": shown(row),
+        "state": row["state"],
+        "reason": row["reason"],
+        "parts": row["parts"],
+        "cost_fen": row["cost_fen"],
+        "created_at": row["created_at"],
+        "used_at": row["used_at"],
+        "tries": row["tries"],
+    }

@@ -1,0 +1,108 @@
+"""Many requests for codes at once: every limit holds exactly. The first test is the control, without the guard."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from huida.kernel.clock import ShiftedClock
+from huida.kernel.db import Database
+from huida.kernel.errors import AppError
+from huida.modules.verification import limits
+from huida.modules.verification.rules import EACH_PHONE
+from tests import make
+
+PHONE = "13800000001"
+RUSH = 200
+
+
+@pytest.fixture(autouse=True)
+async def nothing_counted(db: Database, clock: ShiftedClock) -> None:
+    """Counters are the platform's, over all merchants: each test begins at zero, and at noon."""
+    now = clock.now()
+    clock.advance(timedelta(days=1, hours=4 - now.hour, minutes=-now.minute))
+    async with db.tx(0) as tx:
+        await tx.execute("DELETE FROM verification_counts")
+
+
+async def ask(db: Database, tenant: int, phone: str, *, address: str = "", device: str = "") -> str:
+    try:
+        async with db.tx(tenant) as tx:
+            await limits.take(tx, phone=phone, address=address, device=device)
+    except AppError as refused:
+        return f"{refused.code}/{refused.params['limit']}"
+    return "counted"
+
+
+async def rush(db: Database, tenant: int, count: int, phone: str = PHONE, **more: str) -> Counter[str]:
+    return Counter(await asyncio.gather(*(ask(db, tenant, phone, **more) for _ in range(count))))
+
+
+async def test_control_reading_then_counting_lets_all_through(db: Database, tenant: int) -> None:
+    gate = asyncio.Barrier(4)
+
+    async def naive() -> bool:
+        async with db.tx(tenant) as tx:
+            count = await tx.value("SELECT coalesce(max(count), 0) FROM verification_counts WHERE key = 'naive'")
+            await gate.wait()
+            if count >= 1:
+                return False
+            await tx.execute(
+                "INSERT INTO verification_counts (key, count, ends_at) VALUES ('naive', 1, now()) "
+                "ON CONFLICT (key) DO UPDATE SET count = verification_counts.count + 1"
+            )
+            return True
+
+    assert await asyncio.gather(*(naive() for _ in range(4))) == [True] * 4
+
+
+@pytest.mark.covers("X-13")
+async def test_two_hundred_at_once_for_one_phone_one_passes(db: Database, tenant: int, clock: ShiftedClock) -> None:
+    day = next(limit.most for limit in EACH_PHONE if limit.name == "phone_day")
+    # when: a rush each minute
+    passed = []
+    for _ in range(day + 2):
+        outcome = await rush(db, tenant, RUSH if not passed else 20)
+        passed.append(outcome["counted"])
+        clock.advance(timedelta(seconds=61))
+    # then: one a minute, ten a day
+    assert passed == [1] * 10 + [0] * 2
+    assert await ask(db, tenant, PHONE) == "verification.too_many/phone_day"
+
+
+async def test_a_refused_request_counts_nowhere(db: Database, tenant: int) -> None:
+    # given: the device has asked once, for this phone
+    assert await ask(db, tenant, PHONE, device="d1") == "counted"
+    # when: it asks again at once, often
+    assert await rush(db, tenant, 30, device="d1") == {"verification.pause/phone_pause": 30}
+    # then: nineteen other phones are still free
+    for number in range(19):
+        assert await ask(db, tenant, f"139000000{number:02}", device="d1") == "counted"
+    assert await ask(db, tenant, "13900000099", device="d1") == "verification.too_many/device_day"
+
+
+async def test_an_address_is_counted_over_all_phones_at_once(db: Database, tenant: int) -> None:
+    outcomes = await asyncio.gather(
+        *(ask(db, tenant, f"1390000{number:04}", address="203.0.113.9") for number in range(60))
+    )
+    assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 40}
+    # an IPv6 subscriber is a /64
+    outcomes = await asyncio.gather(
+        *(ask(db, tenant, f"1370000{number:04}", address=f"2001:db8:1:2::{number + 1:x}") for number in range(30))
+    )
+    assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 10}
+
+
+async def test_a_phone_is_counted_over_all_merchants(db: Database, tenant: int, clock: ShiftedClock) -> None:
+    others = [await make.merchant(db), await make.merchant(db)]
+    # when: each asks as often as it may, until the phone has had twenty
+    counted = Counter[int]()
+    for _ in range(10):
+        for merchant in (tenant, *others):
+            counted[merchant] += await ask(db, merchant, PHONE) == "counted"
+        clock.advance(timedelta(seconds=61))
+    # then
+    assert counted.total() == 20
+    assert await ask(db, tenant, PHONE) == "verification.too_many/phone_platform"
+    assert await ask(db, tenant, "13800000009") == "counted"
