@@ -11,6 +11,7 @@ from huida.modules.ledger.models import UNITS, Account, Hold, Lot, Transfer
 from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
 from huida.modules.ledger.service import (
     InsufficientBalance,
+    available,
     balances,
     capture,
     expire_holds,
@@ -38,6 +39,7 @@ __all__ = [
     "Short",
     "Transfer",
     "admit",
+    "available",
     "balances",
     "capture",
     "expire_holds",

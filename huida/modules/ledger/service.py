@@ -163,6 +163,15 @@ async def balances(tx: Tx, owner_ids: Sequence[UUID]) -> dict[UUID, dict[str, in
     return result
 
 
+async def available(tx: Tx, owner_id: UUID, unit: str) -> int:
+    """What an owner can spend of a unit now: the balance minus what is held."""
+    found: int | None = await tx.value(
+        "SELECT balance - held FROM ledger_accounts WHERE tenant_id = $1 AND owner_id = $2 AND unit = $3",
+        *(tx.tenant_id, owner_id, unit),
+    )
+    return found or 0
+
+
 async def hold(
     tx: Tx, owner_id: UUID, *, unit: str, amount: int, source_type: str, source_id: UUID, expires_at: datetime | None
 ) -> UUID:

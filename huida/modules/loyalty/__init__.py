@@ -7,7 +7,7 @@ Facts: ValueMoved, RulesChanged.
 
 from huida.modules.loyalty.facts import RulesChanged, ValueMoved
 from huida.modules.loyalty.models import LoyaltyRules
-from huida.modules.loyalty.rules import GiftTier, Level, Rules
+from huida.modules.loyalty.rules import GiftTier, Level, Rules, gift_for
 from huida.modules.loyalty.service import (
     Sale,
     Settled,
@@ -31,6 +31,7 @@ __all__ = [
     "Settled",
     "ValueMoved",
     "adjust",
+    "gift_for",
     "level_names",
     "points_of",
     "rules_of",

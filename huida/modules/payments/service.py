@@ -7,6 +7,7 @@ from uuid import UUID
 from huida.kernel.db import Row, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
+from huida.kernel.money import yuan
 from huida.modules.payments import accounts
 from huida.modules.payments.facts import (
     PaymentClosed,
@@ -149,7 +150,7 @@ async def refund(tx: Tx, payment_id: UUID, *, amount_fen: int, reason: str, sour
         if row["state"] != "paid":
             raise Conflict(code="payments.not_paid")
         left = row["amount_fen"] - row["refunded_fen"]
-        raise Conflict(code="payments.refund_too_large", where="amount_fen", left_fen=left)
+        raise Conflict(code="payments.refund_too_large", where="amount_fen", left=yuan(left))
     tx.enqueue(GIVE_BACK, {"refund_id": str(refund_id), "n": 0}, lane=refund_id)
     return refund_id
 

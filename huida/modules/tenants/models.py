@@ -25,9 +25,11 @@ ROLES: dict[str, frozenset[str]] = {
             "coupons.redeem",
             "overview.view",
             "stores.view",
+            "mall.view",
+            "mall.ship",
         }
     ),
-    "viewer": frozenset({"members.view", "orders.view", "messaging.view", "overview.view", "stores.view"}),
+    "viewer": frozenset({"members.view", "orders.view", "messaging.view", "overview.view", "stores.view", "mall.view"}),
 }
 """What a role may do (X-15). `*` is everything within the own tenant; phones are masked without `members.phones`."""
 
@@ -39,6 +41,8 @@ Scope = Literal[
     "balances.read",
     "coupons.write",
     "messages.read",
+    "mall.read",
+    "mall.write",
 ]
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
 

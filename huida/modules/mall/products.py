@@ -1,0 +1,197 @@
+"""Products: save with their combinations, on and off sale, pictures, stock as the ERP tells it."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from huida.kernel.db import Row, Tx
+from huida.kernel.errors import Conflict, Invalid, NotFound, move
+from huida.kernel.ids import uuid7
+from huida.modules.mall.facts import ProductChanged
+from huida.modules.mall.models import PRODUCT_MOVES
+from huida.modules.mall.rules import STOCK_MOST, ProductIn, SkuIn, check_product
+from huida.modules.mall.service import require_open
+
+PICTURE_BYTES: Final = 1024 * 1024
+PICTURES_OF_MERCHANT: Final = 2000
+KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+"""What a picture may be, told by its first bytes: never by what the sender says it is."""
+
+
+async def create_product(tx: Tx, given: ProductIn) -> UUID:
+    """Draft a product. Raises Forbidden without the mall, Invalid, Conflict for a SKU code that another product has."""
+    await require_open(tx)
+    check_product(given)
+    await _check_pictures(tx, given.pictures)
+    product_id = uuid7()
+    await tx.execute(
+        "INSERT INTO mall_products (tenant_id, id, title, description, pictures, specs, created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        *(
+            tx.tenant_id,
+            product_id,
+            given.title.strip(),
+            given.description,
+            list(given.pictures),
+            _specs(given),
+            tx.now,
+        ),
+    )
+    await _save_skus(tx, product_id, given.skus, known={})
+    tx.emit(ProductChanged(product_id=product_id, title=given.title.strip(), fields=["created"]))
+    return product_id
+
+
+async def change_product(tx: Tx, product_id: UUID, given: ProductIn) -> None:
+    """Replace what is shown; stock changes by what the form changed it by, so that sales meanwhile are not undone.
+
+    Raises as `create_product`, NotFound, and Conflict when less stock is left than is taken away.
+    """
+    await require_open(tx)
+    check_product(given)
+    before = await lock_product(tx, product_id)
+    await _check_pictures(tx, given.pictures)
+    await tx.execute(
+        "UPDATE mall_products SET title = $3, description = $4, pictures = $5, specs = $6, updated_at = $7 "
+        "WHERE tenant_id = $1 AND id = $2",
+        *(
+            tx.tenant_id,
+            product_id,
+            given.title.strip(),
+            given.description,
+            list(given.pictures),
+            _specs(given),
+            tx.now,
+        ),
+    )
+    rows = await tx.fetch(
+        "SELECT id, spec_values FROM mall_skus WHERE tenant_id = $1 AND product_id = $2 ORDER BY id FOR NO KEY UPDATE",
+        *(tx.tenant_id, product_id),
+    )
+    known = {tuple(row["spec_values"]): row["id"] for row in rows}
+    gone = [sku_id for values, sku_id in known.items() if values not in {sku.values for sku in given.skus}]
+    await tx.execute(
+        "UPDATE mall_skus SET gone = true WHERE tenant_id = $1 AND id = ANY($2) AND NOT gone", tx.tenant_id, gone
+    )
+    await _save_skus(tx, product_id, given.skus, known=known)
+    fields = [name for name in ("title", "description") if before[name] != getattr(given, name).strip()]
+    if list(before["pictures"]) != list(given.pictures):
+        fields.append("pictures")
+    tx.emit(ProductChanged(product_id=product_id, title=given.title.strip(), fields=[*fields, "skus"]))
+
+
+async def put_on(tx: Tx, product_id: UUID) -> None:
+    """Offer it. Raises Forbidden without the mall, NotFound, WrongState."""
+    await require_open(tx)
+    await _set_state(tx, product_id, "on")
+
+
+async def take_off(tx: Tx, product_id: UUID) -> None:
+    """Offer it no more; what was ordered stays ordered. Raises NotFound, WrongState."""
+    await _set_state(tx, product_id, "off")
+
+
+async def _set_state(tx: Tx, product_id: UUID, target: str) -> None:
+    row = await lock_product(tx, product_id)
+    await tx.execute(
+        "UPDATE mall_products SET state = $3, updated_at = $4 WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, product_id, move(row["state"], target, PRODUCT_MOVES), tx.now),
+    )
+    tx.emit(ProductChanged(product_id=product_id, title=row["title"], fields=["state"]))
+
+
+async def lock_product(tx: Tx, product_id: UUID) -> Row:
+    """The product's row, locked. Raises NotFound."""
+    row = await tx.row(
+        "SELECT * FROM mall_products WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE", tx.tenant_id, product_id
+    )
+    if row is None:
+        raise NotFound(code="mall.product_not_found", where="product_id")
+    return row
+
+
+async def set_stock(tx: Tx, code: str, stock: int) -> None:
+    """What is in stock now, as the warehouse counts it; orders that wait for their payment have theirs already.
+
+    Raises Invalid, NotFound.
+    """
+    if not 0 <= stock <= STOCK_MOST:
+        raise Invalid(code="mall.bad_stock", where="stock")
+    if not code or not await tx.execute(
+        "UPDATE mall_skus SET stock = $3 WHERE tenant_id = $1 AND code = $2 AND NOT gone", tx.tenant_id, code, stock
+    ):
+        raise NotFound(code="mall.sku_not_found", where="code")
+
+
+async def add_picture(tx: Tx, content: bytes) -> UUID:
+    """Keep a picture of a product. Raises Forbidden without the mall, Invalid for another kind or a large one."""
+    await require_open(tx)
+    kind = next((kind for magic, kind in KINDS if content.startswith(magic)), None)
+    if kind is None or len(content) > PICTURE_BYTES:
+        raise Invalid(code="mall.bad_picture_file", where="file", most_mb=PICTURE_BYTES // 1024 // 1024)
+    if await tx.value("SELECT count(*) FROM mall_pictures WHERE tenant_id = $1", tx.tenant_id) >= PICTURES_OF_MERCHANT:
+        raise Conflict(code="mall.too_many_pictures", where="file", most=PICTURES_OF_MERCHANT)
+    picture_id = uuid7()
+    await tx.execute(
+        "INSERT INTO mall_pictures (tenant_id, id, media_type, content, created_at) VALUES ($1, $2, $3, $4, $5)",
+        *(tx.tenant_id, picture_id, kind, content, tx.now),
+    )
+    return picture_id
+
+
+async def picture(tx: Tx, picture_id: UUID) -> Row:
+    """`media_type` and `content`. Raises NotFound."""
+    row = await tx.row(
+        "SELECT media_type, content FROM mall_pictures WHERE tenant_id = $1 AND id = $2", tx.tenant_id, picture_id
+    )
+    if row is None:
+        raise NotFound(code="mall.picture_not_found", where="picture_id")
+    return row
+
+
+async def _check_pictures(tx: Tx, pictures: Sequence[str]) -> None:
+    own = {UUID(one.removeprefix("picture:")) for one in pictures if one.startswith("picture:")}
+    known = await tx.value(
+        "SELECT count(*) FROM mall_pictures WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, list(own)
+    )
+    if known != len(own):
+        raise Invalid(code="mall.bad_picture", where="pictures")
+
+
+def _specs(given: ProductIn) -> str:
+    return msgspec.json.encode([{"name": axis.name, "values": axis.values} for axis in given.specs]).decode()
+
+
+async def _save_skus(tx: Tx, product_id: UUID, skus: Sequence[SkuIn], *, known: dict[tuple[str, ...], UUID]) -> None:
+    """Write all combinations in two statements; the codes are freed first, so that two may swap theirs."""
+    old = [known[sku.values] for sku in skus if sku.values in known]
+    await tx.execute("UPDATE mall_skus SET code = '' WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, old)
+    columns: list[list[Any]] = [[], [], [], [], [], [], []]
+    for place, sku in enumerate(skus):
+        is_known = sku.values in known
+        was = sku.stock_was if is_known else 0
+        change = sku.stock - (sku.stock if was is None else was)
+        values = msgspec.json.encode(sku.values).decode()
+        row = (known.get(sku.values) or uuid7(), place, sku.code, values, sku.price_fen, change, is_known)
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    try:
+        done = await tx.execute(
+            "WITH given AS (SELECT g.id, g.place, g.code, ARRAY(SELECT jsonb_array_elements_text(g.val)) AS val, g.price, "
+            "  g.change, g.is_known FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::jsonb[], $7::bigint[], $8::int[], "
+            "  $9::bool[]) AS g(id, place, code, val, price, change, is_known)), "
+            "changed AS (UPDATE mall_skus s SET place = g.place, code = g.code, price_fen = g.price, gone = false, "
+            "  stock = s.stock + g.change FROM given g WHERE s.tenant_id = $1 AND s.id = g.id AND g.is_known "
+            "  AND s.stock + g.change >= 0 RETURNING s.id), "
+            "made AS (INSERT INTO mall_skus (tenant_id, id, product_id, place, code, spec_values, price_fen, stock) "
+            "  SELECT $1, g.id, $2, g.place, g.code, g.val, g.price, g.change FROM given g WHERE NOT g.is_known RETURNING id) "
+            "SELECT id FROM changed UNION ALL SELECT id FROM made",
+            *(tx.tenant_id, product_id, *columns),
+        )
+    except asyncpg.UniqueViolationError:
+        raise Conflict(code="mall.sku_code_taken", where="skus", value="") from None
+    if done != len(skus):
+        raise Conflict(code="mall.stock_sold", where="skus")
