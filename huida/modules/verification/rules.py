@@ -36,9 +36,11 @@ class Limit:
 
 EACH_PHONE: Final = (
     Limit("phone_pause", 1, timedelta(seconds=60)),
+    Limit("phone_hour", 5, timedelta(hours=1)),
     Limit("phone_day", 10, None),
 )
-"""Per phone and merchant, over all scenarios together (X-13)."""
+"""Per phone and merchant, over all scenarios together (X-13); five an hour is what providers let through (reference
+wechat-pay-and-sms §5.7)."""
 EACH_PHONE_ANYWHERE: Final = (Limit("phone_platform", 20, None),)
 """Per phone over all merchants of this server: a phone is not flooded through many shops."""
 EACH_ADDRESS: Final = (
