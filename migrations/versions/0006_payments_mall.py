@@ -200,6 +200,7 @@ def upgrade() -> None:
     sa.Column('api_v3_key_sealed', sa.LargeBinary(), nullable=False),
     sa.Column('public_key_id', sa.Text(), server_default='', nullable=False),
     sa.Column('public_key', sa.Text(), server_default='', nullable=False),
+    sa.Column('app_id', sa.Text(), server_default='', nullable=False),
     sa.Column('state', sa.Text(), server_default='active', nullable=False),
     sa.Column('check_code', sa.Text(), server_default='', nullable=False),
     sa.Column('checked_at', sa.DateTime(timezone=True), nullable=True),
@@ -219,7 +220,6 @@ def upgrade() -> None:
     sa.Column('amount_fen', sa.BigInteger(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('state', sa.Text(), server_default='pending', nullable=False),
-    sa.Column('asked', sa.SmallInteger(), server_default='0', nullable=False),
     sa.Column('failure', sa.Text(), server_default='', nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
@@ -252,9 +252,9 @@ def upgrade() -> None:
     sa.Column('account_id', sa.Uuid(), nullable=True),
     sa.Column('out_trade_no', sa.Text(), nullable=False),
     sa.Column('token', sa.Text(), server_default='', nullable=False),
+    sa.Column('renew', sa.Boolean(), server_default='false', nullable=False),
     sa.Column('cancelling', sa.Boolean(), server_default='false', nullable=False),
     sa.Column('trouble', sa.Text(), server_default='', nullable=False),
-    sa.Column('asked', sa.SmallInteger(), server_default='0', nullable=False),
     sa.Column('transaction_id', sa.Text(), server_default='', nullable=False),
     sa.Column('refunded_fen', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
@@ -270,6 +270,7 @@ def upgrade() -> None:
     )
     op.create_index('uq_payments_number', 'payments', ['tenant_id', 'account_id', 'out_trade_no'], unique=True)
     op.create_index('uq_payments_reference', 'payments', ['tenant_id', 'purpose', 'reference_id'], unique=True)
+
     for table in OWNED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
