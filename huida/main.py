@@ -44,15 +44,20 @@ from huida.modules.mall import erp as mall_erp
 from huida.modules.mall import http as mall_http
 from huida.modules.members import centre as members_centre
 from huida.modules.members import http as members_http
+from huida.modules.messaging import catalogue
 from huida.modules.messaging import http as messaging_http
 from huida.modules.messaging import invariants as messaging_invariants
+from huida.modules.messaging import notice_http as messaging_notice_http
 from huida.modules.messaging import reactions as messaging_reactions
 from huida.modules.messaging.ask import AskSms
+from huida.modules.messaging.drift import LookForDrift
 from huida.modules.messaging.sender import Sender
 from huida.modules.orders import http as orders_http
 from huida.modules.orders import invariants as orders_invariants
 from huida.modules.payments import http as payments_http
 from huida.modules.reports import http as reports_http
+from huida.modules.sms import business_http as sms_business_http
+from huida.modules.sms import buying_http as sms_buying_http
 from huida.modules.sms import http as sms_http
 from huida.modules.tenants import http as tenants_http
 from huida.modules.verification import http as verification_http
@@ -148,7 +153,11 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
     }
     desk = sms.SmsDesk(providers, clock)
     sender = Sender(mini=mini, oa=oa, desk=desk, clock=clock, rate_per_s=settings.send_rate_per_s)
-    messaging_reactions.work.errands = {"messaging.send": sender, "messaging.ask_sms": AskSms(providers)}
+    messaging_reactions.work.errands = {
+        "messaging.send": sender,
+        "messaging.ask_sms": AskSms(providers),
+        "messaging.look_for_drift": LookForDrift(mini=mini, oa=oa, sms_providers=providers),
+    }
     for work in (
         connections.work,
         members.work(oa),
@@ -201,6 +210,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.public_url = system.settings.public_url
     app.state.balances_of = ledger.balances
     app.state.level_names = loyalty.level_names
+    app.state.scenario_names = catalogue.names()
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)
@@ -237,7 +247,9 @@ def routers() -> list[Any]:
         loyalty_http.open_api,
         loyalty_http.member,
         sms_http.console,
+        sms_buying_http.console,
         sms_http.operator,
+        sms_business_http.operator,
         sms_http.callbacks,
         payments_http.console,
         payments_http.operator,
@@ -249,6 +261,8 @@ def routers() -> list[Any]:
         orders_http.console,
         orders_http.open_api,
         orders_http.member,
+        messaging_notice_http.console,
+        messaging_notice_http.operator,
         messaging_http.console,
         messaging_http.member,
         messaging_http.open_api,

@@ -70,6 +70,7 @@ def upgrade() -> None:
     )
     op.execute((Path(__file__).parent.parent / "sql" / "deliveries_record.sql").read_text("utf-8"))
     op.add_column("bindings", sa.Column("system", sa.Boolean(), server_default="false", nullable=False))
+    op.add_column("wechat_templates", text("former", nullable=True))
     op.create_table(
         "sms_templates",
         tenant(),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -161,6 +162,18 @@ async def stop_template(tx: Tx, template_id: str, *, reason: str) -> list[str]:
     )
     for row in rows:
         tx.emit(ChannelStopped(scenario=row["scenario"], channel=row["channel"], reason=reason))
+    return sorted(row["scenario"] for row in rows)
+
+
+async def stop_sms_text(tx: Tx, text_id: UUID, *, reason: str) -> list[str]:
+    """Stop every live notice that sends a text of the store; returns their codes."""
+    rows = await tx.fetch(
+        "UPDATE bindings SET live = false, paused_reason = $3 WHERE tenant_id = $1 AND template_id = $2 AND live "
+        "AND channel = 'sms' RETURNING scenario",
+        *(tx.tenant_id, str(text_id), reason),
+    )
+    for row in rows:
+        tx.emit(ChannelStopped(scenario=row["scenario"], channel="sms", reason=reason))
     return sorted(row["scenario"] for row in rows)
 
 

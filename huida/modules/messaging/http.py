@@ -1,7 +1,7 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -33,7 +33,7 @@ from huida.modules.messaging import bindings, export, preview, queries, replay, 
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.keys import from_public_id, key_of, public_id
 from huida.modules.messaging.library import Family
-from huida.providers.wechat.params import template_fields
+from huida.modules.messaging.notice_http import door_of, must_fit
 
 console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
 member = APIRouter(prefix="/api/member", tags=["member"])
@@ -50,10 +50,14 @@ Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 
 
 class ChannelSettings(BaseModel):
-    """What is saved for one channel of a scenario: the template and what each of its fields says."""
+    """What is saved for one channel of a scenario: the template and what each of its fields says.
+
+    `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
+    """
 
     template_id: Text = ""
     mapping: dict[Text, Text] = Field({}, max_length=50)
+    despite: bool = False
 
 
 class ChannelDraft(ChannelSettings):
@@ -99,10 +103,12 @@ async def list_scenarios(family: Families = (), tx: ReadTx = staff_read(VIEW)) -
 
 @console.put("/scenarios/{scenario}/channels/{channel}")
 async def save_channel(
-    scenario: str, channel: str, body: ChannelSettings, tx: Tx = staff_tx(EDIT)
+    request: Request, scenario: str, channel: str, body: ChannelSettings, actor: Actor = staff_only(EDIT)
 ) -> views.LiveChannel:
-    """Save a channel and make it the scenario's only live one; `stopped` says which channels that stopped."""
-    stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
+    """Save a channel and make it live; `stopped` says which channels that stopped: all others of an exclusive scenario."""
+    await must_fit(door_of(request, actor), scenario, channel, despite=body.despite)
+    async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
     return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}
 
 
@@ -131,25 +137,7 @@ async def check_channel(
 @console.get("/templates")
 async def my_templates(channel: str = "subscribe", tx: ReadTx = staff_read(VIEW)) -> Items[views.MyTemplate]:
     rows = await templates.my_templates(tx, channel)
-    return {"items": [_show_template(number, row) for number, row in enumerate(rows, start=1)]}
-
-
-KINDS: Final[dict[int, views.TemplateKind]] = {2: "one_time", 3: "long_term"}
-
-
-def _show_template(number: int, row: Any) -> views.MyTemplate:
-    return {
-        "number": number,
-        "template_id": row["template_id"],
-        "title": row["title"],
-        "content": row["content"],
-        "example": row["example"],
-        "kind": KINDS.get(row["kind"], "template"),
-        "choices": msgspec.json.decode(row["choices"]),
-        "scene": row["scene"],
-        "used_by": list(row["used_by"]),
-        "fields": [{"label": f.label, "key": f.key, "kind": f.kind} for f in template_fields(row["content"])],
-    }
+    return {"items": [templates.view(number, row) for number, row in enumerate(rows, start=1)]}
 
 
 @console.post("/templates/sync")

@@ -75,7 +75,8 @@ class Binding(TenantOwned, Base):
 
 
 class Template(TenantOwned, Base):
-    """A template in the account's own list on WeChat's side (S1-35..S1-41), as last seen there."""
+    """A template in the account's own list on WeChat's side (S1-35..S1-41), as last seen there; `former` is its content before
+    WeChat changed it, for finding what its fields said."""
 
     __tablename__ = "wechat_templates"
     app_id: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -91,6 +92,7 @@ class Template(TenantOwned, Base):
     scene: Mapped[str] = mapped_column(Text, server_default="")
     seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     gone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    former: Mapped[str | None] = mapped_column(Text)
 
 
 class Proposal(TenantOwned, Base):

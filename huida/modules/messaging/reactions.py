@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from huida.kernel.db import Tx, columns
 from huida.kernel.facts import Recorded
-from huida.kernel.jobs import Work
-from huida.modules import connections, members, sms
+from huida.kernel.jobs import Work, fan_out
+from huida.modules import connections, members, sms, tenants
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging import staff, texting
 from huida.modules.messaging.catalogue import FACTS
+from huida.modules.messaging.drift import LOOK
 from huida.modules.messaging.fallback import next_turn
 from huida.modules.messaging.keys import Key, from_entry, from_out_id
 from huida.modules.messaging.tell import tell
@@ -124,6 +125,13 @@ def early(tx: Tx, receipts: Sequence[Receipt]) -> None:
 async def finish_again(tx: Tx, payloads: Sequence[Any]) -> None:
     """Write the final words that came too early. Twice is safe: a delivery in its last state does not move."""
     await finish(tx, [Receipt(**one) for payload in payloads for one in payload])
+
+
+@work.scheduled(at=time(3, 30))
+async def look_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Compare every open merchant's templates with the other side, once a night. Twice is safe: comparing changes
+    nothing that was not found changed."""
+    await fan_out(tx, LOOK, await tenants.open_merchants(tx))
 
 
 @work.job

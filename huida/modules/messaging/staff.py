@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -190,3 +190,9 @@ async def listed(tx: Tx) -> list[tuple[Any, Any, Any]]:
     )
     waiting = {row["staff_id"]: row for row in rows}
     return [(person, bound.get(person["id"]), waiting.get(person["id"])) for person in people]
+
+
+def chosen(bound: Mapping[str, Any]) -> list[str]:
+    """The notices that a binding asks for."""
+    found: list[str] = msgspec.json.decode(bound["scenarios"])
+    return found

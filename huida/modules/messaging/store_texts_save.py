@@ -108,39 +108,50 @@ def difference(content: str, approved: str) -> list[dict[str, str]]:
     return pieces
 
 
+async def approved(db: Database, tenant_id: int, providers: Mapping[str, SmsProvider], provider: str, code: str) -> str:
+    """What a provider approved under this number, with `{1}` as `${1}`.
+
+    Raises Invalid when there is no such template or it is not approved, Conflict when the provider is not set up, a
+    ProviderOutcome when it does not answer.
+    """
+    where = f"codes/{provider}"
+    if provider == "tencent" and not code.strip().isdecimal():
+        raise Invalid(code="messaging.sms_code_wrong", where=where)
+    async with db.read(tenant_id) as tx:
+        credentials = await sms.credentials(tx)
+    if provider not in credentials or provider not in providers:
+        raise Conflict(code="messaging.sms_provider_off", where=where, provider=provider[:20])
+    try:
+        audit = await providers[provider].template(credentials[provider], code.strip())
+    except Refused as refused:
+        if not providers[provider].knows_no_template(refused):
+            raise
+        raise Invalid(code="messaging.sms_template_unknown", where=where, template=code[:40]) from refused
+    if audit.state is not Audit.APPROVED:
+        raise Invalid(
+            code=f"messaging.sms_template_{audit.state.value}", where=where, template=code[:40], reason=audit.reason
+        )
+    return _NUMBERED.sub(r"${\1}", audit.content)
+
+
 async def ask(db: Database, tenant_id: int, providers: Mapping[str, SmsProvider], wanted: Wanted) -> str:
     """Compare with what each provider approved; returns the text as approved (with its blanks).
 
-    Raises Invalid when there is no such template, it is not approved or says something else (S2-60), Conflict when a
-    provider named is not set up, a ProviderOutcome when it does not answer.
+    Raises Invalid when it says something else (S2-60), and as `approved`.
     """
-    async with db.read(tenant_id) as tx:
-        bindings_scenario = bindings.scenario_of(wanted.scenario)
-        await bindings.must_be_entitled(tx, bindings_scenario.module)
-        credentials = await sms.credentials(tx)
     content = wanted.content
     for provider, code in wanted.codes.items():
-        where = f"codes/{provider}"
-        if provider not in credentials or provider not in providers:
-            raise Conflict(code="messaging.sms_provider_off", where=where, provider=provider)
-        try:
-            audit = await providers[provider].template(credentials[provider], code)
-        except Refused as refused:
+        theirs = await approved(db, tenant_id, providers, provider, code)
+        if not equal(provider, content, theirs):
             raise Invalid(
-                code="messaging.sms_template_unknown", where=where, template=code, said=refused.message[:200]
-            ) from refused
-        if audit.state is not Audit.APPROVED:
-            raise Invalid(
-                code=f"messaging.sms_template_{audit.state.value}", where=where, template=code, reason=audit.reason
+                code="messaging.sms_text_differs",
+                where="content",
+                provider=provider,
+                approved=theirs.strip(),
+                pieces=difference(content.strip(), theirs.strip()),
             )
-        if not equal(provider, content, audit.content):
-            approved = _NUMBERED.sub(r"${\1}", audit.content)
-            raise Invalid(
-                code="messaging.sms_text_differs", where="content", provider=provider, approved=approved.strip(),
-                pieces=difference(content, approved.strip()),
-            )  # fmt: skip
         if provider == "aliyun" or len(wanted.codes) == 1:
-            content = _NUMBERED.sub(r"${\1}", audit.content)
+            content = theirs
     return content
 
 
@@ -155,6 +166,8 @@ async def save(
 ) -> UUID:
     """Add a text, or change one. Raises Invalid, NotFound, Conflict when a live notice would lose its text."""
     wanted = checked(wanted)
+    async with db.read(tenant_id) as read:
+        await bindings.must_be_entitled(read, bindings.scenario_of(wanted.scenario).module)
     content = await ask(db, tenant_id, providers, wanted)
     new = template_id is None
     kept_id = template_id or uuid7()

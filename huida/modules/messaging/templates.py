@@ -6,7 +6,8 @@ the truth; ours is a copy that `sync` refreshes, and nothing on WeChat's side is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
@@ -18,9 +19,9 @@ from huida.modules import connections
 from huida.modules.messaging import bindings, preflight
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import SCENARIOS, Scenario
-from huida.modules.messaging.facts import TemplateAdded, TemplateRemoved
+from huida.modules.messaging.facts import TemplateAdded, TemplateDrifted, TemplateRemoved
 from huida.modules.messaging.library import Channel
-from huida.modules.messaging.views import LibraryKeywordView
+from huida.modules.messaging.views import LibraryKeywordView, MyTemplate, TemplateKind
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.mini_program import LibraryKeyword, LibraryTitle, MiniProgram, SubscribeTemplate
 from huida.providers.wechat.official_account import OaTemplate, OfficialAccount
@@ -78,12 +79,25 @@ def _of_oa(item: OaTemplate) -> Listed:
     return Listed(item.template_id, item.title, item.content, item.example, 0, {})
 
 
-async def write_listed(tx: Tx, app_id: str, channel: str, listed: Sequence[Listed]) -> list[str]:
-    """Make our copy equal to WeChat's list; scenarios whose template is gone stop. Returns the scenarios stopped."""
+async def write_listed(
+    tx: Tx, app_id: str, channel: str, listed: Sequence[Listed], *, asked_at: datetime | None = None
+) -> list[str]:
+    """Make our copy equal to WeChat's list; scenarios whose template is gone or has other fields are paused, and are
+    returned. With `asked_at`, what was added here since then is not taken for gone."""
+    known = {
+        row["template_id"]: row
+        for row in await tx.fetch(
+            "SELECT template_id, content, choices FROM wechat_templates WHERE tenant_id = $1 AND app_id = $2 "
+            "AND channel = $3 AND gone_at IS NULL",
+            *(tx.tenant_id, app_id, channel),
+        )
+    }
     for item in listed:
         await tx.execute(
             "INSERT INTO wechat_templates (tenant_id, app_id, template_id, channel, title, content, example, kind, choices, seen_at) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant_id, app_id, template_id) DO UPDATE SET "
+            "former = CASE WHEN wechat_templates.content <> excluded.content THEN wechat_templates.content "
+            "ELSE wechat_templates.former END, "
             "title = excluded.title, content = excluded.content, example = excluded.example, kind = excluded.kind, "
             "choices = excluded.choices, seen_at = excluded.seen_at, gone_at = NULL",
             *(tx.tenant_id, app_id, item.template_id, channel, item.title, item.content, item.example, item.kind),
@@ -91,13 +105,33 @@ async def write_listed(tx: Tx, app_id: str, channel: str, listed: Sequence[Liste
         )
     gone = await tx.fetch(
         "UPDATE wechat_templates SET gone_at = $4 WHERE tenant_id = $1 AND app_id = $2 AND channel = $5 AND gone_at IS NULL "
-        "AND template_id <> ALL($3) RETURNING template_id",
+        "AND template_id <> ALL($3) AND seen_at < $6 RETURNING template_id, title",
         *(tx.tenant_id, app_id, [item.template_id for item in listed], tx.now, channel),
+        asked_at or tx.now + timedelta(days=1),
     )
+    drifted = [(row["template_id"], row["title"], "template_gone") for row in gone]
+    drifted += [
+        (item.template_id, item.title, "template_changed")
+        for item in listed
+        if item.template_id in known and _changed(known[item.template_id], item)
+    ]
     stopped: list[str] = []
-    for row in gone:
-        stopped += await bindings.stop_template(tx, row["template_id"], reason="template_gone")
+    for template_id, title, change in drifted:
+        paused = await bindings.stop_template(tx, template_id, reason=change)
+        if paused:
+            stopped += paused
+            tx.emit(
+                TemplateDrifted(channel=channel, template_id=template_id, title=title, change=change, paused=paused)
+            )
     return stopped
+
+
+def _changed(before: Any, now: Listed) -> bool:
+    """Whether a template's fields, their names or their choices are others than before."""
+    if before["content"] == now.content:
+        return bool(msgspec.json.decode(before["choices"]) != dict(now.choices))
+    fields = [{(f.label, f.key, f.kind) for f in template_fields(text)} for text in (before["content"], now.content)]
+    return fields[0] != fields[1]
 
 
 async def sync(
@@ -273,9 +307,7 @@ async def plan_defaults(tx: Tx, listed: Sequence[Listed]) -> tuple[list[Planned]
         known = by_title.get(default.title)
         stops = tuple(now.channel for now in live.get(scenario.code, ()) if now.channel != "template")
         plan.append(
-            Planned(
-                scenario, default.title, known.template_id if known else "", number, default.keywords, stops
-            )
+            Planned(scenario, default.title, known.template_id if known else "", number, default.keywords, stops)
         )
     return plan, without
 
@@ -360,4 +392,23 @@ def keyword_view(keyword: LibraryKeyword) -> LibraryKeywordView:
         "example": keyword.example,
         "rule": keyword.rule,
         "key": keyword.key,
+    }
+
+
+KINDS: Final[dict[int, TemplateKind]] = {2: "one_time", 3: "long_term"}
+
+
+def view(number: int, row: Any) -> MyTemplate:
+    """One of my templates as the API shows it."""
+    return {
+        "number": number,
+        "template_id": row["template_id"],
+        "title": row["title"],
+        "content": row["content"],
+        "example": row["example"],
+        "kind": KINDS.get(row["kind"], "template"),
+        "choices": msgspec.json.decode(row["choices"]),
+        "scene": row["scene"],
+        "used_by": list(row["used_by"]),
+        "fields": [{"label": f.label, "key": f.key, "kind": f.kind} for f in template_fields(row["content"])],
     }

@@ -171,6 +171,9 @@ class AliyunSms:
         state = _AUDITS.get(reply.template_status, Audit.REVIEWING)
         return SmsAudit(template_code, state, reply.reason or "", reply.template_content)
 
+    def knows_no_template(self, refused: Refused) -> bool:
+        return refused.code == "aliyun.isv.SMS_TEMPLATE_ILLEGAL"
+
     def parse_report(self, body: bytes) -> list[SmsReport]:
         """Pushed delivery reports; answer them with `REPORT_ANSWER` (§5.7). Raises BadReport."""
         try:

@@ -137,6 +137,10 @@ class SmsProvider(Protocol):
         """Where the review of a template stands, with its content."""
         ...
 
+    def knows_no_template(self, refused: Refused) -> bool:
+        """Whether this refusal of `template` means that the account has no such template."""
+        ...
+
     def parse_report(self, body: bytes) -> list[SmsReport]:
         """Pushed reports. They carry no signature and may repeat: a hint, `query` is the word. Raises BadReport."""
         ...

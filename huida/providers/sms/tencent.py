@@ -196,6 +196,9 @@ class TencentSms:
         state = _AUDITS.get(status.status_code, Audit.REVIEWING)
         return SmsAudit(template_code, state, status.review_reply or "", status.template_content)
 
+    def knows_no_template(self, refused: Refused) -> bool:
+        return refused.code == "tencent.template_unknown"
+
     def parse_report(self, body: bytes) -> list[SmsReport]:
         """Pushed statuses; answer them with `REPORT_ANSWER`. Raises BadReport."""
         try:
