@@ -57,6 +57,7 @@ def upgrade() -> None:
     sa.Column('model', sa.Text(), nullable=False),
     sa.Column('parts_left', sa.BigInteger(), nullable=False),
     sa.Column('parts_owed', sa.BigInteger(), nullable=False),
+    sa.Column('active_on', sa.Date(), nullable=False),
     sa.Column('as_of', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('merchant_id', name=op.f('pk_sms_merchants'))
     )
@@ -160,7 +161,8 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('paid_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("state IN ('pending', 'paid', 'closed', 'refunded')", name=op.f('ck_sms_purchases_state')),
+    sa.Column('refunds', sa.SmallInteger(), server_default='0', nullable=False),
+    sa.CheckConstraint("state IN ('pending', 'paid', 'closed', 'refunding', 'refunded')", name=op.f('ck_sms_purchases_state')),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_sms_purchases'))
     )
     op.create_table('sms_grants',

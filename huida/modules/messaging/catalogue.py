@@ -196,3 +196,8 @@ _BY_FACT: dict[type[Fact], tuple[Scenario, ...]] = {fact: _order(fact) for fact 
 def fired_by(fact: Fact) -> list[Scenario]:
     """The scenarios that a fact fires, in order of precedence."""
     return [scenario for scenario in _BY_FACT.get(type(fact), ()) if scenario.fires(fact)]
+
+
+def names() -> dict[str, dict[str, str]]:
+    """What each scenario is called, by code and language."""
+    return {scenario.code: {"zh-CN": scenario.label, "en": scenario.label_en} for scenario in SCENARIOS}

@@ -65,6 +65,15 @@ class SmsPartsGranted(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class SmsPartsTaken(Fact, frozen=True, kw_only=True):
+    """The parts of a purchase were taken back, and its money is on its way."""
+
+    kind: ClassVar[str] = "sms.parts_taken"
+    purchase_id: UUID
+    parts: int
+    reason: str
+
+
 class SmsPlanChanged(Fact, frozen=True, kw_only=True):
     """How a merchant pays, or how much it may spend in a day, was changed; only what changed is named."""
 

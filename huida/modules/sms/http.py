@@ -63,6 +63,10 @@ class SettingsIn(Body):
     sign_name: str = Field(max_length=20)
 
 
+class Approval(Body):
+    providers: list[str] | None = Field(None, max_length=5)
+
+
 class Refusal(Body):
     reason: str = Field(min_length=1, max_length=200)
 
@@ -89,6 +93,8 @@ def show_signature(row: Any) -> views.SmsSignature:
         "state": row["state"],
         "reason": row["reason"] if row["state"] != "in_review" else "",
         "applied": row["applied"],
+        "providers": row["providers"],
+        "use_at_once": row["use_at_once"],
         "submitted_at": row["submitted_at"],
         "decided_at": row["decided_at"],
     }
@@ -120,6 +126,7 @@ async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) 
     part_fen, platform_name = await service.settings(tx)
     name, own = await service.signature(tx)
     texts = await service.texts(tx, way.provider) if way else {}
+    mine = await signatures.list_signatures(tx)
     language = language_of(request)
     return {
         "ready": way is not None,
@@ -128,7 +135,9 @@ async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) 
         "platform_sign_name": platform_name,
         "part_fen": part_fen,
         "texts": [show_text(text, sign_name=name, part_fen=part_fen, language=language) for text in texts.values()],
-        "signatures": [show_signature(row) for row in await signatures.list_signatures(tx)],
+        "signatures": [show_signature(row) for row in mine],
+        "signatures_most": signatures.AT_MOST,
+        "signatures_taken": sum(row["state"] in ("in_review", "approved") for row in mine),
     }
 
 
@@ -155,9 +164,11 @@ async def submit(
     name: str = Form(max_length=20),
     source: str = Form(max_length=20),
     files: list[UploadFile] = File(),
+    use_at_once: bool = Form(True),
 ) -> Created:
-    """Hand a signature in with its papers (S1-95..S1-97)."""
-    return {"id": await signatures.submit(tx, name=name, source=source, proofs=await read_proofs(files))}
+    """Hand a signature in with its papers (S1-95..S1-97): to be used once approved, or to wait until it is applied."""
+    submit_it = signatures.submit if use_at_once else signatures.submit_spare
+    return {"id": await submit_it(tx, name=name, source=source, proofs=await read_proofs(files))}
 
 
 async def read_proofs(files: Sequence[UploadFile]) -> list[signatures.Proof]:
@@ -250,6 +261,7 @@ def show_review(row: Any) -> views.SignatureReview:
         "name": row["name"],
         "submitted_at": row["submitted_at"],
         "handed_in_at": row["handed_in_at"],
+        "passed_at": row["passed_at"],
     }
 
 
@@ -276,8 +288,9 @@ async def hand_in(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> None:
 
 
 @operator.post(f"{REVIEW}/approve", status_code=204)
-async def approve(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> None:
-    await signatures.approve(tx, signature_id)
+async def approve(signature_id: UUID, body: Approval | None = None, tx: Tx = tenants.operator_tx()) -> None:
+    """The merchant may use it at these providers; at all in use when none are named (S2-70)."""
+    await signatures.approve(tx, signature_id, providers=None if body is None else body.providers)
 
 
 @operator.post(f"{REVIEW}/reject", status_code=204)

@@ -29,7 +29,7 @@ INVARIANTS: dict[str, str] = {
     "sms.stock_is_bought_less_used": """
         SELECT s.tenant_id, s.balance, b.parts AS bought, u.parts AS used, o.balance AS owed FROM ledger_accounts s
         CROSS JOIN LATERAL (SELECT coalesce(sum(t.amount), 0) AS parts FROM ledger_transfers t
-          WHERE t.tenant_id = s.tenant_id AND t.owner_id = s.owner_id AND t.unit = s.unit AND t.reason = 'credit') b
+          WHERE t.tenant_id = s.tenant_id AND t.owner_id = s.owner_id AND t.unit = s.unit AND t.reason IN ('credit', 'taken')) b
         CROSS JOIN LATERAL (SELECT coalesce(sum(c.parts), 0) AS parts FROM sms_charges c
           WHERE c.tenant_id = s.tenant_id AND c.model = 'package') u
         LEFT JOIN ledger_accounts o ON o.tenant_id = s.tenant_id AND o.owner_id = s.owner_id AND o.unit = 'sms_owed'
@@ -43,5 +43,5 @@ INVARIANTS: dict[str, str] = {
         SELECT p.tenant_id, p.id, p.state FROM sms_purchases p
         LEFT JOIN ledger_transfers t ON t.tenant_id = p.tenant_id AND t.source_id = p.id
           AND t.source_type = 'sms_purchase' AND t.reason = 'credit' AND t.unit = 'sms_parts'
-        WHERE (p.state IN ('paid', 'refunded')) <> (t.seq IS NOT NULL) OR (t.seq IS NOT NULL AND t.amount <> p.parts)""",
+        WHERE (p.state IN ('paid', 'refunding', 'refunded')) <> (t.seq IS NOT NULL) OR (t.seq IS NOT NULL AND t.amount <> p.parts)""",
 }

@@ -46,7 +46,8 @@ PayModel = Literal["per_part", "package"]
 PURCHASE_MOVES = {
     "pending": frozenset({"paid", "closed"}),
     "closed": frozenset({"paid"}),
-    "paid": frozenset({"refunded"}),
+    "paid": frozenset({"refunding"}),
+    "refunding": frozenset({"refunded", "paid"}),
 }
 """A purchase that was closed may still turn out paid: then its parts are there too."""
 
@@ -137,13 +138,14 @@ class SmsHealth(Base):
 
 
 class SmsMerchant(Base):
-    """The operators' line about a merchant, copied by its own roll-up: how it pays, what it has left, since when."""
+    """The operators' line about a merchant, copied by its own roll-up: how it pays, what it has left, when it last sent."""
 
     __tablename__ = "sms_merchants"
     merchant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     model: Mapped[str] = mapped_column(Text)
     parts_left: Mapped[int] = mapped_column(BigInteger)
     parts_owed: Mapped[int] = mapped_column(BigInteger)
+    active_on: Mapped[date] = mapped_column(Date)
     as_of: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
@@ -331,7 +333,7 @@ class SmsPurchase(TenantOwned, Base):
     """A package that the merchant buys: what it was when it was ordered, and how far it is (S2-63)."""
 
     __tablename__ = "sms_purchases"
-    __table_args__ = (CheckConstraint("state IN ('pending', 'paid', 'closed', 'refunded')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('pending', 'paid', 'closed', 'refunding', 'refunded')", name="state"),)
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     package_id: Mapped[UUID] = mapped_column(Uuid)
     name: Mapped[str] = mapped_column(Text)
@@ -344,6 +346,7 @@ class SmsPurchase(TenantOwned, Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     paid_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    refunds: Mapped[int] = mapped_column(SmallInteger, server_default="0")
 
 
 class SmsGrant(TenantOwned, Base):

@@ -1,14 +1,15 @@
 """How a merchant pays for parts (X-05), what it has left, and how much a day may take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from huida.kernel.db import Tx
+from huida.kernel.errors import Invalid
 from huida.modules import ledger
 from huida.modules.ledger import Entry, Move, Posted
-from huida.modules.sms.facts import SmsPartsLow
+from huida.modules.sms.facts import SmsPartsLow, SmsPlanChanged
 
 NAMESPACE: Final = UUID("9d0d6f0e-5a4b-5d3c-9a51-7d1f00a65a01")
 LOW_AT_LEAST: Final = 20
@@ -118,6 +119,55 @@ async def credit(tx: Tx, *, source_type: str, source_id: UUID, amount: int, pric
     return True
 
 
+LIMITS: Final = ("soft_parts", "hard_parts", "soft_fen", "hard_fen")
+CAPS: Final = ("cap_parts", "cap_fen")
+LARGEST_LIMIT: Final = 100_000_000
+
+
+async def set_limits(tx: Tx, limits: Mapping[str, int | None], *, low_parts: int | None) -> None:
+    """Set the merchant's own limits of a day and when it is warned of its stock (None: the usual). Raises Invalid."""
+    for unit in ("parts", "fen"):
+        soft, hard = limits[f"soft_{unit}"], limits[f"hard_{unit}"]
+        if soft is not None and hard is not None and soft > hard:
+            raise Invalid(code="sms.bad_limits", where=f"soft_{unit}")
+    if low_parts is not None and not 0 <= low_parts <= LARGEST_LIMIT:
+        raise Invalid(code="sms.bad_limits", where="low_parts")
+    await _change(tx, {**_checked(limits), "low_parts": low_parts})
+    # A new threshold is a new crossing: whoever is below it is told.
+    await tx.execute("UPDATE sms_plans SET low_told = false WHERE tenant_id = $1", tx.tenant_id)
+    await tell_when_low(tx, await plan(tx), (await parts(tx)).left)
+
+
+async def set_caps(tx: Tx, caps: Mapping[str, int | None], *, model: str) -> None:
+    """Set what the operators allow a merchant in a day, and how it pays. Raises Invalid."""
+    if model not in ("per_part", "package"):
+        raise Invalid(code="sms.bad_model", where="model")
+    await _change(tx, {**_checked(caps), "model": model})
+    await copy_for_operators(tx)
+
+
+def _checked(limits: Mapping[str, int | None]) -> dict[str, int | str | None]:
+    for name, value in limits.items():
+        if value is not None and not 1 <= value <= LARGEST_LIMIT:
+            raise Invalid(code="sms.bad_limits", where=name)
+    return dict(limits)
+
+
+async def _change(tx: Tx, wanted: Mapping[str, int | str | None]) -> None:
+    await ensure_plan(tx)
+    before = await tx.row("SELECT * FROM sms_plans WHERE tenant_id = $1 FOR UPDATE", tx.tenant_id)
+    assert before is not None
+    changed = {name: value for name, value in wanted.items() if before[name] != value}
+    if not changed:
+        return
+    places = ", ".join(f"{name} = ${place}" for place, name in enumerate(changed, start=3))
+    await tx.execute(
+        f"UPDATE sms_plans SET updated_at = $2, {places} WHERE tenant_id = $1",
+        *(tx.tenant_id, tx.now, *changed.values()),
+    )
+    tx.emit(SmsPlanChanged(changed=changed))
+
+
 async def collect_owed(tx: Tx, *, source_type: str, source_id: UUID) -> None:
     """Take parts that were used before they were bought from what is there now."""
     who = owner(tx.tenant_id)
@@ -146,10 +196,10 @@ async def copy_for_operators(tx: Tx) -> None:
     """Bring the operators' line about this merchant up to date."""
     mine, has = await plan(tx), await parts(tx)
     await tx.execute(
-        "INSERT INTO sms_merchants (merchant_id, model, parts_left, parts_owed, as_of) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (merchant_id) DO UPDATE SET model = excluded.model, parts_left = excluded.parts_left, "
-        "parts_owed = excluded.parts_owed, as_of = excluded.as_of",
-        *(tx.tenant_id, mine.model, has.left, has.owed, tx.now),
+        "INSERT INTO sms_merchants (merchant_id, model, parts_left, parts_owed, active_on, as_of) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id) DO UPDATE SET model = excluded.model, "
+        "parts_left = excluded.parts_left, parts_owed = excluded.parts_owed, as_of = excluded.as_of",
+        *(tx.tenant_id, mine.model, has.left, has.owed, tx.today, tx.now),
     )
 
 
@@ -157,7 +207,14 @@ async def lock_days(tx: Tx, days: Sequence[Any]) -> dict[Any, Any]:
     """Lock the days' rows in their order, making those that are missing; every change of a charge does this first."""
     rows = await tx.fetch(
         "INSERT INTO sms_days (tenant_id, day) SELECT $1, d.day FROM (SELECT unnest($2::date[]) AS day ORDER BY 1) d "
-        "ON CONFLICT (tenant_id, day) DO UPDATE SET parts = sms_days.parts RETURNING day, parts, cost_fen, soft_told, hard_told",
+        "ON CONFLICT (tenant_id, day) DO UPDATE SET parts = sms_days.parts "
+        "RETURNING day, parts, cost_fen, soft_told, hard_told, xmax = 0 AS is_new",
         *(tx.tenant_id, sorted(set(days))),
     )
+    if any(row["is_new"] for row in rows):
+        await tx.execute(
+            "INSERT INTO sms_merchants (merchant_id, model, parts_left, parts_owed, active_on, as_of) "
+            "VALUES ($1, 'per_part', 0, 0, $2, $3) ON CONFLICT (merchant_id) DO UPDATE SET active_on = excluded.active_on",
+            *(tx.tenant_id, tx.today, tx.now),
+        )
     return {row["day"]: row for row in rows}

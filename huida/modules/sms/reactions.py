@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from huida.kernel.db import Tx
+from huida.kernel.facts import Recorded
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.jobs import Work, fan_out
 from huida.kernel.log import log
 from huida.kernel.queue import Job
-from huida.modules import tenants
-from huida.modules.sms import signatures
+from huida.modules import payments, tenants
+from huida.modules.sms import packages, signatures, usage
 from huida.modules.sms.hand_in import HandIn, taker_of
 from huida.modules.sms.reports import forget
 from huida.modules.sms.service import credentials
@@ -20,6 +21,8 @@ from huida.modules.sms.signatures import HAND_IN
 from huida.providers.sms.provider import Audit, SmsAudit, SmsCredentials, SmsProvider
 
 ASK_SIGNATURE = "sms.ask_signature"
+
+P = TypeVar("P", payments.PaymentSucceeded, payments.PaymentClosed, payments.RefundSucceeded, payments.RefundFailed)
 
 _work = Work("sms")
 
@@ -41,6 +44,51 @@ async def forget_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
 async def forget_some(tx: Tx, payloads: Sequence[Any]) -> None:
     """Forget a merchant's old reports. Twice is safe: they are gone."""
     await forget(tx)
+
+
+@_work.scheduled(every=timedelta(minutes=10))
+async def count_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Have the last days of every merchant that sends counted for the operators. Twice is safe: counts are replaced."""
+    await fan_out(tx, "sms.count_days", await usage.active(tx))
+
+
+@_work.job
+async def count_days(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Count a merchant's last days. Twice is safe: counts are replaced."""
+    await usage.roll_up(tx)
+
+
+@_work.reacts_to(payments.PaymentSucceeded)
+async def note_paid(tx: Tx, facts: Sequence[Recorded[payments.PaymentSucceeded]]) -> None:
+    """Credit the parts of a package that was paid. Twice is safe: a purchase is paid once."""
+    for fact in _mine(facts):
+        await packages.note_paid(tx, fact.reference_id, paid_at=fact.paid_at)
+
+
+@_work.reacts_to(payments.PaymentClosed)
+async def note_closed(tx: Tx, facts: Sequence[Recorded[payments.PaymentClosed]]) -> None:
+    """Close a purchase that cannot be paid any more. Twice is safe: a closed one stays closed."""
+    for fact in _mine(facts):
+        await packages.note_closed(tx, fact.reference_id)
+
+
+@_work.reacts_to(payments.RefundSucceeded)
+async def note_refunded(tx: Tx, facts: Sequence[Recorded[payments.RefundSucceeded]]) -> None:
+    """The money of a package is back. Twice is safe: a purchase is refunded once."""
+    for fact in _mine(facts):
+        await packages.note_refunded(tx, fact.reference_id)
+
+
+@_work.reacts_to(payments.RefundFailed)
+async def note_refund_failed(tx: Tx, facts: Sequence[Recorded[payments.RefundFailed]]) -> None:
+    """The money stayed: so do the parts. Twice is safe: they are credited once."""
+    for fact in _mine(facts):
+        if fact.final:
+            await packages.note_refund_failed(tx, fact.reference_id)
+
+
+def _mine(facts: Sequence[Recorded[P]]) -> list[P]:
+    return [recorded.fact for recorded in facts if recorded.fact.purpose == packages.PURPOSE]
 
 
 @dataclass(frozen=True, slots=True)

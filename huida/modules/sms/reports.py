@@ -12,6 +12,7 @@ from huida.kernel.db import Database, Tx, columns
 from huida.kernel.errors import Invalid, NotFound
 from huida.kernel.log import log
 from huida.modules import tenants
+from huida.modules.sms.charges import Ended, note_ended, source_of
 from huida.modules.sms.facts import SmsReported
 from huida.modules.sms.service import report_key
 from huida.providers.sms.provider import BadReport, SmsProvider, SmsReport, SmsState
@@ -69,8 +70,10 @@ async def take(tx: Tx, provider: str, reports: Sequence[SmsReport]) -> int:
         for report in reports
     }
     rows = await tx.fetch(TAKE, tx.tenant_id, tx.now, *columns([(report_id,) for report_id in sorted(by_id)], 1))
+    ended = []
     for row in rows:
         report = by_id[bytes(row["id"])]
+        ended.append(Ended(source_of(report.out_id), report.state.value, report.at or tx.now))
         tx.emit(
             SmsReported(
                 out_id=report.out_id,
@@ -81,6 +84,7 @@ async def take(tx: Tx, provider: str, reports: Sequence[SmsReport]) -> int:
                 parts=report.parts,
             )
         )
+    await note_ended(tx, ended)
     return len(rows)
 
 

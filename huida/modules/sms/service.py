@@ -160,6 +160,17 @@ async def turn_off_account(tx: Tx, provider: str) -> None:
         raise NotFound(code="sms.account_not_found", where="provider")
 
 
+async def set_routing(tx: Tx, provider: str, *, weight: int, state: str) -> None:
+    """How much of the messages a provider gets, and whether it gets any. Raises Invalid, NotFound."""
+    if not 0 <= weight <= 1000:
+        raise Invalid(code="sms.bad_weight", where="weight")
+    if not await tx.execute(
+        "UPDATE sms_accounts SET weight = $2, state = $3, updated_at = $4 WHERE provider = $1",
+        *(provider, weight, state, tx.now),
+    ):
+        raise NotFound(code="sms.account_not_found", where="provider")
+
+
 async def report_key(tx: Tx, provider: str) -> str:
     """The unguessable part of a provider's report address. Raises NotFound."""
     sealed = await tx.value("SELECT report_key_sealed FROM sms_accounts WHERE provider = $1", provider)

@@ -257,7 +257,7 @@ async def proof(tx: Tx, signature_id: UUID, number: int) -> tuple[str, bytes]:
 async def reviews(tx: Tx, *, limit: int, after: UUID | None) -> list[Any]:
     """The operators' queue over all merchants, oldest first."""
     return await tx.fetch(
-        "SELECT r.merchant_id, r.signature_id, r.name, r.submitted_at, r.handed_in_at, m.name AS merchant "
+        "SELECT r.merchant_id, r.signature_id, r.name, r.submitted_at, r.handed_in_at, r.passed_at, m.name AS merchant "
         "FROM sms_reviews r JOIN merchants m ON m.id = r.merchant_id "
         "WHERE $1::uuid IS NULL OR r.signature_id > $1 ORDER BY r.signature_id LIMIT $2",
         *(after, limit),

@@ -47,7 +47,10 @@ class ProofFile(TypedDict):
 
 
 class SmsSignature(TypedDict):
-    """A merchant's signature; `applied` is the one in use."""
+    """A merchant's signature; `applied` is the one in use, `providers` where it may be used.
+
+    `use_at_once`: it replaces the one in use as soon as it is approved.
+    """
 
     id: UUID
     name: str
@@ -56,6 +59,8 @@ class SmsSignature(TypedDict):
     state: SignatureState
     reason: str
     applied: bool
+    providers: list[Provider]
+    use_at_once: bool
     submitted_at: datetime
     decided_at: datetime | None
 
@@ -70,6 +75,8 @@ class SmsOverview(TypedDict):
     part_fen: int
     texts: list[SmsText]
     signatures: list[SmsSignature]
+    signatures_most: int
+    signatures_taken: int
 
 
 class SmsAccount(TypedDict):
@@ -106,7 +113,8 @@ class SmsPlatform(TypedDict):
 
 
 class SignatureReview(TypedDict):
-    """A signature that waits for a decision; `handed_in_at` is since when the provider has it."""
+    """A signature that waits for a decision; `handed_in_at` is since when the provider has it, `passed_at` since when
+    it has approved it."""
 
     merchant_id: int
     merchant: str
@@ -114,3 +122,4 @@ class SignatureReview(TypedDict):
     name: str
     submitted_at: datetime
     handed_in_at: datetime | None
+    passed_at: datetime | None
