@@ -231,6 +231,7 @@ async def test_ten_a_day_over_all_scenarios(shop: Shop, browser: Browser) -> Non
     for number in range(10):
         asked = await browser.ask(("login", "register", "recover")[number % 3], LIN)
         assert asked.status == 202, asked.text
+        await shop.settle()
         at_once = await browser.ask("login", LIN)
         assert (at_once.status, at_once.json()["code"]) == (
             429,

@@ -25,9 +25,12 @@ ACCEPTS: Final[dict[Purpose, frozenset[str]]] = {
 """Which codes open a door. Who asked to log in and turns out to be new need not wait for a second code."""
 
 
+HOUR: Final = timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` of one key within `window`; None counts by calendar day of the shop."""
+    """At most `most` of one key within `window`. Pauses begin with the request; hours and days (None) are the calendar's."""
 
     name: str
     most: int
@@ -36,7 +39,7 @@ class Limit:
 
 EACH_PHONE: Final = (
     Limit("phone_pause", 1, timedelta(seconds=60)),
-    Limit("phone_hour", 5, timedelta(hours=1)),
+    Limit("phone_hour", 5, HOUR),
     Limit("phone_day", 10, None),
 )
 """Per phone and merchant, over all scenarios together (X-13); five an hour is what providers let through (reference
@@ -44,7 +47,7 @@ wechat-pay-and-sms §5.7)."""
 EACH_PHONE_ANYWHERE: Final = (Limit("phone_platform", 20, None),)
 """Per phone over all merchants of this server: a phone is not flooded through many shops."""
 EACH_ADDRESS: Final = (
-    Limit("address_hour", 20, timedelta(hours=1)),
+    Limit("address_hour", 20, HOUR),
     Limit("address_day", 100, None),
 )
 """Per network address over all merchants; an office or a shop behind one address has several people."""
@@ -53,6 +56,8 @@ EACH_DEVICE: Final = (Limit("device_day", 20, None),)
 
 def window_end(limit: Limit, now: datetime) -> datetime:
     """When a count that begins now is over."""
+    if limit.window == HOUR:
+        return now.replace(minute=0, second=0, microsecond=0) + HOUR
     if limit.window is not None:
         return now + limit.window
     return datetime.combine(business_day(now) + timedelta(days=1), datetime.min.time(), SHOP_ZONE)
