@@ -1,6 +1,7 @@
 """Parcels: an order may go out in several; the first one makes it shipped."""
 
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from huida.kernel.db import Row, Tx
@@ -55,11 +56,11 @@ async def _write(tx: Tx, row: Row, *, carrier_code: str, carrier: str, tracking_
         *(tx.tenant_id, shipment_id, row["id"], carrier_code, carrier, tracking_no, tx.now),
     )
     if row["state"] == "paid":
-        days: Any = (await settings_of(tx)).complete_after_days
-        complete_at = await tx.value(
-            "UPDATE mall_orders SET state = 'shipped', shipped_at = $3, complete_at = $3 + make_interval(days => $4) "
-            "WHERE tenant_id = $1 AND id = $2 AND state = 'paid' RETURNING complete_at",
-            *(tx.tenant_id, row["id"], tx.now, days),
+        complete_at = tx.now + timedelta(days=(await settings_of(tx)).complete_after_days)
+        await tx.execute(
+            "UPDATE mall_orders SET state = 'shipped', shipped_at = $3, complete_at = $4 "
+            "WHERE tenant_id = $1 AND id = $2 AND state = 'paid'",
+            *(tx.tenant_id, row["id"], tx.now, complete_at),
         )
         tx.enqueue(COMPLETE, {"order_id": str(row["id"])}, lane=row["id"], due=complete_at + orders.OVER)
     tx.emit(
