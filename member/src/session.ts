@@ -1,9 +1,10 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 
-import { Problem, startAfter } from '@/api/client'
+import { api, hasKept, leave, Problem, startAfter } from '@/api/client'
+import { bindByCode, fetchCodeEntries } from '@/api/entry'
 import { bindPhone, fetchMe, fetchSite } from '@/api/member'
-import type { Me } from '@/api/types'
+import type { CodeEntries, Me } from '@/api/types'
 import { type Language, languageOf, speak, t } from '@/i18n'
 import { flushReports } from '@/lib/subscribe'
 import { type Environment, platform, PlatformError } from '@/platform'
@@ -15,8 +16,10 @@ export const useSession = defineStore('session', () => {
   let starting: Promise<void> | null = null
 
   const member = computed(() => me.value?.member ?? null)
-  /** Outside WeChat nobody can be logged in: only the landing page is shown. */
-  const outside = computed(() => environment.value?.kind === 'browser')
+  /** Which ways in by phone the merchant has opened. */
+  const entries = ref<CodeEntries | null>(null)
+  /** Outside WeChat and not logged in by phone: the landing page is shown. */
+  const outside = computed(() => environment.value?.kind === 'browser' && me.value === null)
   const shop = computed(() => me.value?.merchant || environment.value?.shop || '')
 
   /** Find out where we are, once; a failed start is tried again by the next call. */
@@ -40,9 +43,42 @@ export const useSession = defineStore('session', () => {
 
   async function loadMe(): Promise<void> {
     await start()
-    if (outside.value) return
-    me.value = await fetchMe()
+    const { kind, merchant } = environment.value as Environment
+    if (kind === 'browser' && !(await stillIn())) {
+      entries.value = await fetchCodeEntries(merchant).catch(() => null)
+      return
+    }
+    if (kind !== 'browser') me.value = await fetchMe()
+    if (kind === 'oa' && member.value === null) entries.value = await fetchCodeEntries(merchant).catch(() => null)
     void flushReports()
+  }
+
+  /** In a browser: whether the session kept from before still holds. */
+  async function stillIn(): Promise<boolean> {
+    if (!hasKept()) return false
+    try {
+      me.value = await fetchMe()
+      return true
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error
+      forget() // the session is over, and here WeChat opens no other
+      return false
+    }
+  }
+
+  function forget(): void {
+    leave()
+    me.value = null
+  }
+
+  async function logOut(): Promise<void> {
+    await api('POST', '/api/member/logout').catch(() => undefined)
+    forget()
+    await loadMe()
+  }
+
+  async function bind(phone: string, code: string): Promise<void> {
+    me.value = await bindByCode(phone, code)
   }
 
   async function join(code: string): Promise<void> {
@@ -54,7 +90,7 @@ export const useSession = defineStore('session', () => {
     speak(language)
   }
 
-  return { environment, me, member, outside, shop, start, loadMe, join, choose }
+  return { environment, me, member, entries, outside, shop, start, loadMe, join, bind, logOut, choose }
 })
 
 /** What to tell a person about a failure. */

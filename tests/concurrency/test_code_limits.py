@@ -61,7 +61,7 @@ async def test_control_reading_then_counting_lets_all_through(db: Database, tena
 async def test_two_hundred_at_once_for_one_phone_one_passes(db: Database, tenant: int, clock: ShiftedClock) -> None:
     day = next(limit.most for limit in EACH_PHONE if limit.name == "phone_day")
     # when: a rush each minute
-    passed = []
+    passed: list[int] = []
     for number in range(day + 4):
         outcome = await rush(db, tenant, RUSH if not passed else 20)
         passed.append(outcome["counted"])

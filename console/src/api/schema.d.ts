@@ -496,6 +496,384 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/mall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overview
+         * @description Whether the mall is bought and can receive money, what waits for the shop, and its settings.
+         */
+        get: operations["mall_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/carriers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Carriers */
+        get: operations["mall_carriers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Orders
+         * @description The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name.
+         */
+        get: operations["mall_list_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Orders
+         * @description One line for each line of an order, newest orders first.
+         */
+        get: operations["mall_export_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Order */
+        get: operations["mall_get_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Order
+         * @description Have WeChat Pay asked now how the order's payment and refunds stand.
+         */
+        post: operations["mall_ask_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close Order
+         * @description Close an order that is not paid; its stock goes back when WeChat Pay has closed the payment.
+         */
+        post: operations["mall_close_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}/parcels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ship
+         * @description Send a parcel; the first one makes the order shipped. The same parcel again is the same one.
+         */
+        post: operations["mall_ship"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}/parcels/{parcel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take Parcel Back
+         * @description Remove a parcel that was entered wrongly, once the right one is there.
+         */
+        delete: operations["mall_take_parcel_back"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/orders/{order_id}/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund Order
+         * @description Give money back by hand, to where it came from (S2-20).
+         */
+        post: operations["mall_refund_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Picture
+         * @description Upload a picture of a product: JPG or PNG, at most 1 MB.
+         */
+        post: operations["mall_add_picture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Products */
+        get: operations["mall_list_products"];
+        put?: never;
+        /** Create Product */
+        post: operations["mall_create_product"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/products/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Product */
+        get: operations["mall_get_product"];
+        /** Change Product */
+        put: operations["mall_change_product"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/products/{product_id}/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Off */
+        post: operations["mall_take_off"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/products/{product_id}/on": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put On */
+        post: operations["mall_put_on"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/recharges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Recharges
+         * @description What members recharged online, newest first.
+         */
+        get: operations["mall_list_recharges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Save Settings */
+        put: operations["mall_save_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Withdrawals
+         * @description Newest first; where the money goes is shown to who may pay it out.
+         */
+        get: operations["mall_list_withdrawals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/withdrawals/{withdrawal_id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay Withdrawal
+         * @description Record that it was paid out; the money leaves the member's stored value.
+         */
+        post: operations["mall_pay_withdrawal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/mall/withdrawals/{withdrawal_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject Withdrawal */
+        post: operations["mall_reject_withdrawal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/me": {
         parameters: {
             query?: never;
@@ -763,6 +1141,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/messaging/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look For Drift
+         * @description Compare the templates with WeChat's and the providers' side now.
+         */
+        post: operations["messaging_look_for_drift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/messaging/facts/{fact_id}/trace": {
         parameters: {
             query?: never;
@@ -775,6 +1173,26 @@ export interface paths {
          * @description Why a fact was told, held back or not attempted.
          */
         get: operations["messaging_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/fitness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fitness
+         * @description The account's industry or category, asked of WeChat now (S2-07, S2-10).
+         */
+        get: operations["messaging_fitness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -892,6 +1310,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/messaging/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Recipients
+         * @description Everybody who works here, and who of them is told in WeChat (S2-50).
+         */
+        get: operations["messaging_list_recipients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/recipients/{staff_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Choose Scenarios */
+        put: operations["messaging_choose_scenarios"];
+        post?: never;
+        /** Unbind Recipient */
+        delete: operations["messaging_unbind_recipient"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/recipients/{staff_id}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite Recipient
+         * @description A QR code that binds whoever scans it first to this person, once, within ten minutes.
+         */
+        post: operations["messaging_invite_recipient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/messaging/scenarios": {
         parameters: {
             query?: never;
@@ -899,7 +1375,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Scenarios */
+        /**
+         * List Scenarios
+         * @description The member scenarios, or those of the families that are asked for.
+         */
         get: operations["messaging_list_scenarios"];
         put?: never;
         post?: never;
@@ -919,7 +1398,7 @@ export interface paths {
         get?: never;
         /**
          * Save Channel
-         * @description Save a channel and make it the scenario's only live one; `stopped` says which channels that stopped.
+         * @description Save a channel and make it live; `stopped` says which channels that stopped: all others of an exclusive scenario.
          */
         put: operations["messaging_save_channel"];
         post?: never;
@@ -950,6 +1429,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/messaging/scenarios/{scenario}/channels/{channel}/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save Default
+         * @description 使用系统默认通知: find or add the template that fits, and make the channel live with it (S2-26, S2-32).
+         */
+        post: operations["messaging_save_default"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/scenarios/{scenario}/channels/{channel}/remap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Offer Remap
+         * @description What a channel that was paused by drift could go on with; nothing is saved.
+         */
+        get: operations["messaging_offer_remap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/messaging/scenarios/{scenario}/options": {
         parameters: {
             query?: never;
@@ -960,6 +1479,102 @@ export interface paths {
         get?: never;
         /** Save Options */
         put: operations["messaging_save_options"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/scenarios/{scenario}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Choose Policy */
+        put: operations["messaging_choose_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/sms-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Sms Templates */
+        get: operations["messaging_list_sms_templates"];
+        put?: never;
+        /**
+         * Add Sms Template
+         * @description 新增模板 (S2-54): refused unless every placeholder is mapped and the provider approved these very words.
+         */
+        post: operations["messaging_add_sms_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/sms-templates/approved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approved Text
+         * @description What a provider approved under this number, so that nobody has to type it off (S2-57).
+         */
+        post: operations["messaging_approved_text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/sms-templates/{template_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change Sms Template */
+        put: operations["messaging_change_sms_template"];
+        post?: never;
+        /**
+         * Remove Sms Template
+         * @description Delete a text here; what the provider approved stays approved.
+         */
+        delete: operations["messaging_remove_sms_template"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/sms-templates/{template_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set Sms Template State */
+        put: operations["messaging_set_sms_template_state"];
         post?: never;
         delete?: never;
         options?: never;
@@ -979,6 +1594,26 @@ export interface paths {
         put?: never;
         /** Add Template */
         post: operations["messaging_add_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/messaging/templates/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt Template
+         * @description Take a template by its id, copied from WeChat's pages (S2-02); refused when the account does not have it.
+         */
+        post: operations["messaging_adopt_template"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,6 +1695,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Payments
+         * @description What was to be paid to the merchant, newest first.
+         */
+        get: operations["payments_list_payments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/payments/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Account
+         * @description Who receives the merchant's money. Keys are never shown again.
+         */
+        get: operations["payments_get_account"];
+        /** Put Account */
+        put: operations["payments_put_account"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/payments/account/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Account
+         * @description Ask WeChat Pay whether the keys fit; nothing is paid.
+         */
+        post: operations["payments_check_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/payments/{payment_id}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description Have WeChat Pay asked now how a payment and its refunds stand.
+         */
+        post: operations["payments_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/settings": {
         parameters: {
             query?: never;
@@ -1118,6 +1834,124 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/sms/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set Limits */
+        put: operations["sms_set_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Parts
+         * @description What is left, what today may still take, why nothing can be sent, and what can be bought.
+         */
+        get: operations["sms_parts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/purchases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purchases
+         * @description The merchant's own purchases, newest first (S2-63).
+         */
+        get: operations["sms_purchases"];
+        put?: never;
+        /**
+         * Order
+         * @description Order a package; an unpaid order of the same package is taken up again.
+         */
+        post: operations["sms_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/purchases/{purchase_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Purchase */
+        get: operations["sms_purchase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/purchases/{purchase_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Close an order that was not paid; one that turns out paid is paid all the same.
+         */
+        post: operations["sms_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/purchases/{purchase_id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay
+         * @description The code that a phone scans to pay; asking again gives the same.
+         */
+        post: operations["sms_pay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/sms/signatures": {
         parameters: {
             query?: never;
@@ -1129,7 +1963,7 @@ export interface paths {
         put?: never;
         /**
          * Submit
-         * @description Hand a signature in with its papers (S1-95..S1-97).
+         * @description Hand a signature in with its papers (S1-95..S1-97): to be used once approved, or to wait until it is applied.
          */
         post: operations["sms_submit"];
         delete?: never;
@@ -1200,6 +2034,46 @@ export interface paths {
         put?: never;
         /** Withdraw */
         post: operations["sms_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description Messages, parts and their cost by day, scenario and provider.
+         */
+        get: operations["sms_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/sms/usage/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The same as a file for spreadsheets.
+         */
+        get: operations["sms_export"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1361,6 +2235,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overview
+         * @description The four scenarios with the templates there are, what stands in the way, and the limits.
+         */
+        get: operations["verification_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/verification/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records
+         * @description Codes that were asked for, newest first; never the codes themselves.
+         */
+        get: operations["verification_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/verification/{scenario}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Save */
+        put: operations["verification_save"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/member/balances": {
         parameters: {
             query?: never;
@@ -1372,6 +2303,50 @@ export interface paths {
         get: operations["loyalty_my_balances"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Entries
+         * @description Which doors are open outside WeChat.
+         */
+        get: operations["verification_entries"];
+        put?: never;
+        /**
+         * Ask
+         * @description Send a code to a phone (S2-38..S2-40). Whether the phone is a member's is not told.
+         */
+        post: operations["verification_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/codes/bind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask To Bind
+         * @description Send a code to the phone that a WeChat account wants to bind.
+         */
+        post: operations["verification_ask_to_bind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1474,6 +2449,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/member/login/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log In */
+        post: operations["verification_log_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/login/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log In By Password */
+        post: operations["verification_log_in_by_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/member/logout": {
         parameters: {
             query?: never;
@@ -1485,6 +2494,299 @@ export interface paths {
         put?: never;
         /** Log Out */
         post: operations["members_log_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Home
+         * @description What the member centre shows of the mall, to visitors too.
+         */
+        get: operations["mall_home"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My Orders */
+        get: operations["mall_my_orders"];
+        put?: never;
+        /**
+         * Submit
+         * @description Place an order (S2-23): its stock is kept for thirty minutes. Repeating the key gives the same order.
+         */
+        post: operations["mall_submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Order
+         * @description One of the member's own orders with its parcels: the page behind a notice.
+         */
+        get: operations["mall_my_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders/{order_id}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description The page says that it was paid, and no callback came yet: have WeChat Pay asked.
+         */
+        post: operations["mall_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders/{order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Close an order that is not paid.
+         */
+        post: operations["mall_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders/{order_id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay
+         * @description What the page hands to `wx.requestPayment`. Whether it was paid, only the order's state tells.
+         */
+        post: operations["mall_pay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/orders/{order_id}/receive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive
+         * @description It arrived.
+         */
+        post: operations["mall_receive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shop Products
+         * @description What is on sale, newest first.
+         */
+        get: operations["mall_shop_products"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/products/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shop Product */
+        get: operations["mall_shop_product"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/recharge-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recharge Options
+         * @description Amounts with the gift that comes with each.
+         */
+        get: operations["mall_recharge_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/recharges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recharge
+         * @description Buy stored value (S2-22): the balance grows when the payment is there.
+         */
+        post: operations["mall_recharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/recharges/{recharge_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My Recharge */
+        get: operations["mall_my_recharge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/recharges/{recharge_id}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Recharge
+         * @description The page says that it was paid, and no callback came yet: have WeChat Pay asked.
+         */
+        post: operations["mall_ask_recharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/withdraw-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Withdraw Options */
+        get: operations["mall_withdraw_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/mall/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My Withdrawals */
+        get: operations["mall_my_withdrawals"];
+        put?: never;
+        /**
+         * Withdraw
+         * @description Ask for stored value back; it is held until the shop decides.
+         */
+        post: operations["mall_withdraw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1548,6 +2850,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/member/phone/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind
+         * @description Bind the WeChat account of this session to a phone by the code sent there.
+         */
+        post: operations["verification_bind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/member/purchases": {
         parameters: {
             query?: never;
@@ -1582,6 +2904,40 @@ export interface paths {
         get: operations["orders_my_receipt"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Recover */
+        post: operations["verification_recover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/member/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Register */
+        post: operations["verification_register"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1798,6 +3154,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/operator/notice-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show Rules */
+        get: operations["messaging_show_rules"];
+        /**
+         * Save Rules
+         * @description Set what accounts are checked by (X-17); empty lists ask nothing.
+         */
+        put: operations["messaging_save_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/pay-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Platform Account
+         * @description Who receives the platform's money (packages of SMS).
+         */
+        get: operations["payments_get_platform_account"];
+        /** Put Platform Account */
+        put: operations["payments_put_platform_account"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/pay-account/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Platform Account
+         * @description Ask WeChat Pay whether the platform's keys fit; nothing is paid.
+         */
+        post: operations["payments_check_platform_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/operator/sms": {
         parameters: {
             query?: never;
@@ -1831,6 +3249,232 @@ export interface paths {
         post?: never;
         /** Turn Off Account */
         delete: operations["sms_turn_off_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/accounts/{provider}/routing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Routing
+         * @description How much of the messages a provider gets, and whether it gets any; its keys stay.
+         */
+        put: operations["sms_set_routing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Merchants
+         * @description Use, revenue and balance of every merchant.
+         */
+        get: operations["sms_merchants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The same as a file for spreadsheets.
+         */
+        get: operations["sms_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants/{merchant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Merchant
+         * @description One merchant: how it pays, its limits, what it has left, what it bought and was given.
+         */
+        get: operations["sms_merchant"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants/{merchant_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant
+         * @description Give parts by hand, or take some back (negative), with a reason that the merchant's audit shows.
+         */
+        post: operations["sms_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants/{merchant_id}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Plan
+         * @description How the merchant pays (X-05), and what it may use in a day at most.
+         */
+        put: operations["sms_set_plan"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/merchants/{merchant_id}/purchases/{purchase_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund
+         * @description Take the parts of a purchase back and return its money.
+         */
+        post: operations["sms_refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Packages */
+        get: operations["sms_list_packages"];
+        put?: never;
+        /** Define */
+        post: operations["sms_define"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/packages/{package_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change
+         * @description What was ordered stays as it was ordered.
+         */
+        put: operations["sms_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prices
+         * @description What a part costs, with its dates (X-16), newest first.
+         */
+        get: operations["sms_list_prices"];
+        put?: never;
+        /**
+         * Add Price
+         * @description Enter a price from a moment on (now, when none is named).
+         */
+        post: operations["sms_add_price"];
+        /**
+         * Drop Price
+         * @description Take back a price that is not valid yet.
+         */
+        delete: operations["sms_drop_price"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Providers
+         * @description Each provider's weight, health and quality of the last two weeks.
+         */
+        get: operations["sms_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1882,7 +3526,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve */
+        /**
+         * Approve
+         * @description The merchant may use it at these providers; at all in use when none are named (S2-70).
+         */
         post: operations["sms_approve"];
         delete?: never;
         options?: never;
@@ -1954,6 +3601,46 @@ export interface paths {
         get?: never;
         /** Save Settings */
         put: operations["sms_save_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/signatures/{merchant_id}/{signature_id}/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Usable At
+         * @description At which providers an approved signature may be used.
+         */
+        put: operations["sms_usable_at"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/sms/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Steps
+         * @description The order of work before a store can send (S2-12), and how far it is.
+         */
+        get: operations["sms_steps"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2041,6 +3728,103 @@ export interface paths {
         put?: never;
         /** Open Reopen */
         post: operations["coupons_open_reopen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mall/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open Orders
+         * @description The mall's orders, newest first; `state=paid` is what waits to be sent.
+         */
+        get: operations["mall_open_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mall/orders/{order_no}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open Order */
+        get: operations["mall_open_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mall/orders/{order_no}/parcels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Ship
+         * @description Tell that a parcel is on its way; the same parcel again changes nothing.
+         */
+        post: operations["mall_open_ship"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mall/skus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open Stock
+         * @description Combinations that have a code, with their stock.
+         */
+        get: operations["mall_open_stock"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mall/skus/{code}/stock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Open Set Stock
+         * @description What is in stock now; repeating it changes nothing.
+         */
+        put: operations["mall_open_set_stock"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2300,6 +4084,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/callbacks/wechatpay/{route_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hear
+         * @description WeChat Pay's callbacks about payments and refunds, to the address that we gave with each.
+         */
+        post: operations["payments_hear"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mall/pictures/{m}/{picture_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See Picture
+         * @description A picture of a product, for everybody; its address changes when it does.
+         */
+        get: operations["mall_see_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/s/{code}": {
         parameters: {
             query?: never;
@@ -2324,6 +4148,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountBody
+         * @description Keys may be left out once they are set; `public_key_id` is empty for platform certificates.
+         */
+        AccountBody: {
+            /** Api V3 Key */
+            api_v3_key?: string | null;
+            /**
+             * App Id
+             * @default
+             */
+            app_id: string;
+            /** Mchid */
+            mchid: string;
+            /** Private Key */
+            private_key?: string | null;
+            /**
+             * Public Key
+             * @default
+             */
+            public_key: string;
+            /**
+             * Public Key Id
+             * @default
+             */
+            public_key_id: string;
+            /** Serial */
+            serial: string;
+        };
         /** AccountIn */
         AccountIn: {
             /** Key Id */
@@ -2345,6 +4198,14 @@ export interface components {
         AddedTemplate: {
             /** Template Id */
             template_id: string;
+        };
+        /** AddedText */
+        AddedText: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
         };
         /**
          * Adjusted
@@ -2379,6 +4240,11 @@ export interface components {
              */
             points: number;
         };
+        /** AdoptIn */
+        AdoptIn: {
+            /** Template Id */
+            template_id: string;
+        };
         /**
          * ApiKey
          * @description A key without its secret; `hint` is how the secret ends.
@@ -2401,7 +4267,7 @@ export interface components {
             /** Revoked At */
             revoked_at: string | null;
             /** Scopes */
-            scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read")[];
+            scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read" | "mall.read" | "mall.write")[];
         };
         /**
          * App
@@ -2485,6 +4351,25 @@ export interface components {
             /** Token */
             token?: string | null;
         };
+        /** Approval */
+        Approval: {
+            /** Providers */
+            providers?: string[] | null;
+        };
+        /**
+         * ApprovedText
+         * @description What a provider approved under a template's number, with its placeholders in order.
+         */
+        ApprovedText: {
+            /** Code */
+            code: string;
+            /** Content */
+            content: string;
+            /** Placeholders */
+            placeholders: string[];
+            /** Provider */
+            provider: string;
+        };
         /**
          * Attention
          * @description Something that needs a person: how often, and about what (an app's or a scenario's name).
@@ -2529,6 +4414,23 @@ export interface components {
             subject_id: string | null;
         };
         /**
+         * Axis
+         * @description One specification with its values.
+         */
+        Axis: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: string[];
+        };
+        /** AxisBody */
+        AxisBody: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: string[];
+        };
+        /**
          * Balances
          * @description What a member owns; a unit that was never touched is absent. `growth` is whole yuan spent, for levels.
          */
@@ -2541,6 +4443,28 @@ export interface components {
             growth?: number;
             /** Points */
             points?: number;
+        };
+        /** BindIn */
+        BindIn: {
+            /** Code */
+            code: string;
+            /** Phone */
+            phone: string;
+        };
+        /** BindWanted */
+        BindWanted: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
+            /** Phone */
+            phone: string;
+        };
+        /** Body_mall_add_picture */
+        Body_mall_add_picture: {
+            /** File */
+            file: string;
         };
         /** Body_members_import_file */
         Body_members_import_file: {
@@ -2555,6 +4479,11 @@ export interface components {
             name: string;
             /** Source */
             source: string;
+            /**
+             * Use At Once
+             * @default true
+             */
+            use_at_once: boolean;
         };
         /**
          * CallbackSettings
@@ -2573,11 +4502,23 @@ export interface components {
             /** Url */
             url: string;
         };
+        /** Carrier */
+        Carrier: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
         /**
          * ChannelDraft
          * @description Settings to try; with `member_id` the preview speaks of that member.
          */
         ChannelDraft: {
+            /**
+             * Despite
+             * @default false
+             */
+            despite: boolean;
             /**
              * Mapping
              * @default {}
@@ -2609,8 +4550,15 @@ export interface components {
         /**
          * ChannelSettings
          * @description What is saved for one channel of a scenario: the template and what each of its fields says.
+         *
+         *     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
          */
         ChannelSettings: {
+            /**
+             * Despite
+             * @default false
+             */
+            despite: boolean;
             /**
              * Mapping
              * @default {}
@@ -2645,6 +4593,18 @@ export interface components {
              * @enum {string}
              */
             state: "ok" | "warn" | "fail";
+            /** Text */
+            text: string;
+        };
+        /**
+         * CheckResult
+         * @description What a check of the account found: `code` is empty when all is well.
+         */
+        CheckResult: {
+            /** Code */
+            code: string;
+            /** Ok */
+            ok: boolean;
             /** Text */
             text: string;
         };
@@ -2684,10 +4644,56 @@ export interface components {
             /** Total */
             total: number;
         };
-        /** CodeIn */
-        CodeIn: {
-            /** Code */
-            code: string;
+        /**
+         * ChosenPolicy
+         * @description How a scenario's channels go together after the change, and the channels that the change stopped.
+         */
+        ChosenPolicy: {
+            /**
+             * Policy
+             * @enum {string}
+             */
+            policy: "exclusive" | "several" | "ordered";
+            /** Scenario */
+            scenario: string;
+            /** Stopped */
+            stopped: ("subscribe" | "sms" | "template")[];
+        };
+        /**
+         * CodeAsked
+         * @description A code is on its way; it can be used for `minutes`, and asked for again after `again_s` seconds.
+         */
+        CodeAsked: {
+            /** Again S */
+            again_s: number;
+            /** Minutes */
+            minutes: number;
+        };
+        /**
+         * CodeEntries
+         * @description Which doors are open outside WeChat, by scenario.
+         */
+        CodeEntries: {
+            /** Bind */
+            bind: boolean;
+            /** Login */
+            login: boolean;
+            /** Recover */
+            recover: boolean;
+            /** Register */
+            register: boolean;
+        };
+        /**
+         * CodeLimit
+         * @description How many codes may be asked for; `seconds` is null for a calendar day.
+         */
+        CodeLimit: {
+            /** Most */
+            most: number;
+            /** Name */
+            name: string;
+            /** Seconds */
+            seconds: number | null;
         };
         /**
          * CodeOwner
@@ -2704,6 +4710,105 @@ export interface components {
             member_id: string;
             /** Name */
             name: string;
+        };
+        /**
+         * CodeRecord
+         * @description One code that was asked for; the phone is its last four digits, the code itself is never shown.
+         */
+        CodeRecord: {
+            /** Cost Fen */
+            cost_fen: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Parts */
+            parts: number;
+            /** Phone */
+            phone: string;
+            /** Reason */
+            reason: string;
+            /** Scenario */
+            scenario: string;
+            /** State */
+            state: string;
+            /** Tries */
+            tries: number;
+            /** Used At */
+            used_at: string | null;
+        };
+        /**
+         * CodeScenario
+         * @description A code scenario in the console; `trouble` is why no code could go out now, a text in the reader's language.
+         */
+        CodeScenario: {
+            /** Label */
+            label: string;
+            /** Live */
+            live: boolean;
+            /** Scenario */
+            scenario: string;
+            /** Sent Today */
+            sent_today: number;
+            /** Template Id */
+            template_id: string | null;
+            /** Templates */
+            templates: components["schemas"]["CodeTemplate"][];
+            /** Trouble */
+            trouble: string | null;
+            /** Trouble Code */
+            trouble_code: string | null;
+        };
+        /** CodeSettings */
+        CodeSettings: {
+            /** Limits */
+            limits: components["schemas"]["CodeLimit"][];
+            /** Minutes */
+            minutes: number;
+            /** Scenarios */
+            scenarios: components["schemas"]["CodeScenario"][];
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * CodeTemplate
+         * @description An enabled SMS template of a code scenario; `sample` is the whole text with made-up values.
+         */
+        CodeTemplate: {
+            /** Content */
+            content: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Sample */
+            sample: string;
+        };
+        /** CodeWanted */
+        CodeWanted: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
+            /** M */
+            m?: number | null;
+            /** Phone */
+            phone: string;
+            /**
+             * Scenario
+             * @enum {string}
+             */
+            scenario: "register" | "recover" | "login";
         };
         /** CountIn */
         CountIn: {
@@ -2895,6 +5000,33 @@ export interface components {
             /** Template */
             template: number;
         };
+        /**
+         * DefaultIn
+         * @description `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
+         */
+        DefaultIn: {
+            /**
+             * Despite
+             * @default false
+             */
+            despite: boolean;
+        };
+        /**
+         * DefaultNumber
+         * @description A scenario's default template in the service account's category library.
+         */
+        DefaultNumber: {
+            /** Label */
+            label: string;
+            /** Label En */
+            label_en: string;
+            /** Number */
+            number: string;
+            /** Scenario */
+            scenario: string;
+            /** Title */
+            title: string;
+        };
         /** Defaults */
         Defaults: {
             /**
@@ -2925,7 +5057,7 @@ export interface components {
         };
         /**
          * Delivery
-         * @description A message for one fact and scenario. `cost_fen` is for SMS.
+         * @description A message for one fact, scenario and slot; it is for a member or for one of the staff. `cost_fen` is for SMS.
          *
          *     `address` is a phone's last digits, or an openid, masked for who may not see phones.
          */
@@ -2934,6 +5066,11 @@ export interface components {
             address: string;
             /** Attempts */
             attempts: number;
+            /**
+             * Audience
+             * @enum {string}
+             */
+            audience: "member" | "staff";
             /**
              * Channel
              * @enum {string}
@@ -2950,11 +5087,8 @@ export interface components {
             done_at: string | null;
             /** Id */
             id: string;
-            /**
-             * Member Id
-             * Format: uuid
-             */
-            member_id: string;
+            /** Member Id */
+            member_id: string | null;
             /** Parts */
             parts: number;
             /** Provider Ref */
@@ -2967,6 +5101,10 @@ export interface components {
             scenario_label: string;
             /** Sent At */
             sent_at: string | null;
+            /** Slot */
+            slot: string;
+            /** Staff Id */
+            staff_id: string | null;
             /**
              * State
              * @enum {string}
@@ -2984,6 +5122,11 @@ export interface components {
             address: string;
             /** Attempts */
             attempts: number;
+            /**
+             * Audience
+             * @enum {string}
+             */
+            audience: "member" | "staff";
             body: components["schemas"]["MessageBody"] | null;
             /** Card No */
             card_no: string;
@@ -3003,11 +5146,8 @@ export interface components {
             done_at: string | null;
             /** Id */
             id: string;
-            /**
-             * Member Id
-             * Format: uuid
-             */
-            member_id: string;
+            /** Member Id */
+            member_id: string | null;
             /** Member Name */
             member_name: string;
             /** Parts */
@@ -3022,6 +5162,10 @@ export interface components {
             scenario_label: string;
             /** Sent At */
             sent_at: string | null;
+            /** Slot */
+            slot: string;
+            /** Staff Id */
+            staff_id: string | null;
             /**
              * State
              * @enum {string}
@@ -3039,6 +5183,11 @@ export interface components {
             address: string;
             /** Attempts */
             attempts: number;
+            /**
+             * Audience
+             * @enum {string}
+             */
+            audience: "member" | "staff";
             /** Card No */
             card_no: string;
             /**
@@ -3057,11 +5206,8 @@ export interface components {
             done_at: string | null;
             /** Id */
             id: string;
-            /**
-             * Member Id
-             * Format: uuid
-             */
-            member_id: string;
+            /** Member Id */
+            member_id: string | null;
             /** Member Name */
             member_name: string;
             /** Parts */
@@ -3076,6 +5222,10 @@ export interface components {
             scenario_label: string;
             /** Sent At */
             sent_at: string | null;
+            /** Slot */
+            slot: string;
+            /** Staff Id */
+            staff_id: string | null;
             /**
              * State
              * @enum {string}
@@ -3108,6 +5258,38 @@ export interface components {
         FieldValue: {
             /** Value */
             value: string;
+        };
+        /**
+         * Fitness
+         * @description What the connected account is, and what it should be for notices of the mall.
+         */
+        Fitness: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "subscribe" | "sms" | "template";
+            /** Found */
+            found: string[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "industry" | "category";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "mismatch" | "unknown" | "not_connected";
+            /** Wanted */
+            wanted: string[];
+        };
+        /** GrantIn */
+        GrantIn: {
+            /** Parts */
+            parts: number;
+            /** Reason */
+            reason: string;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -3157,6 +5339,21 @@ export interface components {
             where?: string | null;
         };
         /**
+         * Invitation
+         * @description A QR code for one person: what it holds, and WeChat's picture of it. It works once, until it expires.
+         */
+        Invitation: {
+            /** Content */
+            content: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Picture */
+            picture: string;
+        };
+        /**
          * IssueIn
          * @description `key` names the reason (an order, an activity): the same key gives the same coupon again.
          */
@@ -3190,6 +5387,14 @@ export interface components {
         Items_App_: {
             /** Items */
             items: components["schemas"]["App"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_Carrier_: {
+            /** Items */
+            items: components["schemas"]["Carrier"][];
         };
         /**
          * Items
@@ -3235,6 +5440,46 @@ export interface components {
          * Items
          * @description All there is, in one answer.
          */
+        Items_Recipient_: {
+            /** Items */
+            items: components["schemas"]["Recipient"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_SmsPackage_: {
+            /** Items */
+            items: components["schemas"]["SmsPackage"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_SmsPrice_: {
+            /** Items */
+            items: components["schemas"]["SmsPrice"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_SmsProviderState_: {
+            /** Items */
+            items: components["schemas"]["SmsProviderState"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_SmsStep_: {
+            /** Items */
+            items: components["schemas"]["SmsStep"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
         Items_StaffMember_: {
             /** Items */
             items: components["schemas"]["StaffMember"][];
@@ -3254,6 +5499,24 @@ export interface components {
         Items_TemplateProposal_: {
             /** Items */
             items: components["schemas"]["TemplateProposal"][];
+        };
+        /**
+         * JsapiParameters
+         * @description What the page hands to `wx.requestPayment`; `appId` is for the bridge of official-account pages only.
+         */
+        JsapiParameters: {
+            /** Appid */
+            appId: string;
+            /** Noncestr */
+            nonceStr: string;
+            /** Package */
+            package: string;
+            /** Paysign */
+            paySign: string;
+            /** Signtype */
+            signType: string;
+            /** Timestamp */
+            timeStamp: string;
         };
         /** KeyIn */
         KeyIn: {
@@ -3315,6 +5578,57 @@ export interface components {
             /** Title */
             title: string;
         };
+        /** LimitsIn */
+        LimitsIn: {
+            /** Hard Fen */
+            hard_fen?: number | null;
+            /** Hard Parts */
+            hard_parts?: number | null;
+            /** Low Parts */
+            low_parts?: number | null;
+            /** Soft Fen */
+            soft_fen?: number | null;
+            /** Soft Parts */
+            soft_parts?: number | null;
+        };
+        /**
+         * Line
+         * @description A line of an order, as it was sold; `spec` is empty for a plain product.
+         */
+        Line: {
+            /** Code */
+            code: string;
+            /** Count */
+            count: number;
+            /** Price Fen */
+            price_fen: number;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /**
+             * Sku Id
+             * Format: uuid
+             */
+            sku_id: string;
+            /** Spec */
+            spec: string;
+            /** Title */
+            title: string;
+            /** Url */
+            url: string;
+        };
+        /** LineBody */
+        LineBody: {
+            /** Count */
+            count: number;
+            /**
+             * Sku Id
+             * Format: uuid
+             */
+            sku_id: string;
+        };
         /**
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
@@ -3322,6 +5636,16 @@ export interface components {
         Listing_AuditEntry_: {
             /** Items */
             items: components["schemas"]["AuditEntry"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_CodeRecord_: {
+            /** Items */
+            items: components["schemas"]["CodeRecord"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -3379,6 +5703,66 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_OpenOrder_: {
+            /** Items */
+            items: components["schemas"]["OpenOrder"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_OrderCard_: {
+            /** Items */
+            items: components["schemas"]["OrderCard"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_OrderRow_: {
+            /** Items */
+            items: components["schemas"]["OrderRow"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_Payment_: {
+            /** Items */
+            items: components["schemas"]["Payment"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_ProductCard_: {
+            /** Items */
+            items: components["schemas"]["ProductCard"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_ProductRow_: {
+            /** Items */
+            items: components["schemas"]["ProductRow"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_Purchase_: {
             /** Items */
             items: components["schemas"]["Purchase"][];
@@ -3389,9 +5773,49 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_RechargeRow_: {
+            /** Items */
+            items: components["schemas"]["RechargeRow"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_SignatureReview_: {
             /** Items */
             items: components["schemas"]["SignatureReview"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_SkuStock_: {
+            /** Items */
+            items: components["schemas"]["SkuStock"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_SmsMerchantRow_: {
+            /** Items */
+            items: components["schemas"]["SmsMerchantRow"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_SmsPurchase_: {
+            /** Items */
+            items: components["schemas"]["SmsPurchase"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -3412,6 +5836,26 @@ export interface components {
         Listing_Transfer_: {
             /** Items */
             items: components["schemas"]["Transfer"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_WithdrawalRow_: {
+            /** Items */
+            items: components["schemas"]["WithdrawalRow"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_Withdrawal_: {
+            /** Items */
+            items: components["schemas"]["Withdrawal"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -3458,6 +5902,73 @@ export interface components {
             store_rate_bp: {
                 [key: string]: number;
             };
+        };
+        /**
+         * MadeMessage
+         * @description A message that was made for a fact of a member.
+         */
+        MadeMessage: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "subscribe" | "sms" | "template";
+            /** Reason */
+            reason: string;
+            /** Scenario */
+            scenario: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "retrying" | "unknown" | "accepted" | "delivered" | "failed" | "dead" | "not_attempted";
+        };
+        /**
+         * MallHome
+         * @description What the member centre shows of the mall; `open` false: nothing of it.
+         */
+        MallHome: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Open */
+            open: boolean;
+            /** Pay Ready */
+            pay_ready: boolean;
+            /** Recharge On */
+            recharge_on: boolean;
+            /** Withdraw On */
+            withdraw_on: boolean;
+        };
+        /**
+         * MallOverview
+         * @description `locked`: the mall was not bought. `pay_ready`: money can be received. The counts are what waits for the shop.
+         */
+        MallOverview: {
+            /** Locked */
+            locked: boolean;
+            /** Pay Ready */
+            pay_ready: boolean;
+            settings: components["schemas"]["MallSettings"];
+            /** To Pay Out */
+            to_pay_out: number;
+            /** To Ship */
+            to_ship: number;
+        };
+        /**
+         * MallSettings
+         * @description What the merchant decided.
+         */
+        MallSettings: {
+            /** Complete After Days */
+            complete_after_days: number;
+            /** Recharge Amounts */
+            recharge_amounts: number[];
+            /** Recharge On */
+            recharge_on: boolean;
+            /** Withdraw From Fen */
+            withdraw_from_fen: number;
+            /** Withdraw On */
+            withdraw_on: boolean;
         };
         /**
          * Me
@@ -3733,7 +6244,7 @@ export interface components {
                 [key: string]: string[];
             };
             /** Scopes */
-            scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read")[];
+            scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read" | "mall.read" | "mall.write")[];
             /** Short Name */
             short_name: string;
         };
@@ -3780,6 +6291,73 @@ export interface components {
             appid: string;
             /** Pagepath */
             pagepath: string;
+        };
+        /**
+         * MyOrder
+         * @description The buyer's own order.
+         */
+        MyOrder: {
+            /** Address */
+            address: string;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Closing
+             * @enum {string}
+             */
+            closing: "" | "buyer" | "shop" | "unpaid" | "refunded";
+            /** Complete At */
+            complete_at: string | null;
+            /** Completed At */
+            completed_at: string | null;
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Goods */
+            goods: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lines */
+            lines: components["schemas"]["Line"][];
+            /** Note */
+            note: string;
+            /** Order No */
+            order_no: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Parcels */
+            parcels: components["schemas"]["Parcel"][];
+            /**
+             * Pay Until
+             * Format: date-time
+             */
+            pay_until: string;
+            /** Phone */
+            phone: string;
+            /** Receiver */
+            receiver: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Refunds */
+            refunds: components["schemas"]["RefundView"][];
+            /** Shipped At */
+            shipped_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "shipped" | "completed" | "closed";
+            /** Total Fen */
+            total_fen: number;
+            /** Url */
+            url: string;
         };
         /**
          * MyTemplate
@@ -3836,6 +6414,22 @@ export interface components {
             scene: string;
             /** Tid */
             tid: number;
+        };
+        /**
+         * NoticeRules
+         * @description What is asked of accounts: a pair of industries and one of the categories; and numbers of default templates.
+         */
+        NoticeRules: {
+            /** Categories */
+            categories: string[];
+            /** Defaults */
+            defaults: components["schemas"]["DefaultNumber"][];
+            /** Industries */
+            industries: string[][];
+            /** Numbers */
+            numbers: {
+                [key: string]: string;
+            };
         };
         /**
          * Offer
@@ -3937,6 +6531,48 @@ export interface components {
             store_id: string | null;
         };
         /**
+         * OpenOrder
+         * @description An order for the shop's own system; the phone is whole for keys with `mall.write`, who send the parcels.
+         */
+        OpenOrder: {
+            /** Address */
+            address: string;
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Goods */
+            goods: string;
+            /** Lines */
+            lines: components["schemas"]["Line"][];
+            /** Note */
+            note: string;
+            /** Order No */
+            order_no: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Parcels */
+            parcels: components["schemas"]["Parcel"][];
+            /** Phone */
+            phone: string;
+            /** Receiver */
+            receiver: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "shipped" | "completed" | "closed";
+            /** Total Fen */
+            total_fen: number;
+        };
+        /**
          * OpenedMerchant
          * @description A new merchant and its first administrator.
          */
@@ -3948,6 +6584,213 @@ export interface components {
              * Format: uuid
              */
             staff_id: string;
+        };
+        /**
+         * OrderBody
+         * @description `total_fen` is what the page showed: when a price has changed since, the order is refused.
+         */
+        OrderBody: {
+            /** Address */
+            address: string;
+            /** Items */
+            items: components["schemas"]["LineBody"][];
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Phone */
+            phone: string;
+            /** Receiver */
+            receiver: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /**
+         * OrderCard
+         * @description An order in a list. `closing` says why it is closed, or is about to be while its payment is being closed.
+         */
+        OrderCard: {
+            /**
+             * Closing
+             * @enum {string}
+             */
+            closing: "" | "buyer" | "shop" | "unpaid" | "refunded";
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Goods */
+            goods: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Order No */
+            order_no: string;
+            /**
+             * Pay Until
+             * Format: date-time
+             */
+            pay_until: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "shipped" | "completed" | "closed";
+            /** Total Fen */
+            total_fen: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * OrderDetail
+         * @description An order as the console shows it.
+         */
+        OrderDetail: {
+            /** Address */
+            address: string;
+            /** Card No */
+            card_no: string;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Closing
+             * @enum {string}
+             */
+            closing: "" | "buyer" | "shop" | "unpaid" | "refunded";
+            /** Complete At */
+            complete_at: string | null;
+            /** Completed At */
+            completed_at: string | null;
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Goods */
+            goods: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lines */
+            lines: components["schemas"]["Line"][];
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
+            /** Note */
+            note: string;
+            /** Order No */
+            order_no: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Parcels */
+            parcels: components["schemas"]["Parcel"][];
+            /**
+             * Pay Until
+             * Format: date-time
+             */
+            pay_until: string;
+            payment: components["schemas"]["PaymentRef"] | null;
+            /** Phone */
+            phone: string;
+            /** Receiver */
+            receiver: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Refunds */
+            refunds: components["schemas"]["RefundView"][];
+            /** Shipped At */
+            shipped_at: string | null;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "shipped" | "completed" | "closed";
+            /** Total Fen */
+            total_fen: number;
+            /** Url */
+            url: string;
+        };
+        /** OrderIn */
+        OrderIn: {
+            /**
+             * Package Id
+             * Format: uuid
+             */
+            package_id: string;
+        };
+        /**
+         * OrderRow
+         * @description An order in the console's list.
+         */
+        OrderRow: {
+            /**
+             * Closing
+             * @enum {string}
+             */
+            closing: "" | "buyer" | "shop" | "unpaid" | "refunded";
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Goods */
+            goods: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Order No */
+            order_no: string;
+            /** Paid At */
+            paid_at: string | null;
+            /**
+             * Pay Until
+             * Format: date-time
+             */
+            pay_until: string;
+            /** Phone */
+            phone: string;
+            /** Receiver */
+            receiver: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "shipped" | "completed" | "closed";
+            /** Total Fen */
+            total_fen: number;
+            /** Url */
+            url: string;
         };
         /** Overview */
         Overview: {
@@ -4055,12 +6898,228 @@ export interface components {
              */
             valid_until: string;
         };
+        /** PackageIn */
+        PackageIn: {
+            /** Name */
+            name: string;
+            /**
+             * On Sale
+             * @default true
+             */
+            on_sale: boolean;
+            /** Parts */
+            parts: number;
+            /**
+             * Position
+             * @default 0
+             */
+            position: number;
+            /** Price Fen */
+            price_fen: number;
+            /** Valid From */
+            valid_from?: string | null;
+            /** Valid Until */
+            valid_until?: string | null;
+        };
+        /**
+         * PaidOutBody
+         * @description `paid_ref` is the shop's own note of the transfer (its number at the bank, say).
+         */
+        PaidOutBody: {
+            /**
+             * Paid Ref
+             * @default
+             */
+            paid_ref: string;
+        };
+        /**
+         * Parcel
+         * @description A parcel on its way.
+         */
+        Parcel: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Carrier */
+            carrier: string;
+            /** Carrier Code */
+            carrier_code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Tracking No */
+            tracking_no: string;
+        };
+        /**
+         * ParcelBody
+         * @description `carrier` is only for the code OTHER.
+         */
+        ParcelBody: {
+            /**
+             * Carrier
+             * @default
+             */
+            carrier: string;
+            /** Carrier Code */
+            carrier_code: string;
+            /** Tracking No */
+            tracking_no: string;
+        };
         /** PasswordIn */
         PasswordIn: {
             /** Current */
             current: string;
             /** New */
             new: string;
+        };
+        /** PasswordLoginIn */
+        PasswordLoginIn: {
+            /** M */
+            m?: number | null;
+            /** Password */
+            password: string;
+            /** Phone */
+            phone: string;
+        };
+        /**
+         * PayAccount
+         * @description Who receives money, without the keys. `heard_at`: when WeChat Pay first reached us with a callback.
+         */
+        PayAccount: {
+            /** App Id */
+            app_id: string;
+            /**
+             * Check
+             * @enum {string}
+             */
+            check: "ok" | "fail" | "none";
+            /** Check Code */
+            check_code: string;
+            /** Check Text */
+            check_text: string;
+            /** Checked At */
+            checked_at: string | null;
+            /** Heard At */
+            heard_at: string | null;
+            /** Mchid */
+            mchid: string;
+            /** Public Key Id */
+            public_key_id: string;
+            /** Serial */
+            serial: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /**
+             * Verified By
+             * @enum {string}
+             */
+            verified_by: "public_key" | "certificate";
+        };
+        /**
+         * PayAccountSetting
+         * @description `account` is null until it is set up; `callback_base` is where WeChat Pay tells its callbacks.
+         */
+        PayAccountSetting: {
+            account: components["schemas"]["PayAccount"] | null;
+            /** Callback Base */
+            callback_base: string;
+        };
+        /**
+         * Payment
+         * @description A payment as the console lists it; `trouble` says what people must look at.
+         */
+        Payment: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "jsapi" | "native";
+            /** Out Trade No */
+            out_trade_no: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Reference Id
+             * Format: uuid
+             */
+            reference_id: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "created" | "prepared" | "paid" | "closed";
+            /** Transaction Id */
+            transaction_id: string;
+            /** Trouble */
+            trouble: string;
+        };
+        /**
+         * PaymentRef
+         * @description The payment behind an order; `trouble` says what people must look at (`amount`, `app`, `number`).
+         */
+        PaymentRef: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Out Trade No */
+            out_trade_no: string;
+            /** State */
+            state: string;
+            /** Transaction Id */
+            transaction_id: string;
+            /** Trouble */
+            trouble: string;
+        };
+        /**
+         * PictureRef
+         * @description `picture` is what a product is saved with, `url` what a page shows.
+         */
+        PictureRef: {
+            /** Picture */
+            picture: string;
+            /** Url */
+            url: string;
+        };
+        /** PlanIn */
+        PlanIn: {
+            /** Cap Fen */
+            cap_fen?: number | null;
+            /** Cap Parts */
+            cap_parts?: number | null;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "per_part" | "package";
         };
         /**
          * PlannedDefault
@@ -4108,6 +7167,19 @@ export interface components {
             updated_at: string;
         };
         /**
+         * PolicyIn
+         * @description How the live channels of a scenario go together, and in which order they are tried.
+         */
+        PolicyIn: {
+            /**
+             * Order
+             * @default []
+             */
+            order: string[];
+            /** Policy */
+            policy: string;
+        };
+        /**
          * Preflight
          * @description What a preflight found.
          */
@@ -4123,6 +7195,117 @@ export interface components {
             label: string;
             /** Value */
             value: string;
+        };
+        /** PriceIn */
+        PriceIn: {
+            /** Part Fen */
+            part_fen: number;
+            /** Valid From */
+            valid_from?: string | null;
+        };
+        /**
+         * Product
+         * @description A product as it is edited.
+         */
+        Product: {
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Pictures */
+            pictures: components["schemas"]["PictureRef"][];
+            /** Skus */
+            skus: components["schemas"]["Sku"][];
+            /** Specs */
+            specs: components["schemas"]["Axis"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "on" | "off";
+            /** Title */
+            title: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * ProductBody
+         * @description `pictures` are `picture:<id>` of an upload or addresses; `specs` are empty for a plain product with one SKU.
+         */
+        ProductBody: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Pictures */
+            pictures?: string[];
+            /** Skus */
+            skus: components["schemas"]["SkuBody"][];
+            /** Specs */
+            specs?: components["schemas"]["AxisBody"][];
+            /** Title */
+            title: string;
+        };
+        /**
+         * ProductCard
+         * @description A product in a list of buyers.
+         */
+        ProductCard: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Price From Fen */
+            price_from_fen: number;
+            /** Price To Fen */
+            price_to_fen: number;
+            /** Stock */
+            stock: number;
+            /** Title */
+            title: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * ProductRow
+         * @description A product in the console's list.
+         */
+        ProductRow: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Price From Fen */
+            price_from_fen: number;
+            /** Price To Fen */
+            price_to_fen: number;
+            /** Skus */
+            skus: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "on" | "off";
+            /** Stock */
+            stock: number;
+            /** Title */
+            title: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Url */
+            url: string;
         };
         /**
          * ProofFile
@@ -4147,6 +7330,11 @@ export interface components {
             scene: string;
             /** Title */
             title: string;
+        };
+        /** ProvidersIn */
+        ProvidersIn: {
+            /** Providers */
+            providers: string[];
         };
         /**
          * Purchase
@@ -4214,6 +7402,16 @@ export interface components {
              */
             state: "queued";
         };
+        /** Reason */
+        Reason: {
+            /** Reason */
+            reason: string;
+        };
+        /** ReasonBody */
+        ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
         /**
          * Receipt
          * @description A purchase with its lines, as the till sent them.
@@ -4254,6 +7452,54 @@ export interface components {
             total_fen: number;
         };
         /**
+         * Recharge
+         * @description A recharge bought online.
+         */
+        Recharge: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Paid Fen */
+            paid_fen: number;
+            /** Recharge No */
+            recharge_no: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "closed";
+        };
+        /**
+         * RechargeAmount
+         * @description An amount on offer with the gift that comes with it.
+         */
+        RechargeAmount: {
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+            /** Paid Fen */
+            paid_fen: number;
+        };
+        /** RechargeBody */
+        RechargeBody: {
+            /** Paid Fen */
+            paid_fen: number;
+        };
+        /**
          * RechargeGift
          * @description Recharge at least `from_fen`, get this on top.
          */
@@ -4264,6 +7510,118 @@ export interface components {
             gift_fen: number;
             /** Gift Points */
             gift_points: number;
+        };
+        /**
+         * RechargeOptions
+         * @description What can be recharged; `balance_fen` is the whole stored value.
+         */
+        RechargeOptions: {
+            /** Amounts */
+            amounts: components["schemas"]["RechargeAmount"][];
+            /** Balance Fen */
+            balance_fen: number;
+        };
+        /**
+         * RechargeRow
+         * @description A recharge in the console's list.
+         */
+        RechargeRow: {
+            /** Card No */
+            card_no: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Paid Fen */
+            paid_fen: number;
+            /** Recharge No */
+            recharge_no: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "submitted" | "paid" | "closed";
+        };
+        /**
+         * RechargeStarted
+         * @description A recharge that waits for its payment.
+         */
+        RechargeStarted: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            parameters: components["schemas"]["JsapiParameters"];
+        };
+        /**
+         * Recipient
+         * @description Somebody of the staff; bound to a WeChat account or not. `trouble`: a code was scanned by the wrong person.
+         */
+        Recipient: {
+            /** Bound */
+            bound: boolean;
+            /** Bound At */
+            bound_at: string | null;
+            /** Follows */
+            follows: boolean;
+            /** Name */
+            name: string;
+            /** Openid */
+            openid: string;
+            /** Role */
+            role: string;
+            /** Scenarios */
+            scenarios: string[];
+            /**
+             * Staff Id
+             * Format: uuid
+             */
+            staff_id: string;
+            /** Trouble */
+            trouble: string;
+            /** Waiting Until */
+            waiting_until: string | null;
+        };
+        /** RecipientIn */
+        RecipientIn: {
+            /** Scenarios */
+            scenarios: string[];
+        };
+        /** RecoverIn */
+        RecoverIn: {
+            /** Code */
+            code: string;
+            /** M */
+            m?: number | null;
+            /** Password */
+            password: string;
+            /** Phone */
+            phone: string;
         };
         /** RedeemIn */
         RedeemIn: {
@@ -4335,10 +7693,67 @@ export interface components {
              */
             valid_until: string;
         };
+        /**
+         * RefundBody
+         * @description `key` is made by the form, so that a double click gives the money back once.
+         */
+        RefundBody: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Key */
+            key: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * RefundView
+         * @description Money that went back, or is on its way; `failure` is WeChat Pay's code.
+         */
+        RefundView: {
+            /** Amount Fen */
+            amount_fen: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Done At */
+            done_at: string | null;
+            /** Failure */
+            failure: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "succeeded" | "failed";
+        };
         /** Refusal */
         Refusal: {
             /** Reason */
             reason: string;
+        };
+        /** RegisterIn */
+        RegisterIn: {
+            /** Code */
+            code: string;
+            /** M */
+            m?: number | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Password */
+            password?: string | null;
+            /** Phone */
+            phone: string;
         };
         /**
          * RemainingCredits
@@ -4349,6 +7764,29 @@ export interface components {
             remaining: {
                 [key: string]: number;
             };
+        };
+        /**
+         * RemapAnswer
+         * @description Null when the account has no template that would do.
+         */
+        RemapAnswer: {
+            offer: components["schemas"]["RemapOffer"] | null;
+        };
+        /**
+         * RemapOffer
+         * @description A template that a paused channel could go on with; `open` are its fields that are still empty.
+         */
+        RemapOffer: {
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Open */
+            open: string[];
+            /** Template Id */
+            template_id: string;
+            /** Title */
+            title: string;
         };
         /**
          * Reminders
@@ -4375,6 +7813,16 @@ export interface components {
              */
             stop_scenarios: string[];
         };
+        /** RoutingIn */
+        RoutingIn: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "off";
+            /** Weight */
+            weight: number;
+        };
         /**
          * RowError
          * @description Why a row was refused: a stable code, its text in the reader's language, and the field.
@@ -4387,6 +7835,23 @@ export interface components {
             /** Where */
             where: string;
         };
+        /**
+         * RulesIn
+         * @description Two industries as first and second class each, or none; service categories of which one is needed, or none.
+         */
+        RulesIn: {
+            /** Categories */
+            categories: string[];
+            /** Industries */
+            industries: string[][];
+            /**
+             * Numbers
+             * @default {}
+             */
+            numbers: {
+                [key: string]: string;
+            };
+        };
         /** SavedOptions */
         SavedOptions: {
             options: components["schemas"]["ScenarioOptions"];
@@ -4395,7 +7860,9 @@ export interface components {
         };
         /**
          * Scenario
-         * @description One automatic push with what it can say and its three channels; `page` is what the member's tap opens.
+         * @description One automatic push with what it can say and its channels; `page` is what the member's tap opens.
+         *
+         *     `policy` says how its live channels go together, `policies` which may be chosen, `order` who is tried first.
          */
         Scenario: {
             /** Channels */
@@ -4404,21 +7871,35 @@ export interface components {
             code: string;
             /** Default Title */
             default_title: string;
+            /**
+             * Family
+             * @enum {string}
+             */
+            family: "member" | "buyer" | "marketing" | "seller" | "code";
             /** Label */
             label: string;
             /** Label En */
             label_en: string;
             options: components["schemas"]["ScenarioOptions"];
+            /** Order */
+            order: ("subscribe" | "sms" | "template")[];
             /** Page */
             page: string;
-            /** Policy */
-            policy: string;
+            /** Policies */
+            policies: ("exclusive" | "several" | "ordered")[];
+            /**
+             * Policy
+             * @enum {string}
+             */
+            policy: "exclusive" | "several" | "ordered";
             /** Variables */
             variables: components["schemas"]["Variable"][];
         };
         /**
          * ScenarioChannel
          * @description A scenario's settings in one channel; `mapping` says what each field of the template shows. Never saved: no times.
+         *
+         *     `system`: the template is the system's default for the scenario.
          */
         ScenarioChannel: {
             /**
@@ -4434,6 +7915,8 @@ export interface components {
             };
             /** Paused Reason */
             paused_reason?: string | null;
+            /** System */
+            system: boolean;
             /** Template Id */
             template_id: string;
             /**
@@ -4464,12 +7947,70 @@ export interface components {
             /** Locked */
             locked: boolean;
         };
+        /** SettingIn */
+        SettingIn: {
+            /** Live */
+            live: boolean;
+            /** Template Id */
+            template_id?: string | null;
+        };
+        /** SettingsBody */
+        SettingsBody: {
+            /** Complete After Days */
+            complete_after_days: number;
+            /** Recharge Amounts */
+            recharge_amounts: number[];
+            /** Recharge On */
+            recharge_on: boolean;
+            /** Withdraw From Fen */
+            withdraw_from_fen: number;
+            /** Withdraw On */
+            withdraw_on: boolean;
+        };
         /** SettingsIn */
         SettingsIn: {
             /** Part Fen */
             part_fen: number;
             /** Sign Name */
             sign_name: string;
+        };
+        /**
+         * ShopProduct
+         * @description A product as its page shows it.
+         */
+        ShopProduct: {
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Skus */
+            skus: components["schemas"]["ShopSku"][];
+            /** Specs */
+            specs: components["schemas"]["Axis"][];
+            /** Title */
+            title: string;
+            /** Urls */
+            urls: string[];
+        };
+        /**
+         * ShopSku
+         * @description One combination as buyers see it: `values` in the order of the specifications.
+         */
+        ShopSku: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Stock */
+            stock: number;
+            /** Values */
+            values: string[];
         };
         /**
          * SignOff
@@ -4502,7 +8043,8 @@ export interface components {
         };
         /**
          * SignatureReview
-         * @description A signature that waits for a decision; `handed_in_at` is since when the provider has it.
+         * @description A signature that waits for a decision; `handed_in_at` is since when the provider has it, `passed_at` since when
+         *     it has approved it.
          */
         SignatureReview: {
             /** Handed In At */
@@ -4513,6 +8055,8 @@ export interface components {
             merchant_id: number;
             /** Name */
             name: string;
+            /** Passed At */
+            passed_at: string | null;
             /**
              * Signature Id
              * Format: uuid
@@ -4541,6 +8085,62 @@ export interface components {
             oa_app_id: string | null;
             /** Simulator */
             simulator: string | null;
+        };
+        /**
+         * Sku
+         * @description One combination, with the code that the shop's own system knows it by.
+         */
+        Sku: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Stock */
+            stock: number;
+            /** Values */
+            values: string[];
+        };
+        /**
+         * SkuBody
+         * @description `stock_was` is the stock that the form showed: the difference is applied, so sales meanwhile stay sold.
+         */
+        SkuBody: {
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Stock */
+            stock: number;
+            /** Stock Was */
+            stock_was?: number | null;
+            /** Values */
+            values: string[];
+        };
+        /**
+         * SkuStock
+         * @description A combination as the shop's own system sees it.
+         */
+        SkuStock: {
+            /** Code */
+            code: string;
+            /** On Sale */
+            on_sale: boolean;
+            /** Price Fen */
+            price_fen: number;
+            /** Spec */
+            spec: string;
+            /** Stock */
+            stock: number;
+            /** Title */
+            title: string;
         };
         /**
          * SmsAccount
@@ -4572,6 +8172,16 @@ export interface components {
             weight: number;
         };
         /**
+         * SmsCaps
+         * @description What the operators allow in a day.
+         */
+        SmsCaps: {
+            /** Cap Fen */
+            cap_fen: number | null;
+            /** Cap Parts */
+            cap_parts: number | null;
+        };
+        /**
          * SmsCount
          * @description A text as the phone shows it and the carrier bills it.
          */
@@ -4584,6 +8194,103 @@ export interface components {
             parts: number;
             /** Text */
             text: string;
+        };
+        /**
+         * SmsGrant
+         * @description Parts that an operator gave by hand (negative: took back).
+         */
+        SmsGrant: {
+            /**
+             * Granted At
+             * Format: date-time
+             */
+            granted_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Parts */
+            parts: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * SmsLimits
+         * @description Limits of a day: `soft` warns, `hard` stops; `low_parts` is the merchant's own threshold, null for the usual.
+         */
+        SmsLimits: {
+            /** Hard Fen */
+            hard_fen: number | null;
+            /** Hard Parts */
+            hard_parts: number | null;
+            /** Low Parts */
+            low_parts: number | null;
+            /** Soft Fen */
+            soft_fen: number | null;
+            /** Soft Parts */
+            soft_parts: number | null;
+        };
+        /**
+         * SmsMerchant
+         * @description One merchant's SMS for the operators.
+         */
+        SmsMerchant: {
+            caps: components["schemas"]["SmsCaps"];
+            /** Grants */
+            grants: components["schemas"]["SmsGrant"][];
+            limits: components["schemas"]["SmsLimits"];
+            /** Merchant Id */
+            merchant_id: number;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "per_part" | "package";
+            /** Parts Left */
+            parts_left: number;
+            /** Parts Owed */
+            parts_owed: number;
+            /** Parts Used */
+            parts_used: number;
+            /** Purchases */
+            purchases: components["schemas"]["SmsPurchase"][];
+            /** Used Fen */
+            used_fen: number;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "" | "sms_not_set_up" | "sms_no_signature" | "sms_no_balance" | "sms_budget";
+        };
+        /**
+         * SmsMerchantRow
+         * @description A merchant's use and money in a span of days, and what it has left as of the last count.
+         */
+        SmsMerchantRow: {
+            /** As Of */
+            as_of: string | null;
+            /** Merchant */
+            merchant: string;
+            /** Merchant Id */
+            merchant_id: number;
+            /** Messages */
+            messages: number;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "per_part" | "package";
+            /** Paid Fen */
+            paid_fen: number;
+            /** Parts */
+            parts: number;
+            /** Parts Left */
+            parts_left: number;
+            /** Parts Owed */
+            parts_owed: number;
+            /** Post Paid Fen */
+            post_paid_fen: number;
         };
         /**
          * SmsMonth
@@ -4612,8 +8319,64 @@ export interface components {
             sign_name: string;
             /** Signatures */
             signatures: components["schemas"]["SmsSignature"][];
+            /** Signatures Most */
+            signatures_most: number;
+            /** Signatures Taken */
+            signatures_taken: number;
             /** Texts */
             texts: components["schemas"]["SmsText"][];
+        };
+        /**
+         * SmsPackage
+         * @description A package as the operators keep it; `for_sale` is whether it can be bought right now.
+         */
+        SmsPackage: {
+            /** For Sale */
+            for_sale: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** On Sale */
+            on_sale: boolean;
+            /** Parts */
+            parts: number;
+            /** Position */
+            position: number;
+            /** Price Fen */
+            price_fen: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /** Valid Until */
+            valid_until: string | null;
+        };
+        /**
+         * SmsPackageOffer
+         * @description So many parts for so much money.
+         */
+        SmsPackageOffer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Parts */
+            parts: number;
+            /** Price Fen */
+            price_fen: number;
         };
         /**
          * SmsParam
@@ -4626,6 +8389,59 @@ export interface components {
             name: string;
             /** Value */
             value: string;
+        };
+        /**
+         * SmsParts
+         * @description What the merchant has left and may use today; `why` says why nothing can be sent now.
+         */
+        SmsParts: {
+            /** Can Buy */
+            can_buy: boolean;
+            caps: components["schemas"]["SmsCaps"];
+            limits: components["schemas"]["SmsLimits"];
+            /** Low */
+            low: boolean;
+            /** Low At */
+            low_at: number;
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "per_part" | "package";
+            /** Packages */
+            packages: components["schemas"]["SmsPackageOffer"][];
+            /** Part Fen */
+            part_fen: number;
+            /** Parts Left */
+            parts_left: number;
+            /** Parts Owed */
+            parts_owed: number;
+            /** Steps */
+            steps: components["schemas"]["SmsStep"][];
+            /** Today Fen */
+            today_fen: number;
+            /** Today Parts */
+            today_parts: number;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "" | "sms_not_set_up" | "sms_no_signature" | "sms_no_balance" | "sms_budget";
+        };
+        /**
+         * SmsPayCode
+         * @description What a phone scans to pay; `qr` is its picture (data URI).
+         */
+        SmsPayCode: {
+            /** Code Url */
+            code_url: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Qr */
+            qr: string;
         };
         /**
          * SmsPlatform
@@ -4642,8 +8458,151 @@ export interface components {
             texts: components["schemas"]["PlatformText"][];
         };
         /**
+         * SmsPrice
+         * @description What a part costs from a moment on; `state` says whether that is past, now or to come.
+         */
+        SmsPrice: {
+            /**
+             * Entered At
+             * Format: date-time
+             */
+            entered_at: string;
+            /** Part Fen */
+            part_fen: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "past" | "now" | "later";
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /** Valid Until */
+            valid_until: string | null;
+        };
+        /**
+         * SmsProviderState
+         * @description A provider's account with how it answers: it rests until `rests_until` after too many failures in a row.
+         */
+        SmsProviderState: {
+            /** Answered At */
+            answered_at: string | null;
+            /** Failed At */
+            failed_at: string | null;
+            /** Failures */
+            failures: number;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "good" | "failing" | "resting" | "off" | "unknown";
+            /** Last Code */
+            last_code: string;
+            /**
+             * Provider
+             * @enum {string}
+             */
+            provider: "aliyun" | "tencent";
+            /** Quality */
+            quality: components["schemas"]["SmsQualityDay"][];
+            /** Rests Until */
+            rests_until: string | null;
+            /** Share */
+            share: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "off";
+            /** Texts */
+            texts: number;
+            /** Weight */
+            weight: number;
+        };
+        /**
+         * SmsPurchase
+         * @description A package that the merchant ordered, as it was then.
+         */
+        SmsPurchase: {
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Paid At */
+            paid_at: string | null;
+            /** Parts */
+            parts: number;
+            /** Price Fen */
+            price_fen: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "paid" | "closed" | "refunding" | "refunded";
+        };
+        /**
+         * SmsQualityDay
+         * @description How well a provider did on a day; times are those of receipts, in seconds.
+         */
+        SmsQualityDay: {
+            /** Accepted */
+            accepted: number;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Delivered */
+            delivered: number;
+            /** Failed */
+            failed: number;
+            /** Median S */
+            median_s: number | null;
+            /** Messages */
+            messages: number;
+            /** P95 S */
+            p95_s: number | null;
+            /** Parts */
+            parts: number;
+        };
+        /**
+         * SmsScenario
+         * @description A scenario that texts can be written for, with what they can say.
+         */
+        SmsScenario: {
+            /** Code */
+            code: string;
+            /** Family */
+            family: string;
+            /** Label */
+            label: string;
+            /** Label En */
+            label_en: string;
+            /** Variables */
+            variables: components["schemas"]["Variable"][];
+        };
+        /**
          * SmsSignature
-         * @description A merchant's signature; `applied` is the one in use.
+         * @description A merchant's signature; `applied` is the one in use, `providers` where it may be used.
+         *
+         *     `use_at_once`: it replaces the one in use as soon as it is approved.
          */
         SmsSignature: {
             /** Applied */
@@ -4659,6 +8618,8 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /** Providers */
+            providers: ("aliyun" | "tencent")[];
             /** Reason */
             reason: string;
             /**
@@ -4676,6 +8637,117 @@ export interface components {
              * Format: date-time
              */
             submitted_at: string;
+            /** Use At Once */
+            use_at_once: boolean;
+        };
+        /**
+         * SmsStep
+         * @description A step of the set-up, in its order (S2-12).
+         */
+        SmsStep: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "provider" | "pricing" | "signature" | "receiving";
+            /** Done */
+            done: boolean;
+        };
+        /**
+         * SmsTemplate
+         * @description An SMS text of the store. `paused_reason`: the provider has another text now, or none; `used_by` are live notices.
+         *
+         *     `sample` is the text as a phone shows it, `parts` what the carrier bills for it.
+         */
+        SmsTemplate: {
+            /** Checked At */
+            checked_at: string | null;
+            /** Codes */
+            codes: {
+                [key: string]: string;
+            };
+            /** Content */
+            content: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Parts */
+            parts: number;
+            /** Paused Reason */
+            paused_reason: string | null;
+            /** Placeholders */
+            placeholders: string[];
+            /** Sample */
+            sample: string;
+            /** Scenario */
+            scenario: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "enabled" | "disabled";
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /** Used By */
+            used_by: string[];
+        };
+        /**
+         * SmsTemplateIn
+         * @description An SMS text as the provider approved it; `mapping` by placeholder, `codes` by provider.
+         */
+        SmsTemplateIn: {
+            /**
+             * Codes
+             * @default {}
+             */
+            codes: {
+                [key: string]: string;
+            };
+            /** Content */
+            content: string;
+            /**
+             * Mapping
+             * @default {}
+             */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Scenario */
+            scenario: string;
+            /**
+             * State
+             * @default enabled
+             */
+            state: string;
+        };
+        /**
+         * SmsTemplates
+         * @description The store's texts, the scenarios for new ones, and the providers in use.
+         */
+        SmsTemplates: {
+            /** Items */
+            items: components["schemas"]["SmsTemplate"][];
+            /** Locked */
+            locked: boolean;
+            /** Providers */
+            providers: string[];
+            /** Scenarios */
+            scenarios: components["schemas"]["SmsScenario"][];
         };
         /**
          * SmsText
@@ -4701,6 +8773,57 @@ export interface components {
             name: string;
             /** Variable */
             variable: string;
+        };
+        /**
+         * SmsUsage
+         * @description A merchant's use between two days.
+         */
+        SmsUsage: {
+            /** Cost Fen */
+            cost_fen: number;
+            /** Items */
+            items: components["schemas"]["SmsUsageRow"][];
+            /** Messages */
+            messages: number;
+            /** Parts */
+            parts: number;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date
+             */
+            until: string;
+        };
+        /**
+         * SmsUsageRow
+         * @description Messages of a day by scenario and provider (empty: not sent yet).
+         */
+        SmsUsageRow: {
+            /** Cost Fen */
+            cost_fen: number;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Delivered */
+            delivered: number;
+            /** Failed */
+            failed: number;
+            /** Messages */
+            messages: number;
+            /** Parts */
+            parts: number;
+            /** Provider */
+            provider: string;
+            /** Scenario */
+            scenario: string;
+            /** Scenario Label */
+            scenario_label: string;
         };
         /**
          * SpendCodeView
@@ -4776,6 +8899,11 @@ export interface components {
             /** Totp */
             totp: boolean;
         };
+        /** StateIn */
+        StateIn: {
+            /** State */
+            state: string;
+        };
         /** Step */
         Step: {
             /**
@@ -4787,6 +8915,11 @@ export interface components {
             done: boolean;
             /** Optional */
             optional: boolean;
+        };
+        /** StockBody */
+        StockBody: {
+            /** Stock */
+            stock: number;
         };
         /**
          * StoppedScenarios
@@ -5046,7 +9179,9 @@ export interface components {
         };
         /**
          * TimelineEntry
-         * @description A member's fact with the message that was made for it, if any; what `payload` holds depends on `kind`.
+         * @description A member's fact with the messages that were made for it, if any; what `payload` holds depends on `kind`.
+         *
+         *     `scenario`, `channel`, `state` and `reason` are those of the first message.
          */
         TimelineEntry: {
             /** Actor */
@@ -5065,6 +9200,8 @@ export interface components {
             id: string;
             /** Kind */
             kind: string;
+            /** Messages */
+            messages: components["schemas"]["MadeMessage"][];
             /** Payload */
             payload: {
                 [key: string]: unknown;
@@ -5075,6 +9212,18 @@ export interface components {
             scenario: string | null;
             /** State */
             state: ("queued" | "retrying" | "unknown" | "accepted" | "delivered" | "failed" | "dead" | "not_attempted") | null;
+        };
+        /**
+         * ToPay
+         * @description What the page hands to `wx.requestPayment`, and until when.
+         */
+        ToPay: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            parameters: components["schemas"]["JsapiParameters"];
         };
         /** TotpIn */
         TotpIn: {
@@ -5177,6 +9326,8 @@ export interface components {
             field: string;
             /** Limit */
             limit: number;
+            /** Nearest */
+            nearest: string;
         };
         /** ValidationError */
         ValidationError: {
@@ -5196,6 +9347,11 @@ export interface components {
          * @description A variable that a scenario offers; its type decides which template fields can carry it.
          */
         Variable: {
+            /**
+             * Group
+             * @enum {string}
+             */
+            group: "member" | "account" | "order" | "goods" | "buyer" | "shop" | "shipping" | "coupon" | "refund" | "withdrawal" | "recharge" | "code";
             /** Key */
             key: string;
             /** Label */
@@ -5233,6 +9389,135 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /** WithCode */
+        WithCode: {
+            /** Code */
+            code: string;
+            /** M */
+            m?: number | null;
+            /** Phone */
+            phone: string;
+        };
+        /** WithdrawBody */
+        WithdrawBody: {
+            /** Amount Fen */
+            amount_fen: number;
+            /**
+             * Payee
+             * @default
+             */
+            payee: string;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "wechat" | "bank" | "cash";
+        };
+        /**
+         * WithdrawOptions
+         * @description How much can be withdrawn: the principal that is not held. Gifts are for spending.
+         */
+        WithdrawOptions: {
+            /** Available Fen */
+            available_fen: number;
+            /** From Fen */
+            from_fen: number;
+            /** On */
+            on: boolean;
+        };
+        /**
+         * Withdrawal
+         * @description A member's own withdrawal.
+         */
+        Withdrawal: {
+            /** Amount Fen */
+            amount_fen: number;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "paid" | "rejected";
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "wechat" | "bank" | "cash";
+            /** Withdrawal No */
+            withdrawal_no: string;
+        };
+        /**
+         * WithdrawalRow
+         * @description A withdrawal in the console; `payee` is hidden from who may not pay out.
+         */
+        WithdrawalRow: {
+            /** Amount Fen */
+            amount_fen: number;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Card No */
+            card_no: string;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
+            /** Paid Ref */
+            paid_ref: string;
+            /** Payee */
+            payee: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "paid" | "rejected";
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "wechat" | "bank" | "cash";
+            /** Withdrawal No */
+            withdrawal_no: string;
+        };
+        /** CodeIn */
+        huida__modules__members__http__CodeIn: {
+            /** Code */
+            code: string;
+        };
+        /** CodeIn */
+        huida__modules__messaging__notice_http__CodeIn: {
+            /** Code */
+            code: string;
+            /** Provider */
+            provider: string;
         };
     };
     responses: never;
@@ -6287,6 +10572,690 @@ export interface operations {
             };
         };
     };
+    mall_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MallOverview"];
+                };
+            };
+        };
+    };
+    mall_carriers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_Carrier_"];
+                };
+            };
+        };
+    };
+    mall_list_orders: {
+        parameters: {
+            query?: {
+                q?: string;
+                state?: ("submitted" | "paid" | "shipped" | "completed" | "closed") | null;
+                member_id?: string | null;
+                since?: string | null;
+                until?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_OrderRow_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_export_orders: {
+        parameters: {
+            query?: {
+                state?: ("submitted" | "paid" | "shipped" | "completed" | "closed") | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_get_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_ask_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_close_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_ship: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ParcelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_take_parcel_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+                parcel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_refund_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_add_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_mall_add_picture"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureRef"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_list_products: {
+        parameters: {
+            query?: {
+                state?: ("draft" | "on" | "off") | null;
+                q?: string;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ProductRow_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_create_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_get_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Product"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_change_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_take_off: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_put_on: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_list_recharges: {
+        parameters: {
+            query?: {
+                state?: ("submitted" | "paid" | "closed") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_RechargeRow_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_save_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_list_withdrawals: {
+        parameters: {
+            query?: {
+                state?: ("asked" | "paid" | "rejected") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_WithdrawalRow_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_pay_withdrawal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                withdrawal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaidOutBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_reject_withdrawal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                withdrawal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     tenants_me: {
         parameters: {
             query?: never;
@@ -6835,6 +11804,26 @@ export interface operations {
             };
         };
     };
+    messaging_look_for_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
     messaging_trace: {
         parameters: {
             query?: never;
@@ -6853,6 +11842,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_fitness: {
+        parameters: {
+            query: {
+                channel: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fitness"];
                 };
             };
             /** @description Validation Error */
@@ -7080,7 +12100,7 @@ export interface operations {
             };
         };
     };
-    messaging_list_scenarios: {
+    messaging_list_recipients: {
         parameters: {
             query?: never;
             header?: never;
@@ -7095,7 +12115,131 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Items_Recipient_"];
+                };
+            };
+        };
+    };
+    messaging_choose_scenarios: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipientIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_unbind_recipient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_invite_recipient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_list_scenarios: {
+        parameters: {
+            query?: {
+                family?: ("member" | "buyer" | "marketing" | "seller" | "code")[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["Scenarios"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -7204,6 +12348,74 @@ export interface operations {
             };
         };
     };
+    messaging_save_default: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario: string;
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveChannel"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_offer_remap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario: string;
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemapAnswer"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     messaging_save_options: {
         parameters: {
             query?: never;
@@ -7229,6 +12441,224 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SavedOptions"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_choose_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChosenPolicy"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_list_sms_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsTemplates"];
+                };
+            };
+        };
+    };
+    messaging_add_sms_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsTemplateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_approved_text: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["huida__modules__messaging__notice_http__CodeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovedText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_change_sms_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsTemplateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_remove_sms_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_set_sms_template_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -7292,6 +12722,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AddedTemplate"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    messaging_adopt_template: {
+        parameters: {
+            query?: {
+                channel?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdoptIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyTemplate"];
                 };
             };
             /** @description Validation Error */
@@ -7469,6 +12934,139 @@ export interface operations {
             };
         };
     };
+    payments_list_payments: {
+        parameters: {
+            query?: {
+                state?: ("created" | "prepared" | "paid" | "closed") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Payment_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    payments_get_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayAccountSetting"];
+                };
+            };
+        };
+    };
+    payments_put_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    payments_check_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResult"];
+                };
+            };
+        };
+    };
+    payments_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     tenants_settings: {
         parameters: {
             query?: never;
@@ -7560,6 +13158,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SmsCount"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_set_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsParts"];
+                };
+            };
+        };
+    };
+    sms_purchases: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_SmsPurchase_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsPurchase"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_purchase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                purchase_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsPurchase"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                purchase_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_pay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                purchase_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsPayCode"];
                 };
             };
             /** @description Validation Error */
@@ -7704,6 +13509,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_report: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsUsage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_export: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
             };
             /** @description Validation Error */
             422: {
@@ -8033,6 +13902,93 @@ export interface operations {
             };
         };
     };
+    verification_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeSettings"];
+                };
+            };
+        };
+    };
+    verification_records: {
+        parameters: {
+            query?: {
+                scenario?: string | null;
+                state?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_CodeRecord_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_save: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     loyalty_my_balances: {
         parameters: {
             query?: never;
@@ -8049,6 +14005,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberBalances"];
+                };
+            };
+        };
+    };
+    verification_entries: {
+        parameters: {
+            query?: {
+                m?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeEntries"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeAsked"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_ask_to_bind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeAsked"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -8203,6 +14256,72 @@ export interface operations {
             };
         };
     };
+    verification_log_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberSession"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_log_in_by_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordLoginIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberSession"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     members_log_out: {
         parameters: {
             query?: never;
@@ -8218,6 +14337,509 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    mall_home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MallHome"];
+                };
+            };
+        };
+    };
+    mall_my_orders: {
+        parameters: {
+            query?: {
+                state?: ("submitted" | "paid" | "shipped" | "completed" | "closed") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_OrderCard_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_submit: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_my_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyOrder"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_pay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToPay"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_receive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_shop_products: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ProductCard_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_shop_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShopProduct"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_recharge_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RechargeOptions"];
+                };
+            };
+        };
+    };
+    mall_recharge: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RechargeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RechargeStarted"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_my_recharge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recharge_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recharge"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_ask_recharge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recharge_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_withdraw_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawOptions"];
+                };
+            };
+        };
+    };
+    mall_my_withdrawals: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Withdrawal_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_withdraw: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
             };
         };
     };
@@ -8283,7 +14905,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CodeIn"];
+                "application/json": components["schemas"]["huida__modules__members__http__CodeIn"];
             };
         };
         responses: {
@@ -8295,6 +14917,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MemberCentre"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_bind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -8357,6 +15010,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_recover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecoverIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberSession"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberSession"];
                 };
             };
             /** @description Validation Error */
@@ -8800,6 +15519,132 @@ export interface operations {
             };
         };
     };
+    messaging_show_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRules"];
+                };
+            };
+        };
+    };
+    messaging_save_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    payments_get_platform_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayAccountSetting"];
+                };
+            };
+        };
+    };
+    payments_put_platform_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    payments_check_platform_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResult"];
+                };
+            };
+        };
+    };
     sms_platform: {
         parameters: {
             query?: never;
@@ -8882,6 +15727,424 @@ export interface operations {
             };
         };
     };
+    sms_set_routing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoutingIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_merchants: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_SmsMerchantRow_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_export: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_merchant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsMerchant"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_set_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_refund: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                purchase_id: string;
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_list_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_SmsPackage_"];
+                };
+            };
+        };
+    };
+    sms_define: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PackageIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                package_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PackageIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_list_prices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_SmsPrice_"];
+                };
+            };
+        };
+    };
+    sms_add_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_drop_price: {
+        parameters: {
+            query: {
+                valid_from: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_SmsProviderState_"];
+                };
+            };
+        };
+    };
     sms_reviews: {
         parameters: {
             query?: {
@@ -8956,7 +16219,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Approval"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
@@ -9102,6 +16369,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_usable_at: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                signature_id: string;
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvidersIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sms_steps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_SmsStep_"];
                 };
             };
         };
@@ -9288,6 +16609,170 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Coupon"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_open_orders: {
+        parameters: {
+            query?: {
+                state?: ("submitted" | "paid" | "shipped" | "completed" | "closed") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_OpenOrder_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_open_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenOrder"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_open_ship: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ParcelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenOrder"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_open_stock: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_SkuStock_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_open_set_stock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StockBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -9822,6 +17307,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    payments_hear: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                route_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mall_see_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                m: number;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
                 };
             };
             /** @description Validation Error */

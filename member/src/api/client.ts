@@ -60,6 +60,22 @@ function problemOf(status: number, data: unknown): Problem {
   return new Problem(status, told.code ?? `http.${status}`, told.title ?? t('error.server'))
 }
 
+/** Go on with this session: the person has proved a phone. */
+export function enter(opened: string): void {
+  token = opened
+  platform.store.set('token', opened)
+}
+
+/** Whether a session is kept from before, where WeChat opens none. */
+export function hasKept(): boolean {
+  return token !== '' || platform.store.get('token') !== ''
+}
+
+/** Forget the session of this browser. */
+export function leave(): void {
+  enter('')
+}
+
 /** A call with the member's session. Raises Problem or PlatformError. */
 export async function api<T>(method: Method, path: string, call: Call = {}): Promise<T> {
   await started
@@ -84,9 +100,7 @@ function logIn(stale: string): Promise<void> {
   }
   opening ??= (async () => {
     const credential = await platform.credential()
-    const opened = await open<{ token: string }>('POST', '/api/member/login', { body: credential })
-    token = opened.token
-    platform.store.set('token', token)
+    enter((await open<{ token: string }>('POST', '/api/member/login', { body: credential })).token)
   })().finally(() => {
     opening = null
   })
