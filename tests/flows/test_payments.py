@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from huida.modules import members
 from tests import make
 from tests.asgi import Client, call
 from tests.mallshop import BUYER, CONSOLE, Mall, account_body, buyer_of, open_mall
+from wesim.oa.web import mint_code
 from wesim.pay.state import API_V3_KEY, MCHID, pay_of
 
 ACCOUNT = "/api/console/payments/account"
@@ -315,16 +317,12 @@ async def test_who_goes_on_in_another_app_gets_another_number_and_cannot_pay_twi
 
 async def on_h5(mall: Mall, member: Any) -> Client:
     """The same member in the page of the official account."""
-    from huida.modules import members
-
     shop = mall.shop
-    opened = await shop.sim.post("/_sim/open", {"person": "linxiaoman", "app": "wx5e1f00000000a001"})
+    code = mint_code(mall.sim, kind="oauth", app="wx5e1f00000000a001", person="linxiaoman", scope="snsapi_userinfo")
     async with shop.db.tx(shop.tenant) as tx:
         openid = shop.openid(member, "wx5e1f00000000a001")
         await members.link_identity(tx, member, app_id="wx5e1f00000000a001", openid=openid)
-    login = await Client(shop.world.app).post(
-        "/api/member/login", {"app_id": "wx5e1f00000000a001", "code": opened.json()["code"]}
-    )
+    login = await Client(shop.world.app).post("/api/member/login", {"app_id": "wx5e1f00000000a001", "code": code})
     assert login.status == 200, login.text
     return Client(shop.world.app, headers={"authorization": f"Bearer {login.json()['token']}"})
 
