@@ -85,6 +85,12 @@ class Fitness(TypedDict):
     wanted: list[str]
 
 
+class Looking(TypedDict):
+    """The comparison is asked for; what it finds is told by facts."""
+
+    state: Literal["queued"]
+
+
 class RemapOffer(TypedDict):
     """A template that a paused channel could go on with; `open` are its fields that are still empty."""
 
@@ -108,7 +114,6 @@ class Recipient(TypedDict):
     role: str
     bound: bool
     follows: bool
-    openid: str
     bound_at: datetime | None
     scenarios: list[str]
     waiting_until: datetime | None
