@@ -4356,6 +4356,13 @@ export interface components {
             /** Providers */
             providers?: string[] | null;
         };
+        /** ApprovedIn */
+        ApprovedIn: {
+            /** Code */
+            code: string;
+            /** Provider */
+            provider: string;
+        };
         /**
          * ApprovedText
          * @description What a provider approved under a template's number, with its placeholders in order.
@@ -4379,7 +4386,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up";
+            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up" | "sms_no_balance" | "sms_low" | "sms_budget_hard" | "sms_budget_soft";
             /** Count */
             count: number;
             /** Subject */
@@ -4682,6 +4689,11 @@ export interface components {
             recover: boolean;
             /** Register */
             register: boolean;
+        };
+        /** CodeIn */
+        CodeIn: {
+            /** Code */
+            code: string;
         };
         /**
          * CodeLimit
@@ -5882,6 +5894,17 @@ export interface components {
              * @default
              */
             totp: string;
+        };
+        /**
+         * Looking
+         * @description The comparison is asked for; what it finds is told by facts.
+         */
+        Looking: {
+            /**
+             * State
+             * @constant
+             */
+            state: "queued";
         };
         /**
          * LoyaltyRules
@@ -7591,8 +7614,6 @@ export interface components {
             follows: boolean;
             /** Name */
             name: string;
-            /** Openid */
-            openid: string;
             /** Role */
             role: string;
             /** Scenarios */
@@ -9506,18 +9527,6 @@ export interface components {
             way: "wechat" | "bank" | "cash";
             /** Withdrawal No */
             withdrawal_no: string;
-        };
-        /** CodeIn */
-        huida__modules__members__http__CodeIn: {
-            /** Code */
-            code: string;
-        };
-        /** CodeIn */
-        huida__modules__messaging__notice_http__CodeIn: {
-            /** Code */
-            code: string;
-            /** Provider */
-            provider: string;
         };
     };
     responses: never;
@@ -11819,7 +11828,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Looking"];
                 };
             };
         };
@@ -12550,7 +12559,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["huida__modules__messaging__notice_http__CodeIn"];
+                "application/json": components["schemas"]["ApprovedIn"];
             };
         };
         responses: {
@@ -14905,7 +14914,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["huida__modules__members__http__CodeIn"];
+                "application/json": components["schemas"]["CodeIn"];
             };
         };
         responses: {
@@ -15543,9 +15552,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                merchant_id: number;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
