@@ -108,6 +108,7 @@ class Settings(msgspec.Struct):
     auto_review_s: float | None = None  # None: reviews wait for the control plane
     report_batch_max: int = 100
     flow_control: bool = True
+    extra_parts: int = 0  # the carrier cuts every text into so many parts more than the rule says
     dns: dict[str, str] = msgspec.field(default_factory=dict)  # where the phone really finds a short-link host
 
 
@@ -168,7 +169,7 @@ class Sms:
             template.code,
             template.kind,
             text,
-            parts(text),
+            parts(text) + self.settings.extra_parts,
             now,
             echo,
             extend,

@@ -56,12 +56,22 @@ def routes(world: World) -> list[BaseRoute]:
         rows = sms.by_phone.get(phone, ()) if phone else sms.sent
         return _json(list(rows)[-limit:][::-1])
 
+    async def billed(request: Request) -> Response:
+        sms = sms_of(world)
+        sms.carry_due()
+        wanted = request.query_params.get("provider", "")
+        echo = request.query_params.get("echo", "")
+        rows = [s for s in sms.sent if wanted in ("", s.provider) and s.echo.startswith(echo)]
+        items = [{"provider": s.provider, "echo": s.echo, "id": s.id, "parts": s.parts} for s in rows]
+        return _json({"messages": len(rows), "parts": sum(s.parts for s in rows), "items": items})
+
     async def pushes(request: Request) -> Response:
         return _json(list(sms_of(world).pushes)[::-1])
 
     return [
         Route("/_sim/sms", state),
         Route("/_sim/sms/sent", sent),
+        Route("/_sim/sms/billed", billed),
         Route("/_sim/sms/pushes", pushes),
         post("settings", _settings),
         post("account", _account),

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from huida.kernel.db import Tx
-from huida.modules import connections, messaging, tenants
+from huida.modules import connections, messaging, sms, tenants
 from huida.modules.reports import rollup
 from huida.modules.reports.rollup import Count, begin
 from huida.modules.reports.views import Attention, ChannelOutcome, Checklist, Day, DayMessages, Overview, Step
@@ -116,6 +116,7 @@ async def attention(tx: Tx) -> list[Attention]:
         found.append(_need("subscribe_not_open"))
     if "sms" in channels and not await tx.value("SELECT EXISTS (SELECT FROM sms_accounts WHERE state = 'active')"):
         found.append(_need("sms_not_set_up"))
+    found += [{"code": code, "count": count, "subject": None} for code, count in await sms.warnings(tx)]  # type: ignore[typeddict-item]
     found += await _from_messages(tx)
     signature = await tx.value(
         "SELECT state FROM sms_signatures WHERE tenant_id = $1 ORDER BY submitted_at DESC LIMIT 1", tx.tenant_id

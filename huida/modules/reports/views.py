@@ -16,6 +16,10 @@ AttentionCode = Literal[
     "no_quota",
     "signature_rejected",
     "sms_not_set_up",
+    "sms_no_balance",
+    "sms_low",
+    "sms_budget_hard",
+    "sms_budget_soft",
 ]
 StepCode = Literal[
     "entitled",

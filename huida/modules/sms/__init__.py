@@ -29,6 +29,7 @@ from huida.modules.sms.facts import (
     SmsReported,
 )
 from huida.modules.sms.invariants import INVARIANTS
+from huida.modules.sms.plans import warnings
 from huida.modules.sms.reactions import work
 from huida.modules.sms.service import (
     Account,
@@ -109,6 +110,7 @@ __all__ = [
     "submit",
     "texts",
     "usable",
+    "warnings",
     "ways",
     "ways_of",
     "work",

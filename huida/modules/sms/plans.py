@@ -192,6 +192,24 @@ async def tell_when_low(tx: Tx, now: Plan, left: int) -> None:
         tx.emit(SmsPartsLow(parts_left=left, threshold=now.low_at))
 
 
+async def warnings(tx: Tx) -> list[tuple[str, int]]:
+    """What a merchant must know of its parts and its day, the gravest first, each with its number."""
+    mine, has = await plan(tx), await parts(tx)
+    found: list[tuple[str, int]] = []
+    if mine.model == "package" and has.left < 1:
+        found.append(("sms_no_balance", max(has.owed, 1)))
+    elif mine.model == "package" and has.left <= mine.low_at:
+        found.append(("sms_low", has.left))
+    day = await tx.row(
+        "SELECT parts, soft_told, hard_told FROM sms_days WHERE tenant_id = $1 AND day = $2", tx.tenant_id, tx.today
+    )
+    if day is not None and day["hard_told"]:
+        found.append(("sms_budget_hard", day["parts"]))
+    elif day is not None and day["soft_told"]:
+        found.append(("sms_budget_soft", day["parts"]))
+    return found
+
+
 async def copy_for_operators(tx: Tx) -> None:
     """Bring the operators' line about this merchant up to date."""
     mine, has = await plan(tx), await parts(tx)

@@ -134,9 +134,11 @@ class AskSignature:
 
     async def record(self, tx: Tx, outcome: list[tuple[_Question, SmsAudit]]) -> None:
         """Move the signatures, unless an operator or the merchant has in the meantime."""
+        if outcome:
+            await signatures.lock(tx)
         for question, audit in outcome:
             use_at_once = await tx.value(
-                "SELECT use_at_once FROM sms_signatures WHERE tenant_id = $1 AND id = $2 AND state = 'in_review' FOR UPDATE",
+                "SELECT use_at_once FROM sms_signatures WHERE tenant_id = $1 AND id = $2 AND state = 'in_review'",
                 *(tx.tenant_id, question.signature_id),
             )
             if use_at_once is None:

@@ -107,8 +107,7 @@ async def _submit(tx: Tx, name: str, source: str, proofs: Sequence[Proof], *, us
 
 async def _take_place(tx: Tx, name: str) -> None:
     """Count under the merchant's lock, so that two at once do not take the last place both."""
-    await ensure_plan(tx)
-    await tx.row("SELECT FROM sms_plans WHERE tenant_id = $1 FOR UPDATE", tx.tenant_id)
+    await lock(tx)
     taken = [
         row["name"]
         for row in await tx.fetch(
@@ -120,6 +119,12 @@ async def _take_place(tx: Tx, name: str) -> None:
         raise Conflict(code="sms.signature_exists", where="name", name=name)
     if len(taken) >= AT_MOST:
         raise Conflict(code="sms.signatures_full", where="name", most=AT_MOST)
+
+
+async def lock(tx: Tx) -> None:
+    """One change of a merchant's signatures at a time: each may touch two of them."""
+    await ensure_plan(tx)
+    await tx.row("SELECT FROM sms_plans WHERE tenant_id = $1 FOR UPDATE", tx.tenant_id)
 
 
 async def hand_in(tx: Tx, signature_id: UUID) -> None:
@@ -219,11 +224,13 @@ async def apply(tx: Tx, signature_id: UUID) -> None:
 
 async def use_platform_signature(tx: Tx) -> None:
     """Let messages start with the platform's signature again (S1-100)."""
+    await lock(tx)
     await tx.execute("UPDATE sms_signatures SET applied = false WHERE tenant_id = $1 AND applied", tx.tenant_id)
 
 
 async def _locked(tx: Tx, signature_id: UUID) -> Any:
-    """The signature's row; all of the merchant's are locked in one order, since applying one touches another."""
+    """The signature's row under the merchant's lock. Raises NotFound."""
+    await lock(tx)
     rows = await tx.fetch(
         "SELECT id, name, state FROM sms_signatures WHERE tenant_id = $1 AND (id = $2 OR applied) ORDER BY id FOR UPDATE",
         *(tx.tenant_id, signature_id),
