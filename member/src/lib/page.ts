@@ -50,7 +50,7 @@ export function usePage(name: string, load: () => Promise<void>, options: { open
   watch(
     () => session.member?.id,
     (id) => {
-      if (id && phase.value === 'join') retry()
+      if (id && (phase.value === 'join' || phase.value === 'outside')) retry()
       else if (id && phase.value === 'ready') void refresh() // a visitor has joined on this very page
     },
   )
