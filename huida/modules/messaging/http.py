@@ -29,7 +29,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import members
-from huida.modules.messaging import bindings, export, preview, queries, replay, templates, views
+from huida.modules.messaging import bindings, export, forecast, preview, queries, replay, templates, views
 from huida.modules.messaging import credits as credit_ledger
 from huida.modules.messaging.keys import from_public_id, key_of, public_id
 from huida.modules.messaging.library import Family
@@ -99,6 +99,12 @@ class SubscribeResult(BaseModel):
 async def list_scenarios(family: Families = (), tx: ReadTx = staff_read(VIEW)) -> views.Scenarios:
     """The member scenarios, or those of the families that are asked for."""
     return await queries.scenarios(tx, family or ("member",))
+
+
+@console.get("/scenarios/{scenario}/sms-forecast")
+async def sms_forecast(scenario: str, template_id: str = "", tx: ReadTx = staff_read(VIEW)) -> forecast.SmsForecast:
+    """What a day of this scenario by SMS would bring and cost, from the events of the last thirty days."""
+    return await forecast.forecast(tx, scenario, template_id=template_id)
 
 
 @console.put("/scenarios/{scenario}/channels/{channel}")

@@ -61,7 +61,7 @@ async def check(
     bindings.must_be_offered(scenario, channel)
     samples = await samples_of(tx, scenario, member_id)
     if channel == "sms":
-        return await _sms(tx, scenario, template_id, samples)
+        return await sms_sample(tx, scenario, template_id, samples)
     fields, choices = await bindings.fields_of(tx, channel, template_id)
     wanted = {key: mapping.normal(scenario, value) for key, value in wanted.items()}
     troubles = mapping.check_mapping(scenario, fields, wanted, choices)
@@ -99,7 +99,8 @@ async def samples_of(tx: Tx, scenario: Scenario, member_id: UUID | None) -> dict
     return samples | {key: value for key, value in own.items() if key in samples}
 
 
-async def _sms(tx: Tx, scenario: Scenario, template_id: str, samples: dict[str, Any]) -> Checked:
+async def sms_sample(tx: Tx, scenario: Scenario, template_id: str, samples: dict[str, Any]) -> Checked:
+    """The text with these values, and what it is billed as. Raises Conflict without a provider or a text."""
     route = await sms.route(tx)
     if route is None:
         raise Conflict(code="messaging.sms_not_set_up", where="channel")
@@ -112,7 +113,7 @@ async def _sms(tx: Tx, scenario: Scenario, template_id: str, samples: dict[str, 
         "suggested": {},
         "text": body,
         "parts": parts,
-        "cost_fen": parts * route.part_fen,
+        "cost_fen": round(parts * (await sms.money(tx)).part_milli / 1000),
         "params": [
             {"name": name, "label": label_of(scenario, variable), "value": given[name]}
             for name, variable in text.params.items()

@@ -1,8 +1,11 @@
 """SMS: the platform's provider accounts and locked texts, merchants' signatures, reports, prices (S1-94..S1-118).
 
-Owns: sms_accounts, sms_texts, sms_settings, sms_reviews (the platform's), sms_signatures, sms_signature_files,
-sms_reports (the merchants'). At most one signature of a merchant is applied and it is an approved one; each report is
-told once. Sending and its record are messaging's. Facts: SmsReported, SignatureMoved.
+Owns: sms_accounts, sms_texts, sms_settings, sms_reviews, sms_prices, sms_packages, sms_health, sms_merchants,
+sms_usage_days, sms_wait_days, sms_sales (the platform's), sms_signatures, sms_signature_files, sms_reports, sms_plans,
+sms_days, sms_charges, sms_purchases, sms_grants (the merchants'). At most one signature of a merchant is applied and it is
+an approved one; each report is told once. Every message draws its parts when it is decided and is settled by its
+provider's word; parts, used and owed, and their money are in the ledger (X-05). Facts: SmsReported, SignatureMoved,
+SmsPartsLow, SmsBudgetReached, SmsPartsBought, SmsPartsGranted, SmsPartsTaken, SmsPlanChanged.
 """
 
 from huida.modules.sms.charges import (
@@ -29,7 +32,7 @@ from huida.modules.sms.facts import (
     SmsReported,
 )
 from huida.modules.sms.invariants import INVARIANTS
-from huida.modules.sms.plans import warnings
+from huida.modules.sms.plans import MoneyOfParts, money, warnings
 from huida.modules.sms.reactions import work
 from huida.modules.sms.service import (
     Account,
@@ -47,6 +50,7 @@ from huida.modules.sms.service import (
     texts,
 )
 from huida.modules.sms.signatures import Proof, approve, reject, submit
+from huida.modules.sms.usage import messages_of
 from huida.modules.sms.ways import (
     Accepted,
     Platform,
@@ -70,6 +74,7 @@ __all__ = [
     "Charged",
     "Count",
     "Ended",
+    "MoneyOfParts",
     "Platform",
     "Proof",
     "Sent",
@@ -95,6 +100,8 @@ __all__ = [
     "doors",
     "give_back",
     "in_order",
+    "messages_of",
+    "money",
     "note_ended",
     "note_sent",
     "platform",

@@ -10,6 +10,7 @@ from huida.kernel.errors import Invalid
 from huida.modules import ledger
 from huida.modules.ledger import Entry, Move, Posted
 from huida.modules.sms.facts import SmsPartsLow, SmsPlanChanged
+from huida.modules.sms.service import price_now
 
 NAMESPACE: Final = UUID("9d0d6f0e-5a4b-5d3c-9a51-7d1f00a65a01")
 LOW_AT_LEAST: Final = 20
@@ -87,6 +88,23 @@ async def parts(tx: Tx) -> Parts:
     who = owner(tx.tenant_id)
     found = (await ledger.balances(tx, [who]))[who]
     return Parts(found.get("sms_parts", 0), found.get("sms_used", 0), found.get("sms_owed", 0), found.get("sms_fen", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyOfParts:
+    """What a part costs this merchant now, in thousandths of a fen, and what it has left."""
+
+    model: str
+    part_milli: int
+    parts_left: int
+
+
+async def money(tx: Tx) -> MoneyOfParts:
+    """What a message would cost the merchant if it were sent now."""
+    mine = await plan(tx)
+    if mine.model == "package":
+        return MoneyOfParts("package", mine.price_milli, (await parts(tx)).left)
+    return MoneyOfParts("per_part", (await price_now(tx) or 0) * MILLI, 0)
 
 
 async def ensure_plan(tx: Tx) -> None:

@@ -69,6 +69,15 @@ async def report(tx: Tx, *, since: date, until: date, limit: int = 5000) -> list
     return await tx.fetch(REPORT, tx.tenant_id, first, until, limit)
 
 
+async def messages_of(tx: Tx, scenario: str, *, since: date) -> int:
+    """How many messages of a scenario were sent since a day."""
+    found = await tx.value(
+        "SELECT count(*) FROM sms_charges WHERE tenant_id = $1 AND day >= $2 AND scenario = $3 AND state <> 'returned'",
+        *(tx.tenant_id, since, scenario),
+    )
+    return int(found)
+
+
 async def roll_up(tx: Tx) -> None:
     """Copy the merchant's counts of the last days to the operators' tables. Twice gives the same."""
     since = tx.today - timedelta(days=OPEN_DAYS)
