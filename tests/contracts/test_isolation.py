@@ -9,8 +9,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from huida.main import routers
+from huida.modules import tenants
 from tests import make
 from tests.asgi import Client
+from tests.mallshop import Mall, account_body
 from tests.shop import Shop, open_shop
 
 PUBLIC = {
@@ -127,6 +129,7 @@ async def furnished(shop: Shop) -> dict[str, Any]:
     proposal = await shop.staff.post(
         "/api/console/messaging/proposals", {"title": "提醒", "keywords": ["物品"], "scene": "场景"}
     )
+    mall = await furnished_mall(shop, member)
     stores = (await shop.staff.get("/api/console/stores")).json()["items"]
     staff = (await shop.staff.get("/api/console/staff")).json()["items"]
     keys = (await shop.staff.get("/api/console/keys")).json()["items"]
@@ -148,6 +151,33 @@ async def furnished(shop: Shop) -> dict[str, Any]:
         "card_no": await shop.card_no(member),
         "store": "S01",
         "till_no": "T-1",
+        **mall,
+    }
+
+
+async def furnished_mall(shop: Shop, member: Any) -> dict[str, Any]:
+    """A product, an order that was paid and sent, and a withdrawal."""
+    async with shop.db.tx(shop.tenant) as tx:
+        await tenants.entitle(tx, "mall")
+    mall = Mall(shop)
+    assert (await shop.staff.put("/api/console/payments/account", await account_body(shop.sim))).status == 204
+    product = await mall.product()
+    buyer = await shop.centre(member)
+    order_id = await mall.paid(buyer, product)
+    parcel = await mall.ship(order_id)
+    await shop.recharge(member, "R-1", 1_000)
+    asked = await buyer.request(
+        "POST", "/api/member/mall/withdrawals", {"amount_fen": 500, "way": "cash"}, headers={"Idempotency-Key": "w"}
+    )
+    seen = await mall.seen(order_id)
+    return {
+        "product_id": product["id"],
+        "order_id": order_id,
+        "order_no": seen["order_no"],
+        "parcel_id": parcel.json()["id"],
+        "payment_id": seen["payment"]["id"],
+        "withdrawal_id": asked.json()["id"],
+        "code": "TEA-1",
     }
 
 

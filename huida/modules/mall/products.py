@@ -85,6 +85,7 @@ async def change_product(tx: Tx, product_id: UUID, given: ProductIn) -> None:
 
 async def put_on(tx: Tx, product_id: UUID) -> None:
     """Offer it. Raises Forbidden without the mall, NotFound, WrongState."""
+    await lock_product(tx, product_id)
     await require_open(tx)
     await _set_state(tx, product_id, "on")
 

@@ -23,6 +23,7 @@ operator = APIRouter(prefix="/api/operator/pay-account", tags=["operator"])
 wechat = APIRouter(prefix="/callbacks/wechatpay", tags=["callbacks"])
 
 Paging = Annotated[Page, Depends(page)]
+Operator = Annotated[Actor, Depends(tenants.operator_of)]
 
 
 class AccountBody(BaseModel):
@@ -152,16 +153,14 @@ async def get_platform_account(request: Request, tx: ReadTx = tenants.operator_r
 
 
 @operator.put("", status_code=204)
-async def put_platform_account(request: Request, body: AccountBody) -> None:
-    actor = await tenants.operator_of(request)
+async def put_platform_account(request: Request, body: AccountBody, actor: Operator) -> None:
     async with request.app.state.db.tx(tenants.PLATFORM, actor=f"operator:{actor.id}") as tx:
         await accounts.save_account(tx, given(body))
 
 
 @operator.post("/check")
-async def check_platform_account(request: Request) -> views.CheckResult:
+async def check_platform_account(request: Request, actor: Operator) -> views.CheckResult:
     """Ask WeChat Pay whether the platform's keys fit; nothing is paid."""
-    await tenants.operator_of(request)
     return await _check(request, tenants.PLATFORM)
 
 
