@@ -1503,6 +1503,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/messaging/scenarios/{scenario}/sms-forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sms Forecast
+         * @description What a day of this scenario by SMS would bring and cost, from the events of the last thirty days.
+         */
+        get: operations["messaging_sms_forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/messaging/sms-templates": {
         parameters: {
             query?: never;
@@ -2048,10 +2068,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Report
+         * Use
          * @description Messages, parts and their cost by day, scenario and provider.
          */
-        get: operations["sms_report"];
+        get: operations["sms_use"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2068,10 +2088,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export
+         * Export Use
          * @description The same as a file for spreadsheets.
          */
-        get: operations["sms_export"];
+        get: operations["sms_export_use"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3302,10 +3322,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export
+         * Export Merchants
          * @description The same as a file for spreadsheets.
          */
-        get: operations["sms_export"];
+        get: operations["sms_export_merchants"];
         put?: never;
         post?: never;
         delete?: never;
@@ -8217,6 +8237,40 @@ export interface components {
             text: string;
         };
         /**
+         * SmsForecast
+         * @description What a day would bring, from the events of the last `days` days; `why` says why nothing could be sent now.
+         *
+         *     `events` are the events in that span, `reachable` those of people with a phone.
+         */
+        SmsForecast: {
+            /** Cost Fen Per Day */
+            cost_fen_per_day: number;
+            /** Cost Fen Per Month */
+            cost_fen_per_month: number;
+            /** Days */
+            days: number;
+            /** Days Left */
+            days_left: number | null;
+            /** Events */
+            events: number;
+            /** Messages Per Day */
+            messages_per_day: number;
+            /** Model */
+            model: string;
+            /** Part Fen */
+            part_fen: number;
+            /** Parts Left */
+            parts_left: number;
+            /** Parts Per Day */
+            parts_per_day: number;
+            /** Parts Per Message */
+            parts_per_message: number;
+            /** Reachable */
+            reachable: number;
+            /** Why */
+            why: string;
+        };
+        /**
          * SmsGrant
          * @description Parts that an operator gave by hand (negative: took back).
          */
@@ -12497,6 +12551,39 @@ export interface operations {
             };
         };
     };
+    messaging_sms_forecast: {
+        parameters: {
+            query?: {
+                template_id?: string;
+            };
+            header?: never;
+            path: {
+                scenario: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsForecast"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     messaging_list_sms_templates: {
         parameters: {
             query?: never;
@@ -13530,7 +13617,7 @@ export interface operations {
             };
         };
     };
-    sms_report: {
+    sms_use: {
         parameters: {
             query?: {
                 since?: string | null;
@@ -13562,7 +13649,7 @@ export interface operations {
             };
         };
     };
-    sms_export: {
+    sms_export_use: {
         parameters: {
             query?: {
                 since?: string | null;
@@ -15801,7 +15888,7 @@ export interface operations {
             };
         };
     };
-    sms_export: {
+    sms_export_merchants: {
         parameters: {
             query?: {
                 since?: string | null;

@@ -224,9 +224,15 @@ async def merchants(
 ) -> Listing[views.SmsMerchantRow]:
     """Use, revenue and balance of every merchant."""
     first, last = span(tx, since, until)
-    key = wanted.key(int)
+    key = wanted.key(_merchant_id)
     rows = await usage.merchants(tx, since=first, until=last, after=key[0] if key else None, limit=wanted.limit + 1)
     return paged(rows, wanted, lambda row: [row["merchant_id"]], show_merchant_row)
+
+
+def _merchant_id(part: Any) -> int:
+    if not isinstance(part, int) or not 0 < part < 2**63:
+        raise ValueError(part)
+    return part
 
 
 def show_merchant_row(row: Any) -> views.SmsMerchantRow:
@@ -245,7 +251,7 @@ def show_merchant_row(row: Any) -> views.SmsMerchantRow:
 
 
 @operator.get("/merchants/export", response_class=Response, responses=CSV)
-async def export(
+async def export_merchants(
     request: Request,
     since: date | None = None,
     until: date | None = None,

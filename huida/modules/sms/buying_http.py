@@ -181,7 +181,7 @@ def span(tx: Tx, since: date | None, until: date | None) -> tuple[date, date]:
 
 
 @console.get("/usage")
-async def report(
+async def use(
     request: Request,
     since: date | None = None,
     until: date | None = None,
@@ -221,7 +221,7 @@ def scenario_label(names: Mapping[str, Mapping[str, str]], scenario: str, langua
 
 
 @console.get("/usage/export", response_class=Response, responses=CSV)
-async def export(
+async def export_use(
     request: Request,
     since: date | None = None,
     until: date | None = None,
