@@ -25,6 +25,10 @@ const PLACES: Record<string, string> = {
   sms_signature: 'sms',
   signature_rejected: 'sms',
   sms_not_set_up: 'sms',
+  sms_no_balance: 'notify-sms-purchase',
+  sms_low: 'notify-sms-purchase',
+  sms_budget_hard: 'notify-sms-purchase',
+  sms_budget_soft: 'notify-sms-purchase',
   staff: 'staff',
 }
 
