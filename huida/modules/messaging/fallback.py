@@ -35,8 +35,13 @@ async def next_turn(tx: Tx, key: Key) -> list[Draft]:
 
     Twice is safe: the refused row is locked, and a turn that was taken has left its row.
     """
+    await tx.execute(
+        "SELECT FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 FOR UPDATE",
+        *(tx.tenant_id, *key),
+    )
+    # A statement of its own: what the one before waited for is seen by the next only.
     made = await tx.fetch(
-        "SELECT slot, state FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 ORDER BY slot FOR UPDATE",
+        "SELECT slot, state FROM deliveries WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3",
         *(tx.tenant_id, key.fact_id, key.scenario),
     )
     state = {row["slot"]: row["state"] for row in made}

@@ -63,7 +63,7 @@ async def save_default(door: Door, scenario_code: str, channel: str) -> list[Cha
     found = next((item for item in listed if fits(scenario, item)), None)
     added = found is None
     if found is None:
-        await _must_have_room(door, channel, listed)
+        await _must_have_room(door, cred, channel, listed)
         template_id = await _add(door, cred, scenario, channel, number)
         listed = await templates.fetch_listed(door.mini, door.oa, cred, channel)
         found = next((item for item in listed if item.template_id == template_id), None)
@@ -83,10 +83,12 @@ async def save_default(door: Door, scenario_code: str, channel: str) -> list[Cha
         )
 
 
-async def _must_have_room(door: Door, channel: str, listed: Sequence[Listed]) -> None:
+async def _must_have_room(door: Door, cred: AppCredentials, channel: str, listed: Sequence[Listed]) -> None:
+    """Raises Conflict with the templates that could go; they are in my templates then, where they are deleted."""
     if len(listed) < MOST[channel]:
         return
-    async with door.db.read(door.tenant_id) as tx:
+    async with door.db.tx(door.tenant_id, actor=door.actor) as tx:
+        await templates.write_listed(tx, cred.app_id, channel, listed)
         used = await _used(tx, channel)
     raise Conflict(
         code="messaging.account_full",

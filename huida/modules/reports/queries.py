@@ -9,8 +9,24 @@ from huida.kernel.db import Tx
 from huida.modules import connections, messaging, sms, tenants
 from huida.modules.reports import rollup
 from huida.modules.reports.rollup import Count, begin
-from huida.modules.reports.views import Attention, ChannelOutcome, Checklist, Day, DayMessages, Overview, Step
+from huida.modules.reports.views import (
+    Attention,
+    AttentionCode,
+    ChannelOutcome,
+    Checklist,
+    Day,
+    DayMessages,
+    Overview,
+    Step,
+)
 
+PAUSED: Final[dict[str, AttentionCode]] = {
+    "template_gone": "template_gone",
+    "template_deleted": "template_gone",
+    "template_changed": "template_changed",
+    "template_unapproved": "template_unapproved",
+}
+"""Why a notice stopped that nobody switched off, and what people are told."""
 SPAN: Final = 14
 WEEK: Final = timedelta(days=7)
 HANDED_OVER: Final = frozenset({"accepted", "delivered", "failed", "unknown", "dead"})
@@ -104,14 +120,24 @@ async def attention(tx: Tx) -> list[Attention]:
     broken = [app for app in apps if any(check["state"] == "fail" for check in app.checks)]
     found += [{"code": "connection_broken", "count": 1, "subject": app.name} for app in broken]
     live = await tx.fetch(
-        "SELECT scenario, channel, live, paused_reason FROM bindings WHERE tenant_id = $1 AND (live OR paused_reason "
-        "IN ('template_gone', 'template_deleted')) ORDER BY scenario",
-        tx.tenant_id,
+        "SELECT b.scenario, b.channel, b.live, b.exclusive, b.paused_reason FROM bindings b WHERE b.tenant_id = $1 "
+        "AND (b.live OR b.paused_reason = ANY($2)) ORDER BY b.scenario, b.channel",
+        *(tx.tenant_id, sorted(PAUSED)),
     )
     channels = {row["channel"] for row in live if row["live"]}
     running = {row["scenario"] for row in live if row["live"]}
-    gone = [row["scenario"] for row in live if not row["live"] and row["scenario"] not in running]
-    found += [{"code": "template_gone", "count": 1, "subject": scenario} for scenario in dict.fromkeys(gone)]
+    paused = [
+        (row["scenario"], PAUSED[row["paused_reason"]])
+        for row in live
+        if not row["live"] and not (row["exclusive"] and row["scenario"] in running)
+    ]
+    codes = await tx.fetch(
+        "SELECT scenario, paused_reason FROM sms_templates WHERE tenant_id = $1 AND state = 'enabled' "
+        "AND paused_reason = ANY($2) AND scenario LIKE 'code%' ORDER BY scenario LIMIT 20",
+        *(tx.tenant_id, sorted(PAUSED)),
+    )
+    paused += [(row["scenario"], PAUSED[row["paused_reason"]]) for row in codes]
+    found += [{"code": code, "count": 1, "subject": scenario} for scenario, code in dict.fromkeys(paused)]
     if "subscribe" in channels and any(app.kind == "mini" and not app.subscribe_open for app in apps):
         found.append(_need("subscribe_not_open"))
     if "sms" in channels and not await tx.value("SELECT EXISTS (SELECT FROM sms_accounts WHERE state = 'active')"):
@@ -123,7 +149,7 @@ async def attention(tx: Tx) -> list[Attention]:
     )
     if signature == "rejected":
         found.append(_need("signature_rejected"))
-    if entitled and not running and not gone:
+    if entitled and not running and not paused:
         found.append(_need("scenario_none"))
     return found
 

@@ -10,6 +10,8 @@ AttentionCode = Literal[
     "connection_broken",
     "subscribe_not_open",
     "template_gone",
+    "template_changed",
+    "template_unapproved",
     "scenario_paused",
     "scenario_none",
     "messages_dead",
