@@ -4406,7 +4406,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up" | "sms_no_balance" | "sms_low" | "sms_budget_hard" | "sms_budget_soft";
+            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "template_changed" | "template_unapproved" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up" | "sms_no_balance" | "sms_low" | "sms_budget_hard" | "sms_budget_soft";
             /** Count */
             count: number;
             /** Subject */
