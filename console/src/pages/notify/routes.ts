@@ -14,6 +14,8 @@ export default {
       redirect: { name: 'notify-buyers' },
       meta: { title, may },
       children: [
+        { path: 'sms-purchase', name: 'notify-sms-purchase', component: () => import('./SmsPurchasePage.vue'), meta: { title: 'buying.title', may, under } },
+        { path: 'sms-signature', name: 'notify-sms-signature', component: () => import('./SmsSignaturePage.vue'), meta: { title: 'signs.title', may, under } },
         { path: 'buyers', name: 'notify-buyers', component: () => import('./BuyersPage.vue'), meta: { title, may, under } },
       ],
     },
