@@ -18,7 +18,7 @@ declare module 'vue-router' {
 }
 
 /** Groups of the side bar in their order; `folder` groups are shown as one that opens and closes. */
-export const GROUPS = ['home', 'members', 'trade', 'apps', 'micro', 'settings', 'platform', 'system'] as const
+export const GROUPS = ['home', 'members', 'trade', 'mall', 'apps', 'micro', 'settings', 'platform', 'system'] as const
 export type Group = (typeof GROUPS)[number]
 
 export interface MenuEntry {

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,7 +29,7 @@ NO_ORDER: Final = "huidaCheck00000000000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountIn:
-    """What the merchant platform shows. Keys may be left out for the merchant number that is set already.
+    """What the merchant platform shows. Keys may be left out for the merchant number (or key id) that is set already.
 
     `public_key_id` is empty for a merchant that still has platform certificates.
     """
@@ -72,6 +72,8 @@ async def save_account(tx: Tx, given: AccountIn) -> UUID:
     known = await tx.row(
         "SELECT * FROM pay_accounts WHERE tenant_id = $1 AND mchid = $2 FOR UPDATE", tx.tenant_id, given.mchid
     )
+    if known is not None and not given.public_key and given.public_key_id == known["public_key_id"]:
+        given = replace(given, public_key=known["public_key"])
     _check(given, new=known is None)
     await tx.execute(
         "UPDATE pay_accounts SET state = 'former' WHERE tenant_id = $1 AND mchid <> $2 AND state = 'active'",

@@ -1,0 +1,5 @@
+import type { Schema } from '@/api/types'
+
+export type AccountBody = Schema<'AccountBody'>
+export type Setting = Schema<'PayAccountSetting'>
+export type CheckResult = Schema<'CheckResult'>
