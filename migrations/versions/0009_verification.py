@@ -8,7 +8,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-OWNED = ("verification_codes", "verification_settings", "member_passwords")
+OWNED = ("verification_codes", "member_passwords")
 
 
 def tenant() -> "sa.Column[int]":
@@ -42,16 +42,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_verification_codes")),
     )
     op.create_index("ix_verification_codes_phone", "verification_codes", ["tenant_id", "phone_hash", "id"])
-    op.create_table(
-        "verification_settings",
-        tenant(),
-        sa.Column("scenario", sa.Text(), nullable=False),
-        sa.Column("live", sa.Boolean(), nullable=False),
-        sa.Column("template_id", sa.Uuid(), nullable=True),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "scenario", name=op.f("pk_verification_settings")),
-    )
     op.create_table(
         "member_passwords",
         tenant(),

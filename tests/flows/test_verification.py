@@ -331,3 +331,29 @@ async def test_another_merchant_sees_nothing_of_it(shop: Shop, browser: Browser)
     assert (await other.get("/api/console/verification/records")).json()["items"] == []
     theirs = (await other.get("/api/console/verification")).json()["scenarios"]
     assert [(one["live"], one["templates"], one["sent_today"]) for one in theirs] == [(False, [], 0)] * 4
+
+
+@pytest.mark.covers("S2-53")
+async def test_a_template_that_codes_use_is_not_taken_from_under_them(shop: Shop, browser: Browser) -> None:
+    # given
+    await codes_on(shop, "login")
+    [login] = [one for one in (await shop.staff.get("/api/console/verification")).json()["scenarios"] if one["live"]]
+    # when / then
+    refused = await shop.staff.delete(f"/api/console/messaging/sms-templates/{login['template_id']}")
+    assert (refused.status, refused.json()["code"], refused.json()["params"]["scenarios"]) == (
+        409,
+        "messaging.template_in_use",
+        ["code_login"],
+    )
+    assert (await browser.ask("login", LIN)).status == 202
+    # when: the scenario is switched off, it keeps its template and lets it go
+    assert (await shop.staff.put("/api/console/verification/login", {"live": False})).status == 204
+    kept = next(
+        one
+        for one in (await shop.staff.get("/api/console/verification")).json()["scenarios"]
+        if one["scenario"] == "login"
+    )
+    assert (kept["live"], kept["template_id"], kept["trouble"]) == (False, login["template_id"], None)
+    assert (await browser.ask("login", LIN)).json()["code"] == "verification.off"
+    gone = await shop.staff.delete(f"/api/console/messaging/sms-templates/{login['template_id']}")
+    assert gone.status == 204

@@ -8,7 +8,7 @@ member (S1-93, X-07) and one for the shop's staff, with a reason when it is not 
 DeliveryDied.
 """
 
-from huida.modules.messaging.bindings import live, save_channel, save_settings, stop_channel
+from huida.modules.messaging.bindings import Chosen, chosen, live, save_channel, save_settings, stop_channel
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, SCENARIOS, Scenario
 from huida.modules.messaging.facts import (
     ChannelSaved,
@@ -29,6 +29,7 @@ __all__ = [
     "SCENARIOS",
     "ChannelSaved",
     "ChannelStopped",
+    "Chosen",
     "DeliveryDied",
     "PolicyChosen",
     "Scenario",
@@ -36,6 +37,7 @@ __all__ = [
     "TemplateAdded",
     "TemplateRemoved",
     "choose_policy",
+    "chosen",
     "live",
     "save_channel",
     "save_settings",

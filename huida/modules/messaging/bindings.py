@@ -265,6 +265,24 @@ def channel_order(options: str | None) -> Sequence[Channel]:
     return [*chosen, *(channel for channel in FREE_FIRST if channel not in chosen)]
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is saved for a scenario in one channel, live or not; `paused_reason` says why it was stopped."""
+
+    live: bool
+    template_id: str
+    paused_reason: str | None
+
+
+async def chosen(tx: Tx, channel: str) -> dict[str, Chosen]:
+    """What is saved in a channel, by scenario."""
+    rows = await tx.fetch(
+        "SELECT scenario, live, template_id, paused_reason FROM bindings WHERE tenant_id = $1 AND channel = $2 LIMIT 200",
+        *(tx.tenant_id, channel),
+    )
+    return {row["scenario"]: Chosen(row["live"], row["template_id"], row["paused_reason"]) for row in rows}
+
+
 async def save_settings(tx: Tx, scenario_code: str, options: Mapping[str, Any]) -> None:
     """Save a scenario's options. Raises Invalid for a reminder that is not 0 to 365 days (S1-08)."""
     await must_be_entitled(tx)

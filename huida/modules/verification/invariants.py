@@ -6,8 +6,6 @@ INVARIANTS: dict[str, str] = {
     "verification.ten_a_day": """
         SELECT tenant_id, phone_hash, (created_at AT TIME ZONE 'Asia/Shanghai')::date AS day, count(*)
         FROM verification_codes GROUP BY 1, 2, 3 HAVING count(*) > 10""",
-    "verification.live_has_a_template": """
-        SELECT tenant_id, scenario FROM verification_settings WHERE live AND template_id IS NULL""",
     "verification.queued_has_a_job": """
         SELECT c.tenant_id, c.id FROM verification_codes c WHERE c.state = 'queued' AND NOT EXISTS (
           SELECT 1 FROM (SELECT tenant_id, kind, payload FROM jobs UNION ALL SELECT tenant_id, kind, payload FROM jobs_later) j

@@ -1,4 +1,4 @@
-"""Codes that were asked for, the merchant's switches, members' passwords, and counters over all merchants.
+"""Codes that were asked for, members' passwords, and counters over all merchants.
 
 Codes and phones are sealed; equality goes through keyed hashes.
 """
@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     DateTime,
     Index,
@@ -59,17 +58,6 @@ class CodeRow(TenantOwned, Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-class CodeSetting(TenantOwned, Base):
-    """A code scenario's switch and its SMS template (S2-44)."""
-
-    __tablename__ = "verification_settings"
-    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
-    live: Mapped[bool] = mapped_column(Boolean)
-    template_id: Mapped[UUID | None] = mapped_column(Uuid)
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    updated_by: Mapped[str] = mapped_column(Text)
 
 
 class MemberPassword(TenantOwned, Base):

@@ -43,26 +43,6 @@ def out_id_of(tenant_id: int, code_id: UUID, purpose: str) -> str:
     return f"{tenant_id}.{code_id.hex}.{scenario_of(purpose)}"
 
 
-async def chosen_template(tx: Tx, purpose: str) -> "messaging.StoreText | None":
-    """The template of a scenario that is switched on; None when it is off or the template is not enabled any more."""
-    template_id = await tx.value(
-        "SELECT template_id FROM verification_settings WHERE tenant_id = $1 AND scenario = $2 AND live",
-        *(tx.tenant_id, purpose),
-    )
-    if template_id is None:
-        return None
-    offered = await messaging.sms_templates(tx, scenario_of(purpose))
-    return next((text for text in offered if text.id == template_id), None)
-
-
-async def is_live(tx: Tx, purpose: str) -> bool:
-    return bool(
-        await tx.value(
-            "SELECT live FROM verification_settings WHERE tenant_id = $1 AND scenario = $2", tx.tenant_id, purpose
-        )
-    )
-
-
 async def ask(tx: Tx, purpose: Purpose, *, phone: str, address: str, device: str) -> Asked:
     """Make a code, charge its SMS and hand it to the sender, all in the caller's transaction.
 
@@ -70,11 +50,11 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, address: str, device: str
     CannotSend with the reason that the person can be told (S2-45).
     """
     number = members.normal_phone(phone)
-    if not await is_live(tx, purpose):
-        raise CannotSend(where="scenario")
-    text = await chosen_template(tx, purpose)
+    text = await messaging.sms_template(tx, scenario_of(purpose))
     if text is None:
-        raise CannotSend(code="verification.no_template", where="scenario")
+        known = (await messaging.chosen(tx, "sms")).get(scenario_of(purpose))
+        paused = known is not None and (known.live or known.paused_reason not in (None, "switched_off"))
+        raise CannotSend(code="verification.no_template" if paused else None, where="scenario")
     reason = await sms.usable(tx)
     if reason:
         raise CannotSend(code=f"verification.{reason}")

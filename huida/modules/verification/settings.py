@@ -10,7 +10,6 @@ from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.lists import Where, fetch
 from huida.modules import messaging, sms
 from huida.modules.verification import rules, views
-from huida.modules.verification.facts import CodeSettingSaved
 from huida.modules.verification.service import scenario_of, shown, values_of
 from huida.providers.sms.parts import full_text, render
 
@@ -27,8 +26,8 @@ def purpose_of(name: str) -> rules.Purpose:
 
 async def entries(tx: Tx) -> views.CodeEntries:
     """Which scenarios are switched on."""
-    rows = await tx.fetch("SELECT scenario FROM verification_settings WHERE tenant_id = $1 AND live", tx.tenant_id)
-    live = {row["scenario"] for row in rows}
+    saved = await messaging.chosen(tx, "sms")
+    live = {purpose for purpose in rules.SCENARIOS if (one := saved.get(scenario_of(purpose))) is not None and one.live}
     return {
         "register": "register" in live,
         "recover": "recover" in live,
@@ -38,39 +37,30 @@ async def entries(tx: Tx) -> views.CodeEntries:
 
 
 async def save(tx: Tx, purpose: rules.Purpose, *, live: bool, template_id: UUID | None) -> None:
-    """Switch a scenario on with a template, or off; the template chosen is kept.
+    """Switch a scenario on with a template, or off; the template chosen before is kept.
 
     Raises Invalid when switched on without an enabled template of this scenario, Conflict with the reason when SMS are not
     set up yet (S2-43). Without parts left it can be switched on: buying some is all that is missing.
     """
-    chosen = None
-    if template_id is not None:
-        offered = await messaging.sms_templates(tx, scenario_of(purpose))
-        chosen = next((text for text in offered if text.id == template_id), None)
-        if chosen is None:
-            raise Invalid(code="verification.template_not_usable", where="template_id")
-    if live:
-        if chosen is None:
-            raise Invalid(code="verification.template_missing", where="template_id")
-        reason = await sms.usable(tx)
-        if reason in ("sms_not_set_up", "sms_no_signature"):
-            raise Conflict(code=f"verification.{reason}")
-    await tx.execute(
-        "INSERT INTO verification_settings (tenant_id, scenario, live, template_id, updated_at, updated_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, scenario) DO UPDATE SET live = excluded.live, "
-        "template_id = coalesce(excluded.template_id, verification_settings.template_id), "
-        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        *(tx.tenant_id, purpose, live, template_id, tx.now, tx.actor),
-    )
-    tx.emit(CodeSettingSaved(scenario=purpose, live=live, template=chosen.name if chosen else ""))
+    scenario = scenario_of(purpose)
+    if not live:
+        known = (await messaging.chosen(tx, "sms")).get(scenario)
+        if known is not None and known.live:
+            await messaging.stop_channel(tx, scenario, "sms")
+        return
+    if template_id is None:
+        raise Invalid(code="verification.template_missing", where="template_id")
+    if all(text.id != template_id for text in await messaging.sms_templates(tx, scenario)):
+        raise Invalid(code="verification.template_not_usable", where="template_id")
+    reason = await sms.usable(tx)
+    if reason in ("sms_not_set_up", "sms_no_signature"):
+        raise Conflict(code=f"verification.{reason}")
+    await messaging.save_channel(tx, scenario, "sms", template_id=str(template_id), mapping={})
 
 
 async def overview(tx: Tx, language: str) -> views.CodeSettings:
     """Everything the page of codes shows."""
-    rows = await tx.fetch(
-        "SELECT scenario, live, template_id FROM verification_settings WHERE tenant_id = $1 LIMIT 20", tx.tenant_id
-    )
-    saved = {row["scenario"]: row for row in rows}
+    saved = await messaging.chosen(tx, "sms")
     counts = await tx.fetch(
         "SELECT scenario, count(*)::int AS n FROM verification_codes WHERE tenant_id = $1 "
         "AND (created_at AT TIME ZONE 'Asia/Shanghai')::date = $2 GROUP BY 1",
@@ -82,7 +72,9 @@ async def overview(tx: Tx, language: str) -> views.CodeSettings:
     values = await values_of(tx, SAMPLE_CODE)
     return {
         "scenarios": [
-            await _scenario(tx, purpose, saved.get(purpose), reason, sign_name, values, today.get(purpose, 0), language)
+            await _scenario(
+                tx, purpose, saved.get(scenario_of(purpose)), reason, sign_name, values, today.get(purpose, 0), language
+            )
             for purpose in rules.SCENARIOS
         ],
         "limits": [
@@ -101,7 +93,7 @@ async def overview(tx: Tx, language: str) -> views.CodeSettings:
 async def _scenario(
     tx: Tx,
     purpose: rules.Purpose,
-    saved: Any,
+    saved: "messaging.Chosen | None",
     reason: str,
     sign_name: str,
     values: Mapping[str, str],
@@ -112,14 +104,16 @@ async def _scenario(
     trouble = f"verification.{reason}" if reason else None
     if trouble is None and not offered:
         trouble = "verification.template_missing"
-    chosen_is_gone = saved is not None and all(text.id != saved["template_id"] for text in offered)
-    if trouble is None and saved is not None and saved["live"] and chosen_is_gone:
+    known = str(saved.template_id) if saved is not None else ""
+    chosen = next((text.id for text in offered if str(text.id) == known), None)
+    stopped = saved is not None and not saved.live and saved.paused_reason not in (None, "switched_off")
+    if trouble is None and (stopped or (saved is not None and saved.live and chosen is None)):
         trouble = "verification.no_template"
     return {
         "scenario": purpose,
         "label": i18n.text(f"verification.scenario_{purpose}", language),
-        "live": bool(saved and saved["live"]),
-        "template_id": saved["template_id"] if saved else None,
+        "live": saved is not None and saved.live,
+        "template_id": chosen,
         "templates": [
             {
                 "id": text.id,
