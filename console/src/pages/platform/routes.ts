@@ -1,4 +1,4 @@
-import { ChatLineSquare, OfficeBuilding, Stamp } from '@element-plus/icons-vue'
+import { ChatLineSquare, DataLine, Goods, OfficeBuilding, Stamp } from '@element-plus/icons-vue'
 import type { Area } from '@/areas'
 
 export default {
@@ -23,6 +23,18 @@ export default {
       meta: { title: 'gateway.title', for: 'operator' },
     },
     {
+      path: 'platform/sms/packages',
+      name: 'platform-sms-packages',
+      component: () => import('./SmsPackagesPage.vue'),
+      meta: { title: 'smsdesk.packages.title', for: 'operator' },
+    },
+    {
+      path: 'platform/sms/usage',
+      name: 'platform-sms-usage',
+      component: () => import('./SmsUsagePage.vue'),
+      meta: { title: 'smsdesk.usage.title', for: 'operator' },
+    },
+    {
       path: 'platform/reviews',
       name: 'reviews',
       component: () => import('./ReviewListPage.vue'),
@@ -31,7 +43,9 @@ export default {
   ],
   menu: [
     { group: 'platform', order: 1, route: 'merchants', label: 'platform.merchants.title', icon: OfficeBuilding },
-    { group: 'platform', order: 2, route: 'platform-sms', label: 'gateway.title', icon: ChatLineSquare },
-    { group: 'platform', order: 3, route: 'reviews', label: 'reviews.title', icon: Stamp },
+    { group: 'system', order: 1, route: 'platform-sms', label: 'gateway.title', icon: ChatLineSquare },
+    { group: 'system', order: 2, route: 'reviews', label: 'reviews.title', icon: Stamp },
+    { group: 'system', order: 3, route: 'platform-sms-packages', label: 'smsdesk.packages.title', icon: Goods },
+    { group: 'system', order: 4, route: 'platform-sms-usage', label: 'smsdesk.usage.title', icon: DataLine },
   ],
 } satisfies Area
