@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from huida.demo.codes import open_codes
 from huida.demo.doors import Closed, Doors
 
 OA, MINI = "wx5e1f00000000a001", "wx5e1f00000000b001"
@@ -72,6 +73,7 @@ def set_up(stage: Stage, tenant_id: int) -> None:
     _connect_apps(stage)
     _connect_sms(stage)
     _choose_channels(stage)
+    open_codes(stage.admin)
 
 
 def show_pages(stage: Stage, tenant_id: int) -> None:
@@ -122,6 +124,8 @@ def _connect_sms(stage: Stage) -> None:
     accounts = {account["provider"]: account for account in stage.sim.get("/_sim/sms")["accounts"]}
     contents = {one["code"]: one["content"] for one in accounts["aliyun"]["templates"]}
     stage.operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    if not stage.operator.get("/api/operator/sms/prices")["items"]:
+        stage.operator.post("/api/operator/sms/prices", {"part_fen": 10})
     for scenario, code in SMS_SCENARIOS.items():
         content = contents[code]
         params = {name: variable for name, variable in SMS_PARAMS.items() if f"${{{name}}}" in content}
