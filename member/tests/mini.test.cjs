@@ -25,6 +25,7 @@ const entry = (scenario, template_id, remaining = 0) => ({ scenario, label: scen
 const SERVER = {
   'GET /api/member/me': { merchant: '山月茶事', member: MEMBER },
   'GET /api/member/balances': { points: 1250, balance_fen: 10050, principal_fen: 10000, gift_fen: 50 },
+  'GET /api/member/mall': { open: false, pay_ready: false, recharge_on: true, withdraw_on: true, balance_fen: 0 },
   'GET /api/member/transfers': { items: [], next_cursor: null },
   'GET /api/member/coupons': { items: [{ id: 'c1' }, { id: 'c2' }], next_cursor: null },
   'GET /api/member/subscriptions': (_, { page_name }) =>
@@ -147,4 +148,70 @@ test('a visitor is asked for the phone number by WeChat’s own button', async (
   await phone.tap('微信手机号快捷绑定', 'getphonenumber', { code: 'phone-code' })
   expect(phone.calls('POST', '/api/member/phone').map((call) => call.body)).toEqual([{ code: 'phone-code' }])
   expect(phone.text).toContain('¥100.50')
+})
+
+const ORDER = {
+  id: '01900000-0000-7000-8000-0000000000b1',
+  order_no: '261122000000000001',
+  state: 'submitted',
+  closing: '',
+  goods: '茉莉花茶',
+  count: 1,
+  url: '',
+  total_fen: 2800,
+  refunded_fen: 0,
+  pay_until: '2026-11-22T06:30:00Z',
+  created_at: '2026-11-22T06:00:00Z',
+  receiver: '林小满',
+  phone: '13800000001',
+  address: '杭州市西湖区龙井路 1 号',
+  note: '',
+  lines: [{ product_id: 'p', sku_id: 's', code: '', title: '茉莉花茶', spec: '', url: '', price_fen: 2800, count: 1 }],
+  parcels: [],
+  refunds: [],
+  paid_at: null,
+  shipped_at: null,
+  complete_at: null,
+  completed_at: null,
+  closed_at: null,
+}
+const PARAMETERS = { appId: APP_ID, timeStamp: '1', nonceStr: 'n', package: 'prepay_id=wx1', signType: 'RSA', paySign: 'sig' }
+
+function shop() {
+  let paid = false
+  const server = {
+    ...SERVER,
+    [`GET /api/member/mall/orders/${ORDER.id}`]: () => (paid ? { ...ORDER, state: 'paid', paid_at: '2026-11-22T06:01:00Z' } : ORDER),
+    [`POST /api/member/mall/orders/${ORDER.id}/pay`]: { parameters: PARAMETERS, expires_at: ORDER.pay_until },
+  }
+  return { server, pay: () => { paid = true } }
+}
+
+test('付款 opens WeChat’s cashier with exactly the server’s parameters, and only the server says that it is paid', async () => {
+  const { server, pay } = shop()
+  const phone = new Phone(server)
+  phone.pay = () => { pay(); return { errMsg: 'requestPayment:ok' } }
+  await phone.open('pages/shop/order', { id: ORDER.id })
+  expect(phone.text).toContain('待付款')
+  await phone.tap('付款 ¥28.00')
+  const { appId, ...given } = PARAMETERS
+  expect(phone.payments).toEqual([given])
+  expect(phone.text).toContain('待发货')
+})
+
+test('who leaves the cashier has not paid, and may try again', async () => {
+  const phone = new Phone(shop().server)
+  phone.pay = () => ({ errMsg: 'requestPayment:fail cancel' })
+  await phone.open('pages/shop/order', { id: ORDER.id })
+  await phone.tap('付款 ¥28.00')
+  expect(phone.text).toContain('您还没有付款')
+  expect(phone.text).toContain('付款 ¥28.00')
+})
+
+test('a payment that WeChat refuses is told', async () => {
+  const phone = new Phone(shop().server)
+  phone.pay = () => ({ errMsg: 'requestPayment:fail 支付验证签名失败' })
+  await phone.open('pages/shop/order', { id: ORDER.id })
+  await phone.tap('付款 ¥28.00')
+  expect(phone.text).toContain('付款没有成功，请稍后再试')
 })

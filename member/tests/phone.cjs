@@ -16,6 +16,8 @@ class Phone {
     this.server = { 'POST /api/member/login': { token: 'hm_1', joined: true }, ...server }
     this.requests = []
     this.asked = []
+    this.payments = []
+    this.pay = () => ({ errMsg: 'requestPayment:ok' })
     this.logins = 0
     this.title = ''
     this.storage = new Map()
@@ -49,6 +51,13 @@ class Phone {
       pageScrollTo() {}, reLaunch: ({ url }) => { this.went = url },
       login: ({ success }) => { this.logins += 1; success({ code: `code-${this.logins}`, errMsg: 'login:ok' }) },
       request: (options) => this.request(options),
+      setClipboardData() {}, redirectTo: ({ url }) => { this.went = url },
+      requestPayment: ({ timeStamp, nonceStr, package: order, signType, paySign, success, fail }) => {
+        this.payments.push({ timeStamp, nonceStr, package: order, signType, paySign })
+        const answer = this.pay()
+        if (answer.errMsg.endsWith(':ok')) success(answer)
+        else fail(answer)
+      },
       requestSubscribeMessage: (options) => {
         this.asked.push(options.tmplIds)
         const answer = this.choose(options.tmplIds)

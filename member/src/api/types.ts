@@ -23,6 +23,21 @@ export type Purchase = Schemas['Purchase']
 export type SignOff = Schemas['SignOff']
 export type SpendCode = Schemas['SpendCodeView']
 
+export type MallHome = Schemas['MallHome']
+export type ProductCard = Schemas['ProductCard']
+export type ShopProduct = Schemas['ShopProduct']
+export type ShopSku = Schemas['ShopSku']
+export type OrderCard = Schemas['OrderCard']
+export type OrderState = OrderCard['state']
+export type MyOrder = Schemas['MyOrder']
+export type PayParameters = Schemas['JsapiParameters']
+export type ToPay = Schemas['ToPay']
+export type Recharge = Schemas['Recharge']
+export type RechargeOptions = Schemas['RechargeOptions']
+export type RechargeStarted = Schemas['RechargeStarted']
+export type Withdrawal = Schemas['Withdrawal']
+export type WithdrawOptions = Schemas['WithdrawOptions']
+
 export interface Page<T> {
   items: T[]
   next_cursor: string | null

@@ -1,7 +1,7 @@
-import type { Site } from '@/api/types'
+import type { PayParameters, Site } from '@/api/types'
 
 import { Bridge } from './bridge'
-import type { Credential, Environment, Kind, Platform, Store, SubscribeAnswer } from './types'
+import type { Credential, Environment, Kind, PayAnswer, Platform, Store, SubscribeAnswer } from './types'
 import { PlatformError } from './types'
 
 const OAUTH = 'huida.oauth'
@@ -98,6 +98,13 @@ export function createH5(): Platform {
     subscribe: (templateIds): Promise<SubscribeAnswer> => onPhone().call('subscribe', { templates: templateIds }),
     canSubscribe: () => kind === 'phone',
 
+    async pay(parameters): Promise<PayAnswer> {
+      if (kind === 'phone') return answerOf((await onPhone().call<{ errMsg: string }>('pay', { parameters })).errMsg)
+      if (kind !== 'oa') throw new PlatformError('pay_unavailable')
+      return answerOf(await invokeWechat(parameters))
+    },
+    canPay: () => kind === 'phone' || kind === 'oa',
+
     async openUrl(url) {
       if (bridge !== null) await bridge.call('open', { url })
       else window.location.href = url
@@ -115,6 +122,29 @@ export function createH5(): Platform {
     },
     store,
   }
+}
+
+interface WechatBridge {
+  invoke(name: string, args: unknown, told: (answer: { err_msg?: string }) => void): void
+}
+
+/** The cashier of WeChat's browser; its bridge may come later than the page. */
+function invokeWechat(parameters: PayParameters): Promise<string> {
+  return new Promise((resolve) => {
+    const go = () => {
+      const bridge = (window as unknown as { WeixinJSBridge: WechatBridge }).WeixinJSBridge
+      bridge.invoke('getBrandWCPayRequest', parameters, (answer) => resolve(answer.err_msg ?? ''))
+    }
+    if ('WeixinJSBridge' in window) go()
+    else document.addEventListener('WeixinJSBridgeReady', go, { once: true })
+  })
+}
+
+/** `requestPayment:ok` of a mini program, `get_brand_wcpay_request:ok` of the browser. Raises PlatformError. */
+function answerOf(told: string): PayAnswer {
+  if (told.endsWith(':ok')) return 'done'
+  if (told.includes('cancel')) return 'cancelled'
+  throw new PlatformError('pay')
 }
 
 /** Enter and the space bar press what is not a native button (uni-app draws its own). */

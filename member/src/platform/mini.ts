@@ -1,6 +1,6 @@
-import type { Site } from '@/api/types'
+import type { PayParameters, Site } from '@/api/types'
 
-import type { Credential, Environment, Platform, SubscribeAnswer } from './types'
+import type { Credential, Environment, PayAnswer, Platform, SubscribeAnswer } from './types'
 import { PlatformError } from './types'
 
 const ours = () => uni.getAccountInfoSync().miniProgram.appId
@@ -35,6 +35,26 @@ export function createMini(): Platform {
       })
     },
     canSubscribe: () => true,
+
+    pay({ timeStamp, nonceStr, package: order, signType, paySign }: PayParameters): Promise<PayAnswer> {
+      return new Promise((resolve, reject) => {
+        uni.requestPayment({
+          provider: 'wxpay',
+          orderInfo: '',
+          timeStamp,
+          nonceStr,
+          package: order,
+          signType,
+          paySign,
+          success: () => resolve('done'),
+          fail: (why: { errMsg?: string }) => {
+            if (why.errMsg?.includes('cancel')) resolve('cancelled')
+            else reject(new PlatformError('pay'))
+          },
+        })
+      })
+    },
+    canPay: () => true,
 
     async openUrl() {
       throw new PlatformError('unavailable')

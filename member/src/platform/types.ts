@@ -1,4 +1,4 @@
-import type { Site } from '@/api/types'
+import type { PayParameters, Site } from '@/api/types'
 
 /** Where the member centre runs. `phone` is the simulated phone of development, `browser` has no WeChat around it. */
 export type Kind = 'mini' | 'oa' | 'phone' | 'browser'
@@ -23,6 +23,9 @@ export interface SubscribeAnswer {
   [templateId: string]: string | number | undefined
 }
 
+/** What the person did in WeChat's cashier. Whether it was paid, only the server knows. */
+export type PayAnswer = 'done' | 'cancelled'
+
 export interface Store {
   get(key: string): string
   set(key: string, value: string): void
@@ -30,7 +33,7 @@ export interface Store {
 
 /** The person, the phone or the platform said no; `code` is a key below `platform.` in the texts. */
 export class PlatformError extends Error {
-  constructor(readonly code: 'denied' | 'login' | 'unavailable') {
+  constructor(readonly code: 'denied' | 'login' | 'unavailable' | 'pay' | 'pay_unavailable') {
     super(code)
   }
 }
@@ -50,6 +53,9 @@ export interface Platform {
   /** Ask the person to accept messages. Must be called from a tap. */
   subscribe(templateIds: string[]): Promise<SubscribeAnswer>
   canSubscribe(): boolean
+  /** Open WeChat's cashier. Raises PlatformError where there is none, or when WeChat refuses the payment. */
+  pay(parameters: PayParameters): Promise<PayAnswer>
+  canPay(): boolean
   openUrl(url: string): Promise<void>
   openSettings(): void
   setTitle(text: string): void

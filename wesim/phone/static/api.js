@@ -23,7 +23,7 @@ export async function sim(path, body) {
 export function watch(on, again) {
   const source = new EventSource("/_sim/events");
   source.addEventListener("open", again);
-  for (const kind of ["message", "read", "follow", "unfollow", "open_mini", "reset"]) {
+  for (const kind of ["message", "read", "follow", "unfollow", "open_mini", "wallet", "reset"]) {
     source.addEventListener(kind, (e) => on(JSON.parse(/** @type {MessageEvent} */ (e).data)));
   }
 }

@@ -70,6 +70,7 @@ export class Bridge {
     if (kind !== "mini") throw new Error(`${call}: not in a browser`);
     if (call === "login") return { code: (await sim("/open", { ...who, page: screen.page })).code };
     if (call === "phone") return phone.askPhone(screen.appid);
+    if (call === "pay") return phone.askPay(screen.appid, data.parameters);
     if (call === "subscribe") return phone.askFor(screen.appid, data.templates);
     throw new Error(`unknown call ${call}`);
   }

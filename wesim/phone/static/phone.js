@@ -7,6 +7,7 @@ import { h, icon, replace, toast } from "./dom.js";
 import { t } from "./i18n.js";
 import { badge, chatList, conversation, miniProgram, smsList, smsThread, webPage } from "./screens.js";
 import { beep } from "./sound.js";
+import { cashier, walletGroup, walletOf, walletScreen } from "./wallet.js";
 
 const BANNER_MS = 4000;
 const SHEET_MAX = 5;
@@ -30,6 +31,7 @@ export class Phone {
       h("div", { class: "phone" }, this.statusBox, this.screenBox, this.frameBox, this.overBox), this.below);
     this.bridge = new Bridge(this, this.frameBox);
     this.view = /** @type {any} */ (null);
+    this.wallet = /** @type {any} */ (null);
     this.users = /** @type {Record<string, any>} */ ({});
     this.screen = /** @type {any} */ ({ at: "chats" });
     this.before = this.screen;
@@ -52,6 +54,7 @@ export class Phone {
       while (this.stale) {
         this.stale = false;
         this.view = await sim(`/phones/${encodeURIComponent(this.person)}`);
+        this.wallet = await walletOf(this.person);
         const rows = this.world.apps().map(async (a) => [a.id, await sim(`/apps/${a.id}/users/${encodeURIComponent(this.person)}`)]);
         this.users = Object.fromEntries(await Promise.all(rows));
       }
@@ -100,6 +103,7 @@ export class Phone {
       back: () => (this.bridge.shown?.kind === "mini" ? this.bridge.tell("back") : this.leave()),
       close: () => this.leave(),
       tap: (message) => this.open(message.jump),
+      scan: (code) => this.scan(code),
       say: (app, text) => this.act("/say", { person: this.person, app, text }),
       reply: async (sender, sign, text) => {
         await this.act("/sms/replies", { phone: this.view.person.phone, text, sign });
@@ -148,7 +152,7 @@ export class Phone {
         icon("bell", 18), h("span", {}, String(this.rings))),
       h("button", { class: "quiet", title: t("page.remove"), "aria-label": t("page.remove"), onclick: () => this.world.remove(this.person) }, "×"));
     const framed = this.bridge.shown;
-    this.statusBox.className = ["sms", "mini"].includes(this.screen.at) ? "status white" : "status";
+    this.statusBox.className = ["sms", "mini", "wallet"].includes(this.screen.at) ? "status white" : "status";
     replace(this.statusBox, h("span", { class: "clock" }, hhmm(now())), h("span", { class: "signal" }, "5G", h("i")));
     this.screenBox.className = `screen ${this.screen.at}${framed ? " framed" : ""}`;
     replace(this.screenBox, ...[this.content(framed)].flat().filter((part) => part !== null));
@@ -182,6 +186,7 @@ export class Phone {
     if (screen.at === "chat") return conversation(view, screen, on);
     if (screen.at === "sms") return smsList(view, on.go);
     if (screen.at === "thread") return smsThread(view, screen, on);
+    if (screen.at === "wallet") return walletScreen(this.wallet, on);
     if (screen.at === "mini") return miniProgram(screen, on, framed);
     if (screen.at === "web") return webPage(screen, on, framed);
     return chatList(view, on.go, (name, id) => this.fresh(`row ${name}`, id));
@@ -209,7 +214,7 @@ export class Phone {
     const rows = this.world.apps().map((app) => (app.kind === "service" ? this.accountActions(app) : this.miniActions(app)));
     const number = { phone: this.view.person.phone, state: this.suspended ? "normal" : "out_of_service" };
     const flip = async () => { if (await this.act("/sms/phones", number)) { this.suspended = !this.suspended; this.draw(); } };
-    return h("div", { class: "actions" }, rows,
+    return h("div", { class: "actions" }, rows, walletGroup(this.wallet, () => this.go({ at: "wallet" })),
       this.view.person.phone ? h("div", { class: "group" }, h("span", { class: "label" }, this.suspended ? t("act.out_state") : t("app.sms")),
         h("button", { onclick: flip }, t(this.suspended ? "act.in" : "act.out"))) : null);
   }
@@ -272,10 +277,36 @@ export class Phone {
     });
   }
 
+  /** A page asks for money: what wx.requestPayment tells it once the person has decided. */
+  async askPay(appid, parameters) {
+    const asked = { person: this.person, app: appid, ...parameters };
+    const shown = await sim("/pay/cashier", asked);
+    if (shown.errMsg) return shown;
+    return this.decidePay(shown, (act) => sim("/pay/pay", { ...asked, act }));
+  }
+
+  /** The person scans a payment code. */
+  async scan(code) {
+    const shown = await this.act("/pay/scan", { person: this.person, code_url: code });
+    if (!shown) return;
+    if (shown.result) return void toast(shown.result.replace(/^fail /, ""));
+    const told = await this.decidePay(shown, (act) => sim("/pay/scan", { person: this.person, code_url: code, act }));
+    toast(t(told.result === "ok" ? "pay.done" : "pay.not"));
+  }
+
+  decidePay(pay, carry) {
+    return new Promise((resolve, reject) => {
+      const decided = (act) => { this.sheet = null; this.draw(); carry(act).then(resolve, reject).finally(() => void this.refresh()); };
+      this.sheet = { pay, decided };
+      this.draw();
+    });
+  }
+
   /** The question of wx.requestSubscribeMessage. */
   sheetBox() {
     const sheet = this.sheet;
     if (!sheet) return null;
+    if (sheet.pay) return cashier(sheet.pay, sheet.decided, this.fresh("sheet", sheet));
     const close = () => { this.sheet = null; this.draw(); };
     const head = h("div", { class: "from" }, h("span", { class: "logo" }, sheet.app.name.slice(0, 1)), h("span", {}, sheet.app.name));
     const frame = (...inside) => h("div", { class: "shade" },
