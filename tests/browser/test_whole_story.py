@@ -37,7 +37,7 @@ def open_merchant(page: Page, stage: Stage, name: str, admin: str) -> int:
         field(form, label).fill(value)
     form.get_by_role("button", name="开通").click()
     expect(page).to_have_url(re.compile(r"/platform/merchants/\d+$"))
-    page.get_by_role("button", name="开通模块").click()
+    page.get_by_role("button", name="开通模块").first.click()
     dialog(page, "开通模块").get_by_role("button", name="确认开通").click()
     expect(page.get_by_role("button", name="关闭模块")).to_be_visible()
     tenant = int(page.url.rsplit("/", 1)[1])
