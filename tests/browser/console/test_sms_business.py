@@ -339,4 +339,4 @@ def test_what_a_scenario_will_cost_is_said_before_it_is_switched_on(stage: Stage
     asked.get_by_role("button", name="取消").click()
     page.goto(f"{stage.console}/notices/consumption")
     page.get_by_role("radio", name="短信").locator("xpath=ancestor::label").click()
-    expect(region(page, "预计费用")).to_contain_text("一个月约 ¥0.60")
+    expect(region(page, "按以往业务估算")).to_contain_text("一个月约 ¥0.60")

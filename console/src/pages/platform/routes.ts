@@ -1,4 +1,4 @@
-import { ChatLineSquare, DataLine, Goods, OfficeBuilding, Stamp } from '@element-plus/icons-vue'
+import { Bell, ChatLineSquare, DataLine, Goods, OfficeBuilding, Stamp } from '@element-plus/icons-vue'
 import type { Area } from '@/areas'
 
 export default {
@@ -40,6 +40,12 @@ export default {
       component: () => import('./ReviewListPage.vue'),
       meta: { title: 'reviews.title', for: 'operator' },
     },
+    {
+      path: 'platform/notice-rules',
+      name: 'notice-rules',
+      component: () => import('./NoticeRulesPage.vue'),
+      meta: { title: 'notify.rules.title', for: 'operator' },
+    },
   ],
   menu: [
     { group: 'platform', order: 1, route: 'merchants', label: 'platform.merchants.title', icon: OfficeBuilding },
@@ -47,5 +53,6 @@ export default {
     { group: 'system', order: 2, route: 'reviews', label: 'reviews.title', icon: Stamp },
     { group: 'system', order: 3, route: 'platform-sms-packages', label: 'smsdesk.packages.title', icon: Goods },
     { group: 'system', order: 4, route: 'platform-sms-usage', label: 'smsdesk.usage.title', icon: DataLine },
+    { group: 'system', order: 5, route: 'notice-rules', label: 'notify.rules.title', icon: Bell },
   ],
 } satisfies Area
