@@ -22,6 +22,8 @@ export class Problem extends Error {
   readonly code: string
   readonly requestId: string
   readonly params: Record<string, unknown>
+  /** The whole path of what is wrong, as `mapping/amount2`. */
+  readonly where: string
   readonly fields: FieldError[]
 
   constructor(body: ProblemBody, status: number) {
@@ -30,6 +32,7 @@ export class Problem extends Error {
     this.code = body.code ?? `http.${status}`
     this.requestId = body.request_id ?? ''
     this.params = body.params ?? {}
+    this.where = body.where ?? ''
     this.fields = (body.errors ?? []).map((one) => ({
       where: lastPart(one.where ?? ''),
       message: one.detail || one.message || one.title || this.message,

@@ -15,6 +15,8 @@ const CODES: Record<string, string> = {
   state: 'delivery.state',
   source: 'facts.source',
   reason: 'facts.reason',
+  policy: 'facts.policy',
+  change: 'facts.change',
   before: 'facts.value',
   after: 'facts.value',
 }
@@ -55,6 +57,7 @@ function variant(kind: string, payload: Payload): string {
     if (payload.points && payload.balance_fen) return '.both'
     return payload.balance_fen ? '.balance' : '.points'
   }
+  if (kind === 'messaging.staff_bound') return payload.bound ? '.on' : '.off'
   if (kind === 'messaging.channel_saved') return (payload.stopped as unknown[] | undefined)?.length ? '.switched' : '.saved'
   return ''
 }

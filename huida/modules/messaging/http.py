@@ -57,7 +57,7 @@ class ChannelSettings(BaseModel):
 
     template_id: Text = ""
     mapping: dict[Text, Text] = Field({}, max_length=50)
-    despite: bool = False
+    despite: bool | None = None
 
 
 class ChannelDraft(ChannelSettings):
@@ -112,7 +112,7 @@ async def save_channel(
     request: Request, scenario: str, channel: str, body: ChannelSettings, actor: Actor = staff_only(EDIT)
 ) -> views.LiveChannel:
     """Save a channel and make it live; `stopped` says which channels that stopped: all others of an exclusive scenario."""
-    await must_fit(door_of(request, actor), scenario, channel, despite=body.despite)
+    await must_fit(door_of(request, actor), scenario, channel, despite=bool(body.despite))
     async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
     return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}

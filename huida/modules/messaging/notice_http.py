@@ -47,7 +47,7 @@ class PolicyIn(BaseModel):
 class DefaultIn(BaseModel):
     """`despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17)."""
 
-    despite: bool = False
+    despite: bool | None = None
 
 
 class AdoptIn(BaseModel):
@@ -104,7 +104,7 @@ async def save_default(
 ) -> LiveChannel:
     """使用系统默认通知: find or add the template that fits, and make the channel live with it (S2-26, S2-32)."""
     door = door_of(request, actor)
-    await must_fit(door, scenario, channel, despite=body.despite)
+    await must_fit(door, scenario, channel, despite=bool(body.despite))
     stopped = await system_default.save_default(door, scenario, channel)
     return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}
 

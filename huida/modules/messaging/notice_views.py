@@ -121,7 +121,7 @@ class Recipient(TypedDict):
 
 
 class Invitation(TypedDict):
-    """A QR code for one person: what it holds, and WeChat's picture of it. It works once, until it expires."""
+    """A QR code for one person: what it holds, and a picture of that. It works once, until it expires."""
 
     content: str
     picture: str

@@ -12,6 +12,7 @@ import msgspec
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.pictures import qr_picture
 from huida.modules import connections, tenants
 from huida.modules.messaging.catalogue import SCENARIOS
 from huida.modules.messaging.facts import RecipientsChosen, StaffBound
@@ -76,7 +77,7 @@ def trouble(one: Recipient, app_id: str, connected: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A QR code of the official account for one staff member; `content` is what it holds."""
+    """A QR code of the official account for one staff member: what it holds, and a picture of that."""
 
     content: str
     picture: str
@@ -107,7 +108,7 @@ async def invite(db: Database, tenant_id: int, oa: OfficialAccount, staff_id: UU
             "INSERT INTO staff_scenes (tenant_id, hash, staff_id, app_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
             *(tenant_id, hash_of(scene), staff_id, cred.app_id, tx.now + VALID),
         )
-        return Invitation(made.url, oa.qr_picture_url(made.ticket), tx.now + VALID)
+        return Invitation(made.url, qr_picture(made.url), tx.now + VALID)
 
 
 async def scanned(tx: Tx, *, app_id: str, openid: str, scene: str, at: datetime) -> None:

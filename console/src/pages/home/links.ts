@@ -32,16 +32,23 @@ const PLACES: Record<string, string> = {
   staff: 'staff',
 }
 
+/** Notices of the mall have their own pages. */
+function placeOfNotice(scenario: string): string {
+  if (scenario.startsWith('code_')) return 'notify-templates'
+  if (scenario.startsWith('seller_')) return 'notify-sellers'
+  return /^(order_|buyer_|coupon_given)/.test(scenario) ? 'notify-buyers' : 'notices'
+}
+
 const QUERIES: Record<string, Record<string, string>> = {
   messages_dead: { state: 'dead' },
   no_quota: { state: 'not_attempted' },
 }
 
 /** A function from a code to its page; null when this person may not open it. */
-export function usePlaces(): (code: string) => RouteLocationRaw | null {
+export function usePlaces(): (code: string, subject?: string | null) => RouteLocationRaw | null {
   const router = useRouter()
-  return (code) => {
-    const name = PLACES[code]
+  return (code, subject) => {
+    const name = code.startsWith('template_') && subject ? placeOfNotice(subject) : PLACES[code]
     if (!name || !router.hasRoute(name)) return null
     const place = router.resolve({ name, query: QUERIES[code] })
     return may(place.meta.may) ? { name, query: QUERIES[code] } : null

@@ -8,10 +8,19 @@ const CLOCK = '0000-00-00- 00:00'
 
 export type Trouble = Schema<'TroubleView'>
 
-const TOKEN = /\{\{\s*([a-z_]+)\s*\}\}/g
+const TOKEN = /\{\{\s*([^{}]+?)\s*\}\}/g
+const SINGLE = /(?<!\{)\{\s*([^{}]+?)\s*\}(?!\})/g
 
 /** A value cut into text and variables: even places are text, odd ones names of variables. */
-export const cut = (value: string): string[] => value.split(TOKEN)
+export const cut = (value: string): string[] => value.replace(SINGLE, '{{$1}}').split(TOKEN)
+
+/** Variables by their own names: people may type `{order_no}` or `{订单编号}`. */
+export function canonical(value: string, variables: readonly Variable[]): string {
+  const keys = new Map(variables.flatMap((one) => [one.key, one.label, one.label_en].map((name) => [name, one.key] as const)))
+  return cut(value)
+    .map((piece, place) => (place % 2 ? `{{${keys.get(piece) ?? piece}}}` : piece))
+    .join('')
+}
 
 /** How many characters WeChat lets through, by the type of the field; others are limited by their form. */
 const LIMITS: Record<string, number> = {
@@ -58,28 +67,17 @@ export function filled(value: string, variables: readonly Variable[], kind: stri
 
 export const lengthOf = (text: string): number => [...text].length
 
-const GROUPS: Record<string, readonly string[]> = {
-  member: ['member_name', 'card_no', 'card_tail', 'level_name'],
-  change: ['time', 'reason', 'amount', 'gift', 'points_delta', 'points_after', 'balance_delta', 'balance_after', 'till_no'],
-  store: ['shop_name', 'store_name'],
-  coupon: ['coupon_name', 'coupon_code', 'valid_until', 'days_left'],
-  order: ['order_no', 'sign_at', 'remind_at'],
-}
-
 export interface VariableGroup {
   code: string
   variables: Variable[]
 }
 
-/** The library in groups that a merchant knows; what is newer than this page comes last. */
+/** The library in the groups of the server, those of the thing that happened first (S2-30). */
+const ORDER = ['order', 'goods', 'shipping', 'refund', 'withdrawal', 'recharge', 'coupon', 'code', 'account', 'buyer', 'member', 'shop']
+
 export function grouped(variables: readonly Variable[]): VariableGroup[] {
-  const known = Object.values(GROUPS).flat()
-  const groups = Object.entries(GROUPS).map(([code, keys]) => ({
-    code,
-    variables: keys.flatMap((key) => variables.filter((one) => one.key === key)),
-  }))
-  const rest = variables.filter((one) => !known.includes(one.key))
-  return [...groups, { code: 'other', variables: rest }].filter((group) => group.variables.length > 0)
+  const codes = [...new Set(variables.map((one) => one.group))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
+  return codes.map((code) => ({ code, variables: variables.filter((one) => one.group === code) }))
 }
 
 /** Why a field cannot be saved, in words. */
@@ -89,6 +87,7 @@ export function troubleText(trouble: Trouble): string {
     const why = trouble.detail.split(':').at(-1) ?? ''
     return t(has(`notices.trouble.value_${why}`) ? `notices.trouble.value_${why}` : 'notices.trouble.value_format', { limit: trouble.limit })
   }
-  const named = { detail: trouble.detail, limit: trouble.limit }
+  const named = { detail: trouble.detail, limit: trouble.limit, nearest: trouble.nearest }
+  if (code === 'variable_unknown' && trouble.nearest) return t('notices.trouble.variable_near', named)
   return has(`notices.trouble.${code}`) ? t(`notices.trouble.${code}`, named) : trouble.code
 }

@@ -9,6 +9,7 @@ export type Scenario = Schema<'Scenario'>
 export type ScenarioChannel = Schema<'ScenarioChannel'>
 export type Channel = ScenarioChannel['channel']
 export type MyTemplate = Schema<'MyTemplate'>
+export type Family = Scenario['family']
 export type Variable = Schema<'Variable'>
 
 export const CHANNELS: Channel[] = ['subscribe', 'sms', 'template']
@@ -30,16 +31,16 @@ export const channelOf = (scenario: Scenario, channel: string): ScenarioChannel 
   scenario.channels.find((one) => one.channel === channel)
 export const liveOf = (scenario: Scenario): ScenarioChannel | undefined => scenario.channels.find((one) => one.live)
 
-const BY_ITSELF = ['template_gone', 'template_deleted']
+const BY_ITSELF = ['template_gone', 'template_deleted', 'template_changed', 'template_unapproved']
 /** The channel that stopped without anybody switching it off, while no other is live. */
 export const pausedOf = (scenario: Scenario): ScenarioChannel | undefined =>
   liveOf(scenario) ? undefined : scenario.channels.find((one) => BY_ITSELF.includes(one.paused_reason ?? ''))
 
-/** All scenarios with their channels; `editable` says whether this person may change them now. */
-export function useScenarios() {
+/** The member scenarios, or those of other families, with their channels; `editable`: this person may change them now. */
+export function useScenarios(families: readonly Family[] = []) {
   const query = useQuery({
-    queryKey: ['scenarios'],
-    queryFn: () => read(api.GET('/api/console/messaging/scenarios')),
+    queryKey: ['scenarios', ...families],
+    queryFn: () => read(api.GET('/api/console/messaging/scenarios', { params: { query: { family: [...families] } } })),
   })
   const locked = computed(() => query.data.value?.locked ?? false)
   const editable = computed(() => query.data.value !== undefined && !locked.value && may('messaging.edit'))
