@@ -134,10 +134,11 @@ async def _write(
     pay_until = tx.now + rules.PAY_WITHIN
     goods = rules.goods([offered[line.sku_id]["title"] for line in given.lines], count)
     order_no = rules.number(tx.today)
-    await tx.execute(
+    if not await tx.execute(
         "INSERT INTO mall_orders (tenant_id, id, order_no, key, digest, source, member_id, total_fen, goods, count, receiver, "
         "phone_sealed, phone_hash, address, note, pay_until, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
+        "ON CONFLICT (tenant_id, member_id, key) DO NOTHING",
         *(
             tx.tenant_id,
             order_id,
@@ -153,7 +154,8 @@ async def _write(
         ),
         *(tx.sealer.seal(Secret(phone), purpose=PHONE), tx.sealer.blind_index(phone, purpose=PHONE)),
         *(given.address.strip(), given.note.strip(), pay_until, tx.now),
-    )
+    ):
+        raise Conflict(code="mall.busy")  # the same key at this very moment, for other things
     lines = [(place, line, offered[line.sku_id]) for place, line in enumerate(given.lines)]
     await tx.execute(
         "INSERT INTO mall_order_lines (tenant_id, order_id, place, sku_id, product_id, code, title, spec, picture, price_fen, "
