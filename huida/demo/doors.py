@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 from pyreqwest.client import SyncClientBuilder
@@ -31,6 +32,17 @@ class Doors:
     def put(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._call("PUT", path, body or {})
 
+    def upload(self, path: str, fields: Mapping[str, str], *, name: str, content: bytes) -> Any:
+        """Send a form with one file in its field `files`."""
+        edge = uuid4().hex
+        rows = [
+            f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in fields.items()
+        ]
+        file = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+        body = ("".join(rows) + file).encode() + content + f"\r\n--{edge}--\r\n".encode()
+        return self._send("POST", path, f"multipart/form-data; boundary={edge}", body)
+
     def log_in(self, login: str, password: str) -> None:
         """Log a member of staff in; the calls that follow are theirs."""
         me = self.post("/api/console/login", {"login": login, "password": password})
@@ -40,9 +52,12 @@ class Doors:
         self._client.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        return self._send(method, path, "application/json", None if body is None else msgspec.json.encode(body))
+
+    def _send(self, method: str, path: str, media_type: str, body: bytes | None) -> Any:
         request = self._client.request(method, self.base_url + path).headers(self.headers)
         if body is not None:
-            request = request.header("content-type", "application/json").body_bytes(msgspec.json.encode(body))
+            request = request.header("content-type", media_type).body_bytes(body)
         try:
             response = request.build().send()
             content = bytes(response.bytes())

@@ -180,6 +180,10 @@ def upgrade() -> None:
         "INSERT INTO sms_prices (valid_from, part_fen, entered_at, entered_by) "
         "SELECT '2000-01-01+08', part_fen, updated_at, 'system' FROM sms_settings"
     )
+    op.execute(
+        "INSERT INTO sms_prices (valid_from, part_fen, entered_at, entered_by) SELECT '2000-01-01+08', 10, now(), 'system' "
+        "WHERE NOT EXISTS (SELECT FROM sms_prices) AND EXISTS (SELECT FROM sms_accounts)"
+    )
     op.drop_constraint(op.f("ck_sms_settings_part_fen"), "sms_settings", type_="check")
     op.drop_column("sms_settings", "part_fen")
     op.add_column("sms_reviews", sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True))
