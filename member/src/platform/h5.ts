@@ -9,6 +9,7 @@ const OAUTH = 'huida.oauth'
 /** The H5 pages: in WeChat's browser, in the simulated phone, or in any other browser. */
 export function createH5(): Platform {
   pressByKeyboard()
+  nameInputs()
   const came = new URL(window.location.href)
   const returned = comeBack(came)
   const memory = new Map<string, string>()
@@ -155,6 +156,18 @@ function pressByKeyboard(): void {
     event.preventDefault()
     on.click()
   })
+}
+
+/** Give uni-app's inputs the name that stands beside them: its labels are no labels to a screen reader. */
+function nameInputs(): void {
+  const name = (): void => {
+    for (const input of document.querySelectorAll('uni-input input')) {
+      const beside = input.closest('uni-label')?.querySelector('.label')?.textContent
+      const text = beside ?? input.closest('uni-input')?.getAttribute('aria-label') ?? ''
+      if (text && input.getAttribute('aria-label') !== text) input.setAttribute('aria-label', text)
+    }
+  }
+  new MutationObserver(name).observe(document.documentElement, { childList: true, subtree: true, characterData: true })
 }
 
 /** To the authorization page; where we were is kept with the random state (RFC 6749 §10.12). */

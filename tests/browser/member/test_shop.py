@@ -1,0 +1,71 @@
+"""The member's shop on a phone of 375×667: for every reader, in both languages, and outside of where one can pay."""
+
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.mallshop import BOX, TEA, open_mall
+from tests.browser.member.kit import Centre
+
+PATHS = (
+    "pages/shop/index",
+    "pages/shop/product?id={product}",
+    "pages/shop/checkout?product={product}&sku={sku}&count=2",
+    "pages/shop/orders",
+    "pages/recharge/index",
+    "pages/withdraw/index",
+)
+
+
+@pytest.fixture
+def mall(centre: Centre, lin: UUID) -> tuple[Centre, dict[str, str]]:
+    _, product = open_mall(centre.shop, TEA, BOX)
+    found = centre.shop.api.get(f"/api/console/mall/products/{product}")
+    return centre, {"product": product, "sku": found["skus"][0]["id"]}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_of_the_shop_is_accessible_and_no_wider_than_the_phone(
+    mall: tuple[Centre, dict[str, str]], language: str
+) -> None:
+    centre, made = mall
+    for path in PATHS:
+        centre.open(path.format(**made), language=language)
+        centre.shoot(f"{language}-{path.split('?')[0].replace('/', '-')}")
+        assert (path, centre.unreadable()) == (path, [])
+        assert centre.screen.locator("html").evaluate("page => page.scrollWidth") == 375, path
+
+
+def test_a_shop_that_is_not_open_says_so_and_is_not_offered(centre: Centre, lin: UUID) -> None:
+    screen = centre.open()
+    expect(screen.get_by_test_id("way-recharge")).to_be_visible()
+    expect(screen.get_by_test_id("way-shop")).to_have_count(0)
+    screen = centre.open("pages/shop/index")
+    expect(screen.get_by_text("商城还没有开放")).to_be_visible()
+    screen = centre.open("pages/recharge/index")
+    expect(screen.get_by_text("线上充值还未开放，目前请到店充值")).to_be_visible()
+
+
+def test_a_sold_out_combination_cannot_be_bought(mall: tuple[Centre, dict[str, str]]) -> None:
+    centre, made = mall
+    screen = centre.open(f"pages/shop/product?id={made['product']}")
+    expect(screen.get_by_test_id("stock")).to_have_text("库存 5")
+    screen.get_by_test_id("spec").filter(has_text="铁罐").click()
+    expect(screen.get_by_test_id("stock")).to_have_text("已售罄")
+    expect(screen.get_by_test_id("buy")).to_have_attribute("aria-disabled", "true")
+    screen.get_by_role("button", name="增加").click()
+    expect(screen.get_by_test_id("count")).to_have_text("1")
+
+
+def test_the_last_receiver_is_remembered_where_the_browser_keeps_things(mall: tuple[Centre, dict[str, str]]) -> None:
+    centre, made = mall
+    path = f"pages/shop/checkout?product={made['product']}&sku={made['sku']}&count=1"
+    screen = centre.open(path)
+    for name, wrong in (("receiver", "林小满"), ("phone", "1380"), ("address", "杭州")):
+        screen.get_by_test_id("submit").click()
+        expect(screen.get_by_role("alert")).to_be_visible()
+        screen.get_by_test_id(name).locator("input").fill(wrong)
+    screen.get_by_test_id("submit").click()
+    expect(screen.get_by_role("alert")).to_have_text("请填写 11 位手机号")
+    assert centre.shop.api.get("/api/console/mall/orders")["items"] == []
