@@ -19,6 +19,7 @@ const CODES: Record<string, string> = {
   change: 'facts.change',
   before: 'facts.value',
   after: 'facts.value',
+  model: 'facts.value',
 }
 
 function shown(name: string, value: unknown): string {
@@ -26,11 +27,17 @@ function shown(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.length ? value.map((one) => shown(name, one)).join(t('facts.comma')) : t('common.none')
   if (typeof value === 'boolean') return value ? t('common.yes') : t('common.no')
   if (typeof value === 'number') return name.endsWith('_fen') ? money(value) : value.toLocaleString('en-US')
-  if (typeof value === 'object') return JSON.stringify(value)
+  if (typeof value === 'object') return pairs(value as Payload)
   const text = String(value)
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return time(text)
   const group = CODES[name]
   return group ? word(group, text) : text
+}
+
+/** Fields with their values, in words. */
+function pairs(value: Payload): string {
+  const told = Object.entries(value).map(([name, one]) => `${word('facts.field', name)} ${shown(name, one)}`)
+  return told.length ? told.join(t('facts.comma')) : t('common.none')
 }
 
 /** A fact as a sentence; a kind that is newer than this page shows its code and what it holds. */
@@ -57,6 +64,7 @@ function variant(kind: string, payload: Payload): string {
     if (payload.points && payload.balance_fen) return '.both'
     return payload.balance_fen ? '.balance' : '.points'
   }
+  if (kind === 'sms.budget_reached') return `.${String(payload.limit)}`
   if (kind === 'messaging.staff_bound') return payload.bound ? '.on' : '.off'
   if (kind === 'messaging.channel_saved') return (payload.stopped as unknown[] | undefined)?.length ? '.switched' : '.saved'
   return ''

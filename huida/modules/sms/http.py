@@ -16,7 +16,7 @@ from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
-from huida.modules.sms import queries, reports, service, signatures, views
+from huida.modules.sms import plans, queries, reports, service, signatures, views
 from huida.modules.sms.models import PROVIDERS
 from huida.modules.sms.service import Account, SmsText
 from huida.modules.sms.ways import route
@@ -123,7 +123,8 @@ def show_count(count: service.Count) -> views.SmsCount:
 async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> views.SmsOverview:
     """Signature in use, price, texts and signatures: what the SMS page of the console shows."""
     way = await route(tx)
-    part_fen, platform_name = await service.settings(tx)
+    _, platform_name = await service.settings(tx)
+    part_fen = round((await plans.money(tx)).part_milli / plans.MILLI)
     name, own = await service.signature(tx)
     texts = await service.texts(tx, way.provider) if way else {}
     mine = await signatures.list_signatures(tx)
