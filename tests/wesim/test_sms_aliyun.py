@@ -453,3 +453,16 @@ async def test_a_reset_world_has_fresh_accounts(sim: SmsSim) -> None:
     await sim.send()
     sim.world.reset()
     assert (sim.sms.aliyun.parts_left, len(sim.sms.sent)) == (None, 0)
+
+
+# --- what is billed ---------------------------------------------------------------------------------------------
+
+
+async def test_what_carriers_billed_is_shown_and_may_be_more_than_the_rule_says(sim: SmsSim) -> None:
+    await sim.send(OutId="1.a")
+    await sim.control("/settings", {"extra_parts": 2})
+    await sim.send(PhoneNumbers="13800000002", OutId="2.b")
+    both = await sim.control("/billed")
+    assert (both["messages"], both["parts"]) == (2, 4)
+    mine = json.loads((await sim.http("GET", "/_sim/sms/billed", query="echo=2."))[1])
+    assert [(item["provider"], item["echo"], item["parts"]) for item in mine["items"]] == [("aliyun", "2.b", 3)]

@@ -164,7 +164,7 @@ def _send_one(
     text = signed_text(sign, content)
     count_tencent(sms, phone=phone, text=text)
     serial = f"{sms.number_id()}:{uuid.uuid4().hex[:16]}"
-    sms.accept(
+    sent = sms.accept(
         sms.tencent,
         message_id=serial,
         phone=phone,
@@ -174,7 +174,7 @@ def _send_one(
         echo=session,
         extend=extend,
     )
-    return {**row, "SerialNo": serial, "Fee": parts(text), "Code": "Ok", "Message": "send success"}
+    return {**row, "SerialNo": serial, "Fee": sent.parts, "Code": "Ok", "Message": "send success"}
 
 
 def _objection(sms: Sms, phone: str, sign: str, template: Template | None, values: list[str]) -> str:
