@@ -27,7 +27,7 @@ from huida.commands.children import Children
 from huida.commands.ports import must_be_free
 from huida.commands.screen import Failure, Screen
 from huida.commands.signals import undisturbed
-from huida.demo import history, sms, stage
+from huida.demo import history, mall, sms, stage
 from huida.demo.doors import Closed, Doors
 from huida.settings import Settings
 
@@ -108,9 +108,11 @@ def _run(settings: Settings, screen: Screen, options: Options, children: Childre
         set_stage.operator.log_in(history.OPERATOR, notes.passwords[history.OPERATOR])
         set_stage.admin.log_in(history.ADMIN, notes.passwords[history.ADMIN])
         stage.set_up(set_stage, notes.tenant_id)
+        mall.open_mall(set_stage, notes.tenant_id)
         sms.sell(set_stage.operator, set_stage.admin, set_stage.sim, notes.tenant_id)
         for person in stage.PERSONS:
             stage.welcome(set_stage, person)
+        mall.place_orders(set_stage)
         if not notes.api_key:
             notes.api_key = stage.new_key(set_stage)
             _save(settings.data_dir, notes)

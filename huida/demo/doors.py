@@ -32,14 +32,14 @@ class Doors:
     def put(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._call("PUT", path, body or {})
 
-    def upload(self, path: str, fields: Mapping[str, str], *, name: str, content: bytes) -> Any:
-        """Send a form with one file in its field `files`."""
+    def upload(self, path: str, fields: Mapping[str, str], *, name: str, content: bytes, field: str = "files") -> Any:
+        """Send a form with one file."""
         edge = uuid4().hex
         rows = [
             f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
             for key, value in fields.items()
         ]
-        file = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+        file = f'--{edge}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
         body = ("".join(rows) + file).encode() + content + f"\r\n--{edge}--\r\n".encode()
         return self._send("POST", path, f"multipart/form-data; boundary={edge}", body)
 
