@@ -180,18 +180,21 @@ def test_the_operator_opens_a_merchant_and_gives_and_takes_the_module(stage: Sta
     merchant = int(page.url.rsplit("/", 1)[1])
     operator = stage.as_operator()
 
-    # when: granted
-    page.get_by_role("button", name="开通模块").click()
+    # when: granted, one module of the two
+    notices = page.locator(".module").filter(has_text="会员消息通知")
+    mall = page.locator(".module").filter(has_text="商城")
+    notices.get_by_role("button", name="开通模块").click()
     form = dialog(page, "开通模块")
     form.get_by_role("button", name="确认开通").click()
-    expect(page.get_by_text("长期有效").first).to_be_visible()
+    expect(notices.get_by_text("长期有效")).to_be_visible()
+    expect(mall.get_by_text("未开通", exact=True)).to_be_visible()
     held = operator.get(f"/api/operator/merchants/{merchant}")["entitlements"]
     assert [(one["module"], one["until"]) for one in held] == [("member_notices", None)]
 
     # when: withdrawn, after a warning
-    page.get_by_role("button", name="关闭模块").click()
+    notices.get_by_role("button", name="关闭模块").click()
     agree(page, "关闭模块")
-    expect(page.get_by_text("未开通", exact=True)).to_be_visible()
+    expect(notices.get_by_text("未开通", exact=True)).to_be_visible()
     assert operator.get(f"/api/operator/merchants/{merchant}")["entitlements"] == []
 
     # when: suspended and resumed
