@@ -75,7 +75,7 @@ def normal(scenario: Scenario, value: str) -> str:
 def nearest(scenario: Scenario, name: str) -> str:
     """The label of the variable that somebody may have meant; empty when none is near (S2-31)."""
     labels = {given: v.label for v in scenario.variables for given in (v.key, v.label, v.label_en)}
-    close = difflib.get_close_matches(name, labels, n=1, cutoff=0.75)
+    close = difflib.get_close_matches(name, labels, n=1, cutoff=0.8)
     return labels[close[0]] if close else ""
 
 
