@@ -40,12 +40,16 @@ PAGES = (
     "/help",
     "/nowhere",
 )
+NAMED_BY_OPERATORS = ("/notify/sms-purchase", "/notify/sms-signature")
+"""Pages that show what operators have named, in whatever language."""
 STILL = """() => Promise.all(document.getAnimations()
   .filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => null)))"""
 OPERATOR = (
     "/platform/merchants",
     "/platform/merchants/{tenant}",
     "/platform/sms",
+    "/platform/sms/packages",
+    "/platform/sms/usage",
     "/platform/reviews",
     "/account",
     "/help",
@@ -95,7 +99,7 @@ def test_every_page_is_in_order(stage: Stage, shop: Shop, page: Page) -> None:
     made = set_up(shop)
     login(page, stage, shop.admin, "/settings")
     found: list[str] = []
-    for path in PAGES:
+    for path in (*PAGES, *NAMED_BY_OPERATORS):
         address = path.format(**made)
         page.set_viewport_size({"width": 1280, "height": 800})
         opened(page, stage, address)
