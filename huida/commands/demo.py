@@ -27,7 +27,7 @@ from huida.commands.children import Children
 from huida.commands.ports import must_be_free
 from huida.commands.screen import Failure, Screen
 from huida.commands.signals import undisturbed
-from huida.demo import history, mall, sms, stage
+from huida.demo import history, mall, notices, sms, stage
 from huida.demo.doors import Closed, Doors
 from huida.settings import Settings
 
@@ -109,6 +109,7 @@ def _run(settings: Settings, screen: Screen, options: Options, children: Childre
         set_stage.admin.log_in(history.ADMIN, notes.passwords[history.ADMIN])
         stage.set_up(set_stage, notes.tenant_id)
         mall.open_mall(set_stage, notes.tenant_id)
+        notices.open_notices(set_stage)
         sms.sell(set_stage.operator, set_stage.admin, set_stage.sim, notes.tenant_id)
         for person in stage.PERSONS:
             stage.welcome(set_stage, person)

@@ -124,7 +124,7 @@ BUYER_WITHDRAWAL = _buyer(
     ),
     mall.WithdrawalPaid,
     DefaultTemplate("提现成功通知", ("提现单号", "提现金额", "提现方式", "到账时间", "账户余额"), "41204"),
-    page="pages/balance/index?id={id}",
+    page="pages/withdraw/index?id={id}",
     pages=("balance", "withdrawal"),
 )
 BUYER_RECHARGE = _buyer(
