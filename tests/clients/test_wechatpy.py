@@ -73,7 +73,7 @@ def test_template_api_and_sending(server, oa):
     added = oa.post("template/api_add_template", data={"template_id_short": "41102", "keyword_name_list": names})
     [template] = oa.template.get_all_private_template()["template_list"]
     assert (template["template_id"], template["title"]) == (added["template_id"], "会员消费通知")
-    assert oa.template.get_industry()["primary_industry"]["first_class"] == "餐饮"
+    assert oa.template.get_industry()["primary_industry"]["first_class"] == "IT科技"
     sent = oa.message.send_template(
         openid, added["template_id"], DATA, mini_program={"appid": seed.MINI_APPID, "pagepath": "pages/spend"}
     )
