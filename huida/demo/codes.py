@@ -6,7 +6,12 @@ from huida.demo.doors import Doors
 
 CODE: Final = "SMS_100000001"
 TEXT: Final = "您的验证码为${code}，5分钟内有效，请勿泄露给他人。"
-NAMES: Final = {"register": "用户注册验证码", "recover": "找回密码验证码", "login": "用户登录验证码", "bind": "绑定手机号验证码"}
+NAMES: Final = {
+    "register": "用户注册验证码",
+    "recover": "找回密码验证码",
+    "login": "用户登录验证码",
+    "bind": "绑定手机号验证码",
+}
 TEXTS: Final = "/api/console/messaging/sms-templates"
 
 

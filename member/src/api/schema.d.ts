@@ -4541,11 +4541,8 @@ export interface components {
          * @description Settings to try; with `member_id` the preview speaks of that member.
          */
         ChannelDraft: {
-            /**
-             * Despite
-             * @default false
-             */
-            despite: boolean;
+            /** Despite */
+            despite?: boolean | null;
             /**
              * Mapping
              * @default {}
@@ -4581,11 +4578,8 @@ export interface components {
          *     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
          */
         ChannelSettings: {
-            /**
-             * Despite
-             * @default false
-             */
-            despite: boolean;
+            /** Despite */
+            despite?: boolean | null;
             /**
              * Mapping
              * @default {}
@@ -5037,11 +5031,8 @@ export interface components {
          * @description `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
          */
         DefaultIn: {
-            /**
-             * Despite
-             * @default false
-             */
-            despite: boolean;
+            /** Despite */
+            despite?: boolean | null;
         };
         /**
          * DefaultNumber
@@ -5372,7 +5363,7 @@ export interface components {
         };
         /**
          * Invitation
-         * @description A QR code for one person: what it holds, and WeChat's picture of it. It works once, until it expires.
+         * @description A QR code for one person: what it holds, and a picture of that. It works once, until it expires.
          */
         Invitation: {
             /** Content */
