@@ -317,5 +317,9 @@ def test_operators_keep_what_accounts_are_checked_by(stage: Stage, page: Page) -
     assert stage.as_operator().get("/api/operator/notice-rules")["categories"] == ["商家自营>食品"]
     stage.as_operator().put(
         "/api/operator/notice-rules",
-        {"industries": [["IT科技", "互联网|电子商务"], ["其它", "其它"]], "categories": ["商家自营>服装/鞋/箱包"], "numbers": {}},
+        {
+            "industries": [["IT科技", "互联网|电子商务"], ["其它", "其它"]],
+            "categories": ["商家自营>服装/鞋/箱包"],
+            "numbers": {},
+        },
     )

@@ -95,7 +95,7 @@ def test_a_variable_is_put_where_the_caret_is_with_the_keyboard_alone(
     tip.press("ArrowLeft")
     page.get_by_role("button", name="插入变量到“温馨提示”").press("Enter")
     library = page.get_by_role("dialog", name="插入变量到“温馨提示”")
-    expect(library.get_by_role("group")).to_have_count(3)
+    expect(library.get_by_role("group")).to_have_count(4)
     expect(library.get_by_role("textbox")).to_be_focused()
     expect(library.get_by_role("group", name="门店").get_by_role("button")).to_have_text(["商户名称", "门店名称"])
     page.keyboard.type("门店")

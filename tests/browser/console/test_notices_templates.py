@@ -154,7 +154,7 @@ def test_the_library_is_searched_while_one_types(stage: Stage, shop: Shop, page:
     expect(dialog.get_by_text("选择公共模板")).to_be_visible()
     expect(dialog.get_by_role("button", name="刷新")).to_be_visible()
     expect(dialog.get_by_role("columnheader")).to_have_text(["标题", "常用关键词", "服务类目", "操作"])
-    expect(dialog.get_by_role("status").filter(has_text="共")).to_have_text("共 15 个")
+    expect(dialog.get_by_role("status").filter(has_text="共")).to_have_text("共 21 个")
     dialog.get_by_role("textbox", name="输入模板标题的关键词").press_sequentially("消费")
     expect(dialog.get_by_role("status").filter(has_text="共")).to_have_text("共 2 个")
     cells = row_of(page, "储值卡消费通知").get_by_role("cell")
