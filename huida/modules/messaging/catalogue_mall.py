@@ -8,7 +8,6 @@ from huida.modules.messaging.library import (
     CODE,
     COUPON,
     GOODS,
-    MALL,
     MONEY,
     ORDER,
     RECEIVER,
@@ -22,6 +21,7 @@ from huida.modules.messaging.library import (
     Scenario,
     Variable,
     amount,
+    when,
 )
 
 MODULE = "mall"
@@ -59,7 +59,7 @@ def _buyer(
     )
 
 
-BUYER_ORDER = (*ORDER, *GOODS, *BUYER, *RECEIVER, *MALL)
+BUYER_ORDER = (*ORDER, when("order"), *GOODS, *BUYER, *RECEIVER, *SHOP)
 
 ORDER_SUBMITTED = _buyer(
     "order_submitted",
@@ -100,7 +100,8 @@ ORDER_REFUNDED = _buyer(
         *ORDER,
         *GOODS,
         *BUYER,
-        *MALL,
+        *SHOP,
+        when("refund"),
         amount("退款金额", "refund"),
         Variable("refunded_total", "累计退款金额", "Refunded so far", MONEY, "2500", "refund"),
         Variable("refund_reason", "退款原因", "Reason of the refund", TEXT, "协商一致退款", "refund"),
@@ -115,7 +116,8 @@ BUYER_WITHDRAWAL = _buyer(
     "Withdrawal paid",
     (
         *BUYER,
-        *MALL,
+        *SHOP,
+        when("withdrawal"),
         amount("提现金额", "withdrawal", "10000"),
         Variable("withdrawal_no", "提现单号", "Withdrawal number", CODE, "W20261121000003", "withdrawal"),
         Variable("way", "提现方式", "Way", TEXT, "微信零钱", "withdrawal"),
@@ -133,7 +135,8 @@ BUYER_RECHARGE = _buyer(
     "Recharge succeeded",
     (
         *BUYER,
-        *MALL,
+        *SHOP,
+        when("recharge"),
         amount("充值金额", "recharge", "10000"),
         Variable("gift", "赠送金额", "Gift", MONEY, "1000", "recharge"),
         Variable("recharge_no", "充值单号", "Recharge number", CODE, "R20261121000007", "recharge"),
@@ -149,7 +152,7 @@ COUPON_GIVEN = Scenario(
     "coupon_given",
     "买家优惠券发放通知",
     "Coupon given",
-    (*COUPON, *BUYER, *MALL),
+    (*COUPON, when("coupon"), *BUYER, *SHOP),
     "pages/coupon/detail?id={id}",
     lambda fact: isinstance(fact, coupons.CouponIssued) and fact.source != "claim",
     (coupons.CouponIssued,),

@@ -31,7 +31,7 @@ GROUPS: dict[Group, tuple[str, str]] = {
     "order": ("订单", "Order"),
     "goods": ("商品", "Goods"),
     "buyer": ("买家", "Buyer"),
-    "shop": ("店铺", "Shop"),
+    "shop": ("门店", "Store"),
     "shipping": ("物流", "Shipping"),
     "coupon": ("优惠券", "Coupon"),
     "refund": ("退款", "Refund"),
@@ -108,8 +108,14 @@ MEMBER = (
     Variable("level_name", "会员等级", "Level", TEXT, "金卡会员"),
 )
 SHOP = (Variable("shop_name", "商户名称", "Shop", TEXT, "山月茶事", "shop"),)
-WHEN = (Variable("time", "发生时间", "Time", TIME, "2026-11-21T14:32:00+08:00", "shop"),)
-COMMON = (*MEMBER, *SHOP, *WHEN)
+
+
+def when(group: Group) -> Variable:
+    """The moment it happened, among what it happened to."""
+    return Variable("time", "发生时间", "Time", TIME, "2026-11-21T14:32:00+08:00", group)
+
+
+COMMON = (*MEMBER, *SHOP, when("account"))
 POINTS = (
     Variable("points_delta", "变动积分", "Points moved", INT, "25", "account"),
     Variable("points_after", "积分余额", "Points balance", INT, "1250", "account"),
@@ -141,7 +147,6 @@ BUYER = (
     Variable("card_tail", "卡号后四位", "Last four of card", CODE, "0001", "buyer"),
     Variable("level_name", "会员等级", "Level", TEXT, "金卡会员", "buyer"),
 )
-MALL = (*SHOP, *WHEN)
 GOODS = (
     Variable("goods", "商品摘要", "Goods", TEXT, "茉莉花茶 等 3 件", "goods"),
     Variable("goods_count", "商品件数", "Number of goods", INT, "3", "goods"),

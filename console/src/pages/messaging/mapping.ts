@@ -72,9 +72,10 @@ export interface VariableGroup {
   variables: Variable[]
 }
 
-/** The library in the groups of the server, those of the thing that happened first (S2-30). */
+/** Groups of the thing that happened first, of whom it happened to last. */
 const ORDER = ['order', 'goods', 'shipping', 'refund', 'withdrawal', 'recharge', 'coupon', 'code', 'account', 'buyer', 'member', 'shop']
 
+/** The library in the groups of the server (S2-30). */
 export function grouped(variables: readonly Variable[]): VariableGroup[] {
   const codes = [...new Set(variables.map((one) => one.group))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
   return codes.map((code) => ({ code, variables: variables.filter((one) => one.group === code) }))
