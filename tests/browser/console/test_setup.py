@@ -75,7 +75,7 @@ def test_without_the_paid_module_the_overview_says_so(stage: Stage, page: Page) 
     need = page.locator("li").filter(has_text="尚未开通会员消息通知，所有消息都不会发送")
     need.get_by_role("link", name="去处理").click()
     expect(page).to_have_url(f"{stage.console}/settings")
-    expect(page.get_by_text("需要购买后由平台开通，请联系平台客服")).to_be_visible()
+    expect(page.get_by_text("需要购买后由平台开通，请联系平台客服").first).to_be_visible()
 
 
 @pytest.mark.covers("S1-31", "S1-32")

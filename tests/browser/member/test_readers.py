@@ -73,7 +73,7 @@ def test_the_language_is_the_phones_and_can_be_changed(busy: Centre) -> None:
     screen.get_by_role("button", name="中文").click()
     expect(screen.get_by_test_id("way-recharge")).to_have_text("储值充值")
     screen.get_by_test_id("way-recharge").click()
-    expect(screen.get_by_text("怎样充值")).to_be_visible()
+    expect(screen.get_by_text("到店充值", exact=True)).to_be_visible()
     assert busy.calls("title")[-1]["text"] == "储值充值"
 
 
