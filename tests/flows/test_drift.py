@@ -77,6 +77,12 @@ async def test_without_an_answer_nothing_is_paused_and_nothing_is_ever_deleted_t
     assert await desk.live("order_paid") == ["subscribe", "sms", "template"]
     assert await desk.shop.world.facts("messaging.template_drifted") == []
     await desk.shop.no_faults()
+    # An answer that names no list is none.
+    for path in ("/cgi-bin/template/get_all_private_template", "/wxaapi/newtmpl/gettemplate"):
+        await desk.shop.fault("refuse", path=path, errcode=0, errmsg="ok")
+    await look(desk)
+    assert await desk.live("order_paid") == ["subscribe", "sms", "template"]
+    await desk.shop.no_faults()
     await look(desk)
     assert await desk.live("order_paid") == ["subscribe", "sms", "template"]
     apps = desk.mall.sim.apps

@@ -113,7 +113,7 @@ class _AddedReply(Reply):
 
 
 class _TemplateReply(Reply):
-    data: list[SubscribeTemplate] = []
+    data: list[SubscribeTemplate] | None = None
 
 
 class _LinkReply(Reply):
@@ -207,9 +207,15 @@ class MiniProgram:
         return (await self._calls.post(cred, url, body, self._read_added)).template_id
 
     async def templates(self, cred: AppCredentials) -> list[SubscribeTemplate]:
-        """The account's own templates; read keys and kinds from `content` with `params.template_fields`."""
+        """The account's own templates; read keys and kinds from `content` with `params.template_fields`.
+
+        An answer without a list is no empty list: it raises Unknown.
+        """
         url = f"{self._base}/wxaapi/newtmpl/gettemplate?access_token="
-        return (await self._calls.get(cred, url, self._read_templates)).data
+        found = (await self._calls.get(cred, url, self._read_templates)).data
+        if found is None:
+            raise Unknown("no list of templates")
+        return found
 
     async def delete_template(self, cred: AppCredentials, template_id: str) -> None:
         """Delete a template of the account."""

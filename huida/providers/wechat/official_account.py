@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from huida.kernel.clock import Clock
-from huida.kernel.http import Outgoing
+from huida.kernel.http import Outgoing, Unknown
 from huida.providers.wechat.calls import (
     API_BASE,
     OPEN_BASE,
@@ -117,7 +117,7 @@ class _AddedReply(Reply):
 
 
 class _TemplatesReply(Reply):
-    template_list: list[OaTemplate] = []
+    template_list: list[OaTemplate] | None = None
 
 
 class _MenuReply(Reply):
@@ -202,9 +202,15 @@ class OfficialAccount:
         return (await self._calls.post(cred, self._send_url, body, self._read_send)).msgid
 
     async def templates(self, cred: AppCredentials) -> list[OaTemplate]:
-        """The account's templates; read keys and kinds from `content` with `params.template_fields`."""
+        """The account's templates; read keys and kinds from `content` with `params.template_fields`.
+
+        An answer without a list is no empty list: it raises Unknown.
+        """
         url = f"{self._base}/cgi-bin/template/get_all_private_template?access_token="
-        return (await self._calls.get(cred, url, self._read_templates)).template_list
+        found = (await self._calls.get(cred, url, self._read_templates)).template_list
+        if found is None:
+            raise Unknown("no list of templates")
+        return found
 
     async def add_template(self, cred: AppCredentials, *, short_id: str, keywords: Sequence[str]) -> str:
         """Add a library template with these keyword names in this order; returns the template id (§2.3)."""
