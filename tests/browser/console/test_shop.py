@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from huida.demo.stage import SMS_ACCOUNT
 from tests import make
 from tests.browser.console.pages import agree, choose, dialog, field, pick_member, rows, told
 from tests.browser.stage import CHEN, LIN, Api, Shop, Stage
@@ -223,6 +224,7 @@ def test_the_operator_decides_about_a_signature_after_reading_its_papers(stage: 
     for name, api in names.items():
         api.post("/api/console/sms/signatures", data={"name": name, "source": "company"}, files=papers)
     (good, mine), (bad, theirs) = names.items()
+    stage.as_operator().put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
     login(page, stage, stage.operator, "/platform/reviews")
 
     # when: one is looked at and approved
