@@ -121,7 +121,6 @@ def test_a_buyers_notice_is_set_up_and_received(stage: Stage, mall_shop: Shop, p
     expect(panel(page, "template")).to_contain_text("系统会自动在账号里找到或添加模板「订单支付成功通知」")
     save(page, "template")
     expect(panel(page, "template")).to_contain_text("「模板消息」已启用")
-    page.screenshot(path="/tmp/shots/c-notice.png", full_page=True)
     pays(stage, mall_shop, member)
     [message] = chat(stage, LIN)
     assert dict(message["fields"])["订单编号"] == "M20261122000001"
@@ -140,7 +139,6 @@ def test_a_buyers_notice_is_set_up_and_received(stage: Stage, mall_shop: Shop, p
     page.get_by_role("region", name="变量库").get_by_role("button", name="买家姓名").click()
     expect(tip).to_contain_text("谢谢惠顾买家姓名")
     expect(page.get_by_role("img", name="手机预览")).to_contain_text("谢谢惠顾林小满")
-    page.screenshot(path="/tmp/shots/c-notice-own.png", full_page=True)
     save(page, "template")
     expect(panel(page, "template")).to_contain_text("「模板消息」已启用")
     pays(stage, mall_shop, member, "M20261122000002")
@@ -173,12 +171,10 @@ def test_an_sms_template_is_added_compared_and_used_after_the_others(stage: Stag
     expect(dialog).to_contain_text("和审核通过的内容不一致，不同之处已标出")
     expect(dialog.locator("del")).to_have_text("马上")
     expect(dialog.locator("ins")).to_have_text("尽快")
-    page.screenshot(path="/tmp/shots/c-sms-diff.png")
     assert faults(page) == []
     dialog.get_by_role("button", name="改用审核通过的内容").click()
     dialog.get_by_role("button", name="保存").click()
     expect(page.get_by_role("row").filter(has_text="支付成功")).to_contain_text("买家订单支付通知")
-    page.screenshot(path="/tmp/shots/c-sms-list.png", full_page=True)
 
     page.goto(f"{stage.console}/notify/buyers/order_paid")
     switch(page, "sms")
@@ -193,7 +189,6 @@ def test_an_sms_template_is_added_compared_and_used_after_the_others(stage: Stag
     card.get_by_role("button", name="模板消息上移").click()
     card.get_by_role("button", name="保存发送方式").click()
     expect(page.get_by_text("已保存").first).to_be_visible()
-    page.screenshot(path="/tmp/shots/c-policy.png", full_page=True)
     pays(stage, mall_shop, member)
     assert len(chat(stage, CHEN)) == 1
     stage.sim.post("/_sim/unfollow", {"person": CHEN, "app": OA})
@@ -222,20 +217,17 @@ def test_a_seller_binds_by_code_and_is_told(stage: Stage, mall_shop: Shop, page:
     picture = dialog.locator("img")
     expect(picture).to_be_visible()
     content = picture.get_attribute("data-content")
-    page.screenshot(path="/tmp/shots/c-bind.png")
     stage.sim.post("/_sim/scan", {"person": CHEN, "content": content})
     expect(dialog).to_contain_text("已绑定，可以收到订单通知了")
     dialog.get_by_role("button", name="关闭").last.click()
     expect(recipients).to_contain_text("已绑定")
     expect(recipients.get_by_role("checkbox", name="卖家订单付款通知")).to_be_checked()
-    page.screenshot(path="/tmp/shots/c-sellers.png", full_page=True)
     assert faults(page) == []
     pays(stage, mall_shop, member)
     [message] = chat(stage, CHEN)
     assert (message["title"], dict(message["fields"])["买家姓名"]) == ("新订单通知", "林小满")
     page.goto(f"{stage.console}/deliveries")
     expect(page.get_by_role("row").filter(has_text="卖家订单付款通知")).to_contain_text("员工")
-    page.screenshot(path="/tmp/shots/c-deliveries.png", full_page=True)
 
 
 @pytest.mark.covers("S2-51", "S2-52", "S2-53")
@@ -245,7 +237,6 @@ def test_a_template_that_drifted_is_shown_and_mapped_anew(stage: Stage, mall_sho
     names = ["订单编号", "支付单号", "支付金额", "支付时间", "温馨提示"]
     stage.sim.post(f"/_sim/apps/{OA}/templates/{mine['template_id']}", {"keywords": names})
     login(page, stage, mall_shop.admin, "/notify/templates")
-    page.screenshot(path="/tmp/shots/c-templates.png", full_page=True)
     page.get_by_role("button", name="立即检查模板").click()
     mall_shop.settle()
     page.goto(f"{stage.console}/overview")
@@ -257,7 +248,6 @@ def test_a_template_that_drifted_is_shown_and_mapped_anew(stage: Stage, mall_sho
     panel(page, "template").get_by_role("button", name="查看建议的新设置").click()
     expect(panel(page, "template")).to_contain_text("已按原来的内容填好，请确认后保存")
     expect(panel(page, "template").get_by_role("textbox", name="支付单号")).to_contain_text("微信支付单号")
-    page.screenshot(path="/tmp/shots/c-remap.png", full_page=True)
     save(page, "template")
     expect(panel(page, "template")).to_contain_text("「模板消息」已启用")
     assert faults(page) == []
@@ -265,7 +255,6 @@ def test_a_template_that_drifted_is_shown_and_mapped_anew(stage: Stage, mall_sho
     page.goto(f"{stage.console}/notify/templates")
     page.get_by_role("button", name="详情 订单支付成功通知").click()
     expect(page.get_by_role("dialog")).to_contain_text(mine["template_id"])
-    page.screenshot(path="/tmp/shots/c-detail.png")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="删除 订单支付成功通知").click()
     expect(page.locator(".confirm-danger")).to_contain_text("买家订单支付通知")
@@ -286,7 +275,6 @@ def test_the_wrong_industry_is_seen_before_enabling_and_may_be_overridden(
     save(page, "template")
     box = page.locator(".confirm-danger")
     expect(box).to_contain_text("账号类型不符合要求")
-    page.screenshot(path="/tmp/shots/c-industry.png")
     box.get_by_role("button", name="取消").click()
     expect(panel(page, "template")).to_contain_text("未启用")
     save(page, "template")
@@ -301,7 +289,6 @@ def test_the_pages_fit_a_tablet_and_are_sound(stage: Stage, mall_shop: Shop, pag
     expect(page.get_by_role("heading", name="消息通知", exact=True)).to_be_visible()
     expect(page.locator(".el-skeleton")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.screenshot(path=f"/tmp/shots/c-768-{path.replace('/', '-').replace('?', '-')}.png", full_page=True)
     assert faults(page) == []
 
 
@@ -309,7 +296,6 @@ def test_the_pages_fit_a_tablet_and_are_sound(stage: Stage, mall_shop: Shop, pag
 def test_operators_keep_what_accounts_are_checked_by(stage: Stage, page: Page) -> None:
     login(page, stage, stage.operator, "/platform/notice-rules")
     expect(page.get_by_label("主营行业 · 一级行业")).to_have_value("IT科技")
-    page.screenshot(path="/tmp/shots/c-rules.png", full_page=True)
     assert faults(page) == []
     page.get_by_label("类目 1").fill("商家自营>食品")
     page.get_by_role("button", name="保存").click()
