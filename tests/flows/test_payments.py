@@ -6,11 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from huida.modules import members
 from tests import make
 from tests.asgi import Client, call
 from tests.mallshop import BUYER, CONSOLE, Mall, account_body, buyer_of, open_mall
-from wesim.oa.web import mint_code
 from wesim.pay.state import API_V3_KEY, MCHID, pay_of
 
 ACCOUNT = "/api/console/payments/account"
@@ -294,37 +292,6 @@ async def test_wechats_refusal_is_told_and_can_be_tried_again(mall: Mall) -> Non
     )
     assert await mall.state(buyer, order_id) == "submitted"
     assert await mall.phone_pays(await mall.to_pay(buyer, order_id)) == "requestPayment:ok"
-
-
-async def test_who_goes_on_in_another_app_gets_another_number_and_cannot_pay_twice(mall: Mall, app: Any) -> None:
-    product = await mall.product()
-    member, buyer = await buyer_of(mall)
-    order_id = await mall.ordered(buyer, product)
-    in_mini = await mall.to_pay(buyer, order_id)
-    h5 = await on_h5(mall, member)
-    asked = await h5.post(f"{BUYER}/orders/{order_id}/pay", {})
-    assert asked.status == 200, asked.text
-    first, second = mall.sim_orders()
-    assert (first.state, second.state, second.appid) == ("CLOSED", "NOTPAY", "wx5e1f00000000a001")
-    assert await mall.phone_pays(in_mini) == "requestPayment:fail 该订单已关闭或已过期"
-    body = {"person": "linxiaoman", "app": "wx5e1f00000000a001", **asked.json()["parameters"]}
-    assert (await mall.shop.sim.post("/_sim/pay/pay", body)).json() == {"err_msg": "get_brand_wcpay_request:ok"}
-    await mall.settle()
-    assert await mall.state(buyer, order_id) == "paid"
-    assert mall.wallet() == 100_000 - 2_800
-    assert await mall.shop.invariants() == {}
-
-
-async def on_h5(mall: Mall, member: Any) -> Client:
-    """The same member in the page of the official account."""
-    shop = mall.shop
-    code = mint_code(mall.sim, kind="oauth", app="wx5e1f00000000a001", person="linxiaoman", scope="snsapi_userinfo")
-    async with shop.db.tx(shop.tenant) as tx:
-        openid = shop.openid(member, "wx5e1f00000000a001")
-        await members.link_identity(tx, member, app_id="wx5e1f00000000a001", openid=openid)
-    login = await Client(shop.world.app).post("/api/member/login", {"app_id": "wx5e1f00000000a001", "code": code})
-    assert login.status == 200, login.text
-    return Client(shop.world.app, headers={"authorization": f"Bearer {login.json()['token']}"})
 
 
 # ------------------------------------------------------------------- refunds

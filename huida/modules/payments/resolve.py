@@ -32,11 +32,15 @@ ASKED_AT_MOST: Final = 60
 
 @dataclass(slots=True)
 class Question:
-    """One payment or refund to be asked about, the how many-eth time, and what came of it."""
+    """One payment or refund to be asked about, the how many-eth time, and what came of it.
+
+    `once`: people asked, beside the questions that go on by themselves.
+    """
 
     row: Row
     n: int
     account_tenant: int
+    once: bool = False
     must_end: bool = False
     paid: Transaction | None = None
     closed: bool = False
@@ -61,7 +65,7 @@ class Look:
         self._pay = pay
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Questions:
-        wanted = {UUID(job.payload["payment_id"]): int(job.payload["n"]) for job in jobs}
+        wanted = _wanted(jobs, "payment_id")
         rows = await tx.fetch(
             "SELECT * FROM payments WHERE tenant_id = $1 AND id = ANY($2) AND state <> 'paid'",
             tx.tenant_id,
@@ -71,7 +75,8 @@ class Look:
         for row in rows:
             ended = row["state"] != "closed" and (row["cancelling"] or row["expires_at"] <= tx.now)
             to = accounts.payee_tenant(row["payee"], tx.tenant_id)
-            items.append(Question(row, wanted[row["id"]], to, must_end=ended))
+            n, once = wanted[row["id"]]
+            items.append(Question(row, n, to, once, must_end=ended))
         return Questions(tx.db, items)
 
     async def call(self, work: Questions) -> Questions:
@@ -96,21 +101,25 @@ class Look:
                 item.again = True
 
     async def record(self, tx: Tx, outcome: Questions) -> None:
+        """What was answered belongs to the number that was asked about, which may be another one by now."""
+        current = await _current(tx, outcome)
         for item in outcome.items:
-            row = item.row
-            if row["account_id"] is None:
-                if item.must_end:
-                    await note_closed(tx, row["id"], reason=_why(row))
-            elif item.paid is not None:
+            row = current[item.row["id"]]
+            if item.paid is not None:
                 await note_paid(tx, row, item.paid)
-            elif item.closed:
-                await note_closed(tx, row["id"], reason=_why(row))
-            elif row["state"] != "closed" and item.n < ASKED_AT_MOST:
+                continue
+            unheard = row["account_id"] is None
+            if item.closed or (item.must_end and unheard):
+                number = (row if item.must_end and unheard else item.row)["out_trade_no"]
+                if await note_closed(tx, row["id"], out_trade_no=number, reason=_why(row)):
+                    continue
+            still_open = row["state"] in ("created", "prepared") and not unheard
+            if still_open and not item.once and item.n < ASKED_AT_MOST:
                 payload = {"payment_id": str(row["id"]), "n": item.n + 1}
                 tx.enqueue(LOOK, payload, lane=row["id"], due=_next_look(item, tx.now))
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
-        for job in jobs:
+        for job in _going_on(jobs):
             n = int(job.payload["n"])
             payment_id = UUID(job.payload["payment_id"])
             tx.enqueue(LOOK, {**job.payload, "n": n + 1}, lane=payment_id, due=tx.now + _wait(n))
@@ -127,18 +136,19 @@ class GiveBack:
         self._pay = pay
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Questions:
-        wanted = {UUID(job.payload["refund_id"]): int(job.payload["n"]) for job in jobs}
+        wanted = _wanted(jobs, "refund_id")
         rows = await tx.fetch(
             "SELECT r.id, r.amount_fen AS refund_fen, r.reason, r.state, p.amount_fen, p.out_trade_no, p.account_id, p.payee, w.route_key "
             "FROM pay_refunds r JOIN payments p ON p.tenant_id = r.tenant_id AND p.id = r.payment_id "
             "JOIN pay_routes w ON w.account_id = p.account_id AND w.tenant_id = p.tenant_id "
-            "WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.state IN ('pending', 'abnormal')",
+            "WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.state IN ('pending', 'abnormal') ORDER BY p.id, r.id",
             *(tx.tenant_id, list(wanted)),
         )
-        return Questions(
-            tx.db,
-            [Question(row, wanted[row["id"]], accounts.payee_tenant(row["payee"], tx.tenant_id)) for row in rows],
-        )
+        items = []
+        for row in rows:
+            n, once = wanted[row["id"]]
+            items.append(Question(row, n, accounts.payee_tenant(row["payee"], tx.tenant_id), once))
+        return Questions(tx.db, items)
 
     async def call(self, work: Questions) -> Questions:
         await _each(work, self._ask)
@@ -174,12 +184,13 @@ class GiveBack:
                 assert item.refund is not None
                 failure = "" if item.refund.status is RefundStatus.SUCCESS else item.refund.status.lower()
                 await note_refund(tx, refund_id, state=state, failure=failure)
-            if state not in ("succeeded", "failed") and not item.refused and item.n < ASKED_AT_MOST:
+            still_open = state not in ("succeeded", "failed") and not item.refused
+            if still_open and not item.once and item.n < ASKED_AT_MOST:
                 payload = {"refund_id": str(refund_id), "n": item.n + 1}
                 tx.enqueue(GIVE_BACK, payload, lane=refund_id, due=tx.now + _wait(item.n))
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
-        for job in jobs:
+        for job in _going_on(jobs):
             n = int(job.payload["n"])
             refund_id = UUID(job.payload["refund_id"])
             tx.enqueue(GIVE_BACK, {**job.payload, "n": n + 1}, lane=refund_id, due=tx.now + _wait(n))
@@ -209,6 +220,27 @@ async def _each(work: Questions, ask: Callable[[Desk, Question], Awaitable[None]
             item.again = True
 
     await asyncio.gather(*(one(item) for item in work.items))
+
+
+def _wanted(jobs: Sequence[Job], about: str) -> dict[UUID, tuple[int, bool]]:
+    """What these jobs ask about: for the how many-eth time, and whether only once. What goes on by itself goes on."""
+    wanted: dict[UUID, tuple[int, bool]] = {}
+    for job in [*(job for job in jobs if job.payload.get("once")), *_going_on(jobs)]:
+        wanted[UUID(job.payload[about])] = (int(job.payload["n"]), bool(job.payload.get("once")))
+    return wanted
+
+
+def _going_on(jobs: Sequence[Job]) -> list[Job]:
+    return [job for job in jobs if not job.payload.get("once")]
+
+
+async def _current(tx: Tx, outcome: Questions) -> dict[UUID, Row]:
+    """The payments as they are now, locked in the order of their ids."""
+    rows = await tx.fetch(
+        "SELECT * FROM payments WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
+        *(tx.tenant_id, [item.row["id"] for item in outcome.items]),
+    )
+    return {row["id"]: row for row in rows}
 
 
 def _why(row: Any) -> str:

@@ -106,21 +106,21 @@ async def cancel(tx: Tx, payment_id: UUID) -> None:
         return
     await tx.execute("UPDATE payments SET cancelling = true WHERE tenant_id = $1 AND id = $2", tx.tenant_id, payment_id)
     if row["account_id"] is None:
-        await note_closed(tx, payment_id, reason="cancelled")
+        await note_closed(tx, payment_id, out_trade_no=row["out_trade_no"], reason="cancelled")
     else:
         tx.enqueue(LOOK, {"payment_id": str(payment_id), "n": 0}, lane=payment_id)
 
 
 async def ask_again(tx: Tx, payment_id: UUID) -> None:
-    """Have WeChat Pay asked now about a payment and its refunds that are not settled. Raises NotFound."""
+    """Have WeChat Pay asked now, once, about a payment and its refunds that are not settled. Raises NotFound."""
     row = await state_of(tx, payment_id)
     if row["state"] != "paid":
-        tx.enqueue(LOOK, {"payment_id": str(payment_id), "n": 0}, lane=payment_id)
+        tx.enqueue(LOOK, {"payment_id": str(payment_id), "n": 0, "once": True}, lane=payment_id)
     for refund in await tx.fetch(
         "SELECT id FROM pay_refunds WHERE tenant_id = $1 AND payment_id = $2 AND state IN ('pending', 'abnormal') LIMIT 50",
         *(tx.tenant_id, payment_id),
     ):
-        tx.enqueue(GIVE_BACK, {"refund_id": str(refund["id"]), "n": 1}, lane=refund["id"])
+        tx.enqueue(GIVE_BACK, {"refund_id": str(refund["id"]), "n": 1, "once": True}, lane=refund["id"])
 
 
 async def refund(tx: Tx, payment_id: UUID, *, amount_fen: int, reason: str, source_id: UUID) -> UUID:
@@ -193,17 +193,22 @@ def _doubt(row: Row, told: Transaction) -> str:
     """What does not fit: the amount, the app, or our number."""
     if told.amount is None or told.amount.total != row["amount_fen"]:
         return "amount"
-    if row["app_id"] and told.app_id != row["app_id"]:
+    # One that is to be renewed has the app of the new way already, while the number of the old one can still be paid.
+    if row["app_id"] and not row["renew"] and told.app_id != row["app_id"]:
         return "app"
     return "" if told.out_trade_no == row["out_trade_no"] else "number"
 
 
-async def note_closed(tx: Tx, payment_id: UUID, *, reason: str) -> None:
-    """It cannot be paid any more. A second time changes nothing."""
+async def note_closed(tx: Tx, payment_id: UUID, *, out_trade_no: str, reason: str) -> bool:
+    """It cannot be paid any more; whether that is news.
+
+    The end of a number is not the end of a payment that has another one, or gets it because the buyer pays in another way.
+    """
     row = await tx.row(
         "UPDATE payments SET state = 'closed', closed_at = $3 "
-        "WHERE tenant_id = $1 AND id = $2 AND state IN ('created', 'prepared') RETURNING purpose, reference_id",
-        *(tx.tenant_id, payment_id, tx.now),
+        "WHERE tenant_id = $1 AND id = $2 AND out_trade_no = $4 AND state IN ('created', 'prepared') "
+        "AND (NOT renew OR cancelling OR expires_at <= $3) RETURNING purpose, reference_id",
+        *(tx.tenant_id, payment_id, tx.now, out_trade_no),
     )
     if row is not None:
         tx.emit(
@@ -211,6 +216,7 @@ async def note_closed(tx: Tx, payment_id: UUID, *, reason: str) -> None:
                 payment_id=payment_id, purpose=row["purpose"], reference_id=row["reference_id"], reason=reason
             )
         )
+    return row is not None
 
 
 async def note_refund(tx: Tx, refund_id: UUID, *, state: str, failure: str = "") -> None:
