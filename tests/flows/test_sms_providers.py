@@ -175,7 +175,16 @@ async def test_without_a_provider_or_a_price_a_store_cannot_send_and_sees_why(de
         assert [step["code"] for step in steps if not step["done"]] == ["pricing"]
         await desk.package()
         now = await desk.parts()
-        assert (now["why"], now["can_buy"]) == ("", True)
+        assert (now["why"], now["can_buy"], now["model"]) == ("sms_no_balance", True, "per_part")
+        await desk.tell(member, first=2)
+        assert [(d["state"], d["reason"]) for d in await desk.shop.deliveries()][:1] == [
+            ("not_attempted", "sms_no_balance")
+        ]
+        assert (await desk.ledger(), await desk.billed()) == ((0, 0, 0), 0)
+        await desk.bought(parts=5)
+        assert (await desk.parts())["why"] == ""
+        await desk.tell(member, first=3)
+        assert (await desk.ledger(), await desk.billed()) == ((4, 1, 0), 1)
     finally:
         async with desk.shop.db.tx(0) as tx:
             await tx.sql.executemany(

@@ -15,8 +15,7 @@ from huida.modules import ledger
 from huida.modules.ledger import Entry, Move, Short
 from huida.modules.sms import plans
 from huida.modules.sms.facts import SmsBudgetReached
-from huida.modules.sms.plans import MILLI, NAMESPACE, Plan, owner, worth_fen
-from huida.modules.sms.service import price_now
+from huida.modules.sms.plans import NAMESPACE, Plan, owner, worth_fen
 
 SOURCE: Final = "sms"
 
@@ -82,7 +81,7 @@ async def _charge(tx: Tx, charges: Sequence[Charge], anew: frozenset[str]) -> li
     if not charges:
         return []
     mine = await plans.plan(tx)
-    price_milli = mine.price_milli if mine.model == "package" else (await price_now(tx) or 0) * MILLI
+    price_milli = await plans.part_milli(tx, mine)
     day = (await plans.lock_days(tx, [tx.today]))[tx.today]
     known = await _known(tx, [one.source_id for one in charges])
     results: dict[UUID, Charged] = {
@@ -94,6 +93,9 @@ async def _charge(tx: Tx, charges: Sequence[Charge], anew: frozenset[str]) -> li
     fitting: list[Charge] = []
     for one in charges:
         if one.source_id in results:
+            continue
+        if price_milli is None:
+            results[one.source_id] = Charged(False, "sms_no_balance")
             continue
         cost = worth_fen(one.parts, price_milli)
         if room.take(one.parts, cost):
@@ -109,7 +111,7 @@ async def _charge(tx: Tx, charges: Sequence[Charge], anew: frozenset[str]) -> li
             results[one.source_id] = Charged(False, "sms_no_balance")
         else:
             posted.append(one)
-    if posted:
+    if posted and price_milli is not None:
         await _write(tx, posted, results, mine.model, price_milli, steps)
         await _count(tx, mine, day, posted, results)
     if any(result.reason == "sms_budget" for result in results.values()):

@@ -102,9 +102,16 @@ class MoneyOfParts:
 async def money(tx: Tx) -> MoneyOfParts:
     """What a message would cost the merchant if it were sent now."""
     mine = await plan(tx)
+    left = (await parts(tx)).left if mine.model == "package" else 0
+    return MoneyOfParts(mine.model, await part_milli(tx, mine) or 0, left)
+
+
+async def part_milli(tx: Tx, mine: Plan) -> int | None:
+    """What a part costs this merchant now; None when it has bought none and no price is entered: then it must buy first."""
     if mine.model == "package":
-        return MoneyOfParts("package", mine.price_milli, (await parts(tx)).left)
-    return MoneyOfParts("per_part", (await price_now(tx) or 0) * MILLI, 0)
+        return mine.price_milli
+    price = await price_now(tx)
+    return None if price is None else price * MILLI
 
 
 async def ensure_plan(tx: Tx) -> None:

@@ -142,7 +142,7 @@ async def usable(tx: Tx) -> Why:
     if not any(there.sign_at(row["provider"]) for row in there.accounts):
         return "sms_no_signature"
     mine = await plans.plan(tx)
-    if mine.model == "package" and (await plans.parts(tx)).left < 1:
+    if await plans.part_milli(tx, mine) is None or (mine.model == "package" and (await plans.parts(tx)).left < 1):
         return "sms_no_balance"
     return "" if await _has_room(tx, mine) else "sms_budget"
 
