@@ -1,10 +1,14 @@
 """Codes when the provider is in trouble: none goes out twice, and what is drawn is what the carrier bills."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from huida.kernel.facts import SHARDS
+from huida.kernel.http import Refused
+from huida.modules.verification import errands
 from huida.providers.sms.aliyun import AliyunSms
 from tests import make
 from tests.asgi import Client
@@ -30,6 +34,11 @@ async def billed(shop: Shop) -> int:
 async def on_the_phone(shop: Shop) -> int:
     shown = (await shop.sim.get("/_sim/phones/linxiaoman")).json()
     return sum(len(sender["messages"]) for sender in shown["sms"])
+
+
+async def one_turn(shop: Shop) -> None:
+    """What the worker finds now, once."""
+    await shop.world.worker.turn(range(SHARDS), shop.tenant, only_tenant=shop.tenant)
 
 
 @pytest.fixture
@@ -99,7 +108,7 @@ async def test_a_worker_that_dies_while_sending_sends_no_second_code(
     assert (await browser.ask("login", LIN)).status == 202
     monkeypatch.setattr(AliyunSms, "send", dies)
     with pytest.raises(BaseException):  # noqa: B017, PT011 — whatever reaches us of a dying worker
-        await shop.world.worker.turn(range(SHARDS), shop.tenant, only_tenant=shop.tenant)
+        await one_turn(shop)
     monkeypatch.undo()
     shop.world.worker = shop.world.system.worker()
     # when
@@ -133,3 +142,115 @@ async def test_without_parts_the_person_is_told_and_nothing_is_counted(shop: Sho
     assert {one["trouble_code"] for one in shown["scenarios"] if one["scenario"] == "login"} == {
         "verification.sms_no_balance"
     }
+
+
+async def codes(shop: Shop) -> list[tuple[str, str, str]]:
+    """Scenario, state and reason of every code, oldest first."""
+    items = (await shop.staff.get("/api/console/verification/records")).json()["items"]
+    return [(one["scenario"], one["state"], one["reason"]) for one in reversed(items)]
+
+
+async def pass_by(shop: Shop, **delta: float) -> None:
+    """Time goes on while no worker runs."""
+    await shop.sim.post("/_sim/clock", {"advance": timedelta(**delta).total_seconds()})
+    shop.world.clock.advance(timedelta(**delta))
+
+
+async def test_a_code_that_is_over_is_not_sent(shop: Shop, browser: Browser) -> None:
+    # given: nobody works for five minutes
+    assert (await browser.ask("login", LIN)).status == 202
+    assert await drawn(shop) == 1
+    await pass_by(shop, minutes=5)
+    # when
+    await shop.settle()
+    # then
+    assert await codes(shop) == [("login", "failed", "expired")]
+    assert (await drawn(shop), await billed(shop), await on_the_phone(shop)) == (0, 0, 0)
+    assert await shop.invariants() == {}
+
+
+async def test_of_two_codes_for_one_door_the_newer_is_sent(shop: Shop, browser: Browser) -> None:
+    # given: a code to set a password, and two that open the same door, all waiting
+    await shop.sim.post("/_sim/sms/settings", {"flow_control": False})
+    await codes_on(shop, "register", "recover")
+    for scenario in ("recover", "register", "login"):
+        assert (await browser.ask(scenario, LIN)).status == 202
+        await pass_by(shop, seconds=61)
+    assert await drawn(shop) == 3
+    # when
+    await shop.settle()
+    # then
+    assert await codes(shop) == [
+        ("recover", "delivered", ""),
+        ("register", "failed", "superseded"),
+        ("login", "delivered", ""),
+    ]
+    assert (await drawn(shop), await billed(shop), await on_the_phone(shop)) == (2, 2, 2)
+    assert await shop.invariants() == {}
+
+
+async def test_codes_that_ran_out_while_others_were_sent_stay_here(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carrier is so slow that the codes behind it are over when their turn comes."""
+    send = AliyunSms.send
+
+    async def slow(self: AliyunSms, *args: Any, **kwargs: Any) -> Any:
+        shop.world.clock.advance(timedelta(minutes=6))
+        return await send(self, *args, **kwargs)
+
+    monkeypatch.setattr(errands, "AT_ONCE", 1)
+    monkeypatch.setattr(AliyunSms, "send", slow)
+    for phone in ("13800000001", "13800000002"):
+        assert (await browser.ask("login", phone)).status == 202
+    await shop.settle()
+    shop.staff = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, shop.tenant))
+    assert sorted(reason for _, _, reason in await codes(shop)) == ["", "expired"]
+    assert (await drawn(shop), await billed(shop)) == (1, 1)
+
+
+async def test_one_slow_answer_does_not_hold_up_the_other_codes(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call is answered only when all eight are under way: one after the other they would wait for ever."""
+    send = AliyunSms.send
+    gate = asyncio.Barrier(8)
+
+    async def together(self: AliyunSms, *args: Any, **kwargs: Any) -> Any:
+        try:
+            await asyncio.wait_for(gate.wait(), 10)
+        except (TimeoutError, asyncio.BrokenBarrierError):
+            raise Refused("alone", "no other call came") from None
+        return await send(self, *args, **kwargs)
+
+    # given
+    phones = [f"1380000{number:04}" for number in range(8)]
+    for phone in phones:
+        assert (await browser.ask("login", phone)).status == 202
+    # when: what one turn of the worker takes at once
+    monkeypatch.setattr(AliyunSms, "send", together)
+    await one_turn(shop)
+    # then
+    assert {(state, reason) for _, state, reason in await codes(shop)} == {("accepted", "")}
+
+
+async def test_a_code_that_breaks_takes_no_other_with_it(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = AliyunSms.send
+
+    async def breaks(self: AliyunSms, *args: Any, **kwargs: Any) -> Any:
+        if kwargs["phone"] == LIN:
+            raise RuntimeError("a fault of ours")
+        return await send(self, *args, **kwargs)
+
+    for phone in (LIN, "13800000002", "13800000003"):
+        assert (await browser.ask("login", phone)).status == 202
+    monkeypatch.setattr(AliyunSms, "send", breaks)
+    await one_turn(shop)
+    assert [(state, reason) for _, state, reason in await codes(shop)] == [
+        ("unknown", "answer_lost"),
+        ("accepted", ""),
+        ("accepted", ""),
+    ]
+    assert await drawn(shop) == 3

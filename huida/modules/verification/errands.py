@@ -1,23 +1,52 @@
-"""Sending codes, and asking what became of those whose answer was lost. A code is never sent twice."""
+"""Sending codes, and asking what became of those whose answer was lost. A code is never sent twice, nor too late."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, Final
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from huida.kernel.clock import business_day
-from huida.kernel.db import Tx
+from huida.kernel.db import Tx, columns
 from huida.kernel.http import ProviderOutcome, Refused, Unavailable
+from huida.kernel.log import log
 from huida.kernel.queue import Job
 from huida.modules import sms
-from huida.modules.verification.service import CODE, PHONE, out_id_of, values_of
+from huida.modules.verification.rules import ACCEPTS
+from huida.modules.verification.service import CODE, PHONE, lock, out_id_of, values_of
 from huida.providers.sms.provider import SmsCredentials, SmsProvider, SmsReport, SmsState
 
 ASK: Final = "verification.ask"
 ASK_LADDER_S: Final = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+AT_ONCE: Final = 32
+"""Calls under way in one batch, so that one slow answer does not hold up the others."""
+
+GIVE_UP = """
+UPDATE verification_codes c SET state = 'failed', code_sealed = NULL,
+  reason = CASE WHEN c.expires_at <= $3 THEN 'expired' ELSE 'superseded' END
+WHERE c.tenant_id = $1 AND c.id = ANY($2) AND c.state = 'queued' AND (c.expires_at <= $3 OR EXISTS (
+  SELECT FROM verification_codes n JOIN unnest($4::text[], $5::text[]) AS g(scenario, rival) ON g.rival = n.scenario
+  WHERE n.tenant_id = $1 AND n.phone_hash = c.phone_hash AND n.id > c.id AND g.scenario = c.scenario))
+RETURNING c.id, c.scenario
+"""
+RIVALS: Final = columns([(one, rival) for one, rivals in ACCEPTS.items() for rival in sorted(rivals)], 2)
+"""Which newer codes of a phone replace a code: those for the same door."""
+
+Item = TypeVar("Item")
+
+
+async def at_once(items: Sequence[Item], do: Callable[[Item], Awaitable[None]]) -> None:
+    """Do all of them, so many at a time."""
+    waiting = iter(items)
+
+    async def work_through() -> None:
+        for item in waiting:
+            await do(item)
+
+    await asyncio.gather(*(work_through() for _ in range(min(AT_ONCE, len(items)))))
 
 
 @dataclass(slots=True)
@@ -26,8 +55,9 @@ class Sending:
 
     code_id: UUID
     parts: int
-    phone: str
-    params: dict[str, str]
+    expires_at: datetime
+    phone: str = field(repr=False)
+    params: dict[str, str] = field(repr=False)
     ways: Sequence["sms.SmsWay"]
     out_id: str
     accepted: "sms.Accepted | None" = None
@@ -43,10 +73,14 @@ class SendCode:
         self.desk = desk
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> list[Sending]:
+        """What is still worth sending; of a code that is over or replaced the parts come back."""
+        wanted = await lock(tx, [UUID(job.payload) for job in jobs])
+        over = await tx.fetch(GIVE_UP, tx.tenant_id, wanted, tx.now, *RIVALS)
+        await sms.give_back(tx, [sms.source_of(out_id_of(tx.tenant_id, row["id"], row["scenario"])) for row in over])
         rows = await tx.fetch(
-            "SELECT id, scenario, parts, phone_sealed, code_sealed, ways FROM verification_codes "
+            "SELECT id, scenario, parts, expires_at, phone_sealed, code_sealed, ways FROM verification_codes "
             "WHERE tenant_id = $1 AND id = ANY($2) AND state = 'queued' AND code_sealed IS NOT NULL ORDER BY id",
-            *(tx.tenant_id, [UUID(job.payload) for job in jobs]),
+            *(tx.tenant_id, wanted),
         )
         return [await self._load_one(tx, row) for row in rows]
 
@@ -56,6 +90,7 @@ class SendCode:
         return Sending(
             row["id"],
             row["parts"],
+            row["expires_at"],
             tx.sealer.unseal(bytes(row["phone_sealed"]), purpose=PHONE).reveal(),
             {placeholder: values[variable] for placeholder, variable in text["mapping"].items()},
             await sms.ways(tx, text["codes"]),
@@ -63,38 +98,59 @@ class SendCode:
         )
 
     async def call(self, work: list[Sending]) -> list[Sending]:
-        for item in work:
-            try:
-                item.accepted = await self.desk.send(
-                    item.ways, phone=item.phone, params=item.params, out_id=item.out_id
-                )
-                item.state, item.provider = "accepted", item.accepted.provider
-            except Refused as refused:
-                item.state, item.reason = "failed", refused.code
-            except Unavailable:
-                # A code is worth five minutes: the person asks again rather than getting an old one later.
-                item.state, item.reason = "failed", "provider_unavailable"
-            except sms.UnknownAt as lost:
-                item.state, item.reason, item.provider = "unknown", "answer_lost", lost.provider
+        await at_once(work, self._send)
         return work
 
+    async def _send(self, item: Sending) -> None:
+        if self.desk.clock.now() >= item.expires_at:
+            item.state, item.reason = "failed", "expired"
+            return
+        try:
+            item.accepted = await self.desk.send(item.ways, phone=item.phone, params=item.params, out_id=item.out_id)
+            item.state, item.provider = "accepted", item.accepted.provider
+        except Refused as refused:
+            item.state, item.reason = "failed", refused.code
+        except Unavailable:
+            # A code is worth five minutes: the person asks again rather than getting an old one later.
+            item.state, item.reason = "failed", "provider_unavailable"
+        except sms.UnknownAt as lost:
+            item.state, item.reason, item.provider = "unknown", "answer_lost", lost.provider
+        except Exception as error:
+            # One that breaks must not take the others' outcomes with it; it may have gone out.
+            log.error("code_not_sent", id=str(item.code_id), exc_info=error)
+            item.state, item.reason = "unknown", "answer_lost"
+
     async def record(self, tx: Tx, outcome: list[Sending]) -> None:
+        """All codes first, then what they cost: the order in which everybody locks them."""
+        await lock(tx, [item.code_id for item in outcome])
+        rows = [
+            (item.code_id, item.state, item.reason, item.provider, item.accepted.provider_ref if item.accepted else "")
+            for item in outcome
+        ]
+        await tx.execute(
+            "UPDATE verification_codes c SET state = CASE WHEN c.state = 'queued' THEN r.state ELSE c.state END, "
+            "reason = CASE WHEN c.state = 'queued' THEN r.reason ELSE c.reason END, provider = r.provider, "
+            "provider_ref = r.provider_ref, sent_at = $2, code_sealed = NULL "
+            "FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) "
+            "  AS r(id, state, reason, provider, provider_ref) WHERE c.tenant_id = $1 AND c.id = r.id",
+            *(tx.tenant_id, tx.now, *columns(rows, 5)),
+        )
+        await sms.give_back(tx, [sms.source_of(item.out_id) for item in outcome if item.state == "failed"])
+        sent = [(item, item.accepted) for item in outcome if item.accepted is not None]
+        await sms.note_sent(
+            tx,
+            [
+                sms.Sent(
+                    sms.source_of(item.out_id),
+                    item.provider,
+                    item.parts if accepted.parts is None else accepted.parts,
+                    accepted.parts is not None,
+                )
+                for item, accepted in sent
+            ],
+        )
         for item in outcome:
-            ref = "" if item.accepted is None else item.accepted.provider_ref
-            await tx.execute(
-                "UPDATE verification_codes SET state = CASE WHEN state = 'queued' THEN $3 ELSE state END, "
-                "reason = CASE WHEN state = 'queued' THEN $4 ELSE reason END, provider = $5, provider_ref = $6, "
-                "sent_at = $7, code_sealed = NULL WHERE tenant_id = $1 AND id = $2",
-                *(tx.tenant_id, item.code_id, item.state, item.reason, item.provider, ref, tx.now),
-            )
-            source = sms.source_of(item.out_id)
-            if item.state == "failed":
-                await sms.give_back(tx, [source])
-            elif item.accepted is not None:
-                told = item.accepted.parts is not None
-                parts = item.accepted.parts if item.accepted.parts is not None else item.parts
-                await sms.note_sent(tx, [sms.Sent(source, item.provider, parts, told)])
-            else:
+            if item.state == "unknown":
                 ask_later(tx, item.code_id, 0)
         await self.desk.note(tx)
 
@@ -121,7 +177,7 @@ class Question:
 
     code_id: UUID
     asked: int
-    phone: str
+    phone: str = field(repr=False)
     out_id: str
     day: date
     providers: list[str]
@@ -135,7 +191,6 @@ class AskCode:
 
     def __init__(self, providers: Mapping[str, SmsProvider]) -> None:
         self.providers = providers
-        self._credentials: dict[str, SmsCredentials] = {}
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> tuple[dict[str, SmsCredentials], list[Question]]:
         asked = {UUID(job.payload["code_id"]): int(job.payload["asked"]) for job in jobs}
@@ -155,29 +210,34 @@ class AskCode:
             )
             for row in rows
         ]
-        return await sms.credentials(tx), questions
+        return await sms.all_credentials(tx), questions
 
     async def call(
         self, work: tuple[dict[str, SmsCredentials], list[Question]]
     ) -> tuple[dict[str, SmsCredentials], list[Question]]:
         credentials, questions = work
-        for question in questions:
-            for provider in question.providers:
-                if provider not in credentials:
-                    continue
-                try:
-                    found = await self.providers[provider].query(
-                        credentials[provider], phone=question.phone, day=question.day, out_id=question.out_id
-                    )
-                except ProviderOutcome:
-                    question.heard = False
-                    continue
-                if found is not None:
-                    question.answer, question.provider = found, provider
-                    break
+        await at_once(questions, lambda question: self._ask(credentials, question))
         return work
 
+    async def _ask(self, credentials: Mapping[str, SmsCredentials], question: Question) -> None:
+        """Until one knows it; whoever does not answer may still know it."""
+        for provider in question.providers:
+            if provider not in credentials:
+                question.heard = False
+                continue
+            try:
+                found = await self.providers[provider].query(
+                    credentials[provider], phone=question.phone, day=question.day, out_id=question.out_id
+                )
+            except ProviderOutcome:
+                question.heard = False
+                continue
+            if found is not None:
+                question.answer, question.provider = found, provider
+                return
+
     async def record(self, tx: Tx, outcome: tuple[dict[str, SmsCredentials], list[Question]]) -> None:
+        await lock(tx, [question.code_id for question in outcome[1]])
         for question in outcome[1]:
             if question.answer is not None:
                 await found_out(tx, question)

@@ -22,11 +22,11 @@ def work(desk: "sms.SmsDesk", providers: Mapping[str, SmsProvider]) -> Work:
     @made.reacts_to(sms.SmsReported)
     async def note_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
         """The carrier's word on a code. Twice is safe: a code in its last state does not move."""
-        for recorded in facts:
+        mine = [(recorded, code_id) for recorded in facts if (code_id := code_of(recorded.fact.out_id)) is not None]
+        if mine:
+            await service.lock(tx, [code_id for _, code_id in mine])
+        for recorded, code_id in mine:
             fact = recorded.fact
-            code_id = code_of(fact.out_id)
-            if code_id is None:
-                continue
             ended = await tx.execute(
                 "UPDATE verification_codes SET state = $3, reason = $4, code_sealed = NULL, "
                 "parts = coalesce($5::smallint, parts), provider = $6, provider_ref = $7, sent_at = coalesce(sent_at, $8) "
