@@ -47,7 +47,10 @@ def watch() -> Watch:
 @pytest.fixture
 def context(browser: Browser, watch: Watch) -> Iterator[BrowserContext]:
     """A browser that knows nobody. At its end nothing may have gone wrong unseen."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN", timezone_id="Asia/Shanghai")
+    # Without motion: what is half faded in has no contrast yet.
+    opened = browser.new_context(
+        viewport={"width": 1280, "height": 800}, locale="zh-CN", timezone_id="Asia/Shanghai", reduced_motion="reduce"
+    )
     watch.over(opened)
     yield opened
     opened.close()

@@ -1,13 +1,11 @@
 """What the tests of the notice pages share: what the shop has saved, and how parts of the pages are found."""
 
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.stage import Shop
 
-AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 DOOR = "/api/console/messaging"
 MINI = "wx5e1f00000000b001"
 
@@ -71,15 +69,3 @@ def told_on(page: Page) -> dict[str, str]:
             "rows => rows.map(row => [row.querySelector('dt').innerText, row.querySelector('dd').innerText])"
         )
     )
-
-
-def faults(page: Page) -> list[str]:
-    """The serious and critical faults that axe finds."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{one['id']}: {node['html'][:160]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]

@@ -1,18 +1,6 @@
 """Parts of the console as a person uses them."""
 
-from pathlib import Path
-from typing import Any
-
 from playwright.sync_api import Locator, Page, expect
-
-AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
-RUN_AXE = """async () => {
-  const found = await axe.run(document, { resultTypes: ['violations'] })
-  const told = (node) => `${node.target.join(' ')} ${node.html.slice(0, 160)} ${node.failureSummary}`
-  return found.violations
-    .filter((one) => ['serious', 'critical'].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.map(told).join(' | ')}`)
-}"""
 
 
 def field(page: Page | Locator, label: str) -> Locator:
@@ -53,15 +41,6 @@ def pick_member(page: Page, scope: Locator, typed: str, shown: str) -> None:
 
 def rows(page: Page | Locator) -> Locator:
     return page.locator(".el-table__body-wrapper tbody tr")
-
-
-def faults_of(page: Page) -> list[str]:
-    """Serious and critical accessibility faults of what is shown."""
-    assert AXE.exists(), "axe-core is missing: npm ci in console/"
-    # Through the debugger: the page's policy allows no scripts but its own.
-    page.evaluate(AXE.read_text())
-    found: Any = page.evaluate(RUN_AXE)
-    return list(found)
 
 
 def wider_than_screen(page: Page) -> int:

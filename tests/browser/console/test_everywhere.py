@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.pages import faults_of, wider_than_screen
+from tests.browser.console.pages import wider_than_screen
+from tests.browser.readers import faults_of
 from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
 from wesim import seed

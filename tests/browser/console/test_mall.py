@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.pages import agree, dialog, faults_of, field, rows, told, wider_than_screen
+from tests.browser.console.pages import agree, dialog, field, rows, told, wider_than_screen
 from tests.browser.console.test_everywhere import HAN, opened
 from tests.browser.mallshop import BOX, CONSOLE, TEA, grant, open_mall, pay_keys
+from tests.browser.readers import faults_of
 from tests.browser.stage import LIN, Api, Shop, Stage
 from tests.browser.watch import login
 from wesim.pay.state import MCHID

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from huida.demo.stage import OA, SMS_ACCOUNT
 from huida.modules import mall, members, tenants
-from tests.browser.console.notices_kit import faults
+from tests.browser.readers import faults_of
 from tests.browser.stage import CHEN, LIN, Shop, Stage
 from tests.browser.watch import login
 
@@ -77,7 +77,10 @@ def panel(page: Page, channel: str) -> Locator:
 
 
 def switch(page: Page, channel: str) -> None:
+    """Turn a channel on, and wait for what the page then says about the account."""
     panel(page, channel).locator(".el-switch").click()
+    if channel != "sms":
+        expect(page.get_by_test_id(f"fitness-{channel}")).to_be_visible()
 
 
 def save(page: Page, channel: str) -> None:
@@ -150,7 +153,7 @@ def test_a_buyers_notice_is_set_up_and_received(stage: Stage, mall_shop: Shop, p
     screen.get_by_text("会达小店").first.click()
     expect(screen.get_by_text("M20261122000002")).to_be_visible()
     screen.close()
-    assert faults(page) == []
+    assert faults_of(page) == []
 
 
 @pytest.mark.covers("S2-54", "S2-57", "S2-58", "S2-60", "S2-61", "S2-37")
@@ -171,7 +174,7 @@ def test_an_sms_template_is_added_compared_and_used_after_the_others(stage: Stag
     expect(dialog).to_contain_text("和审核通过的内容不一致，不同之处已标出")
     expect(dialog.locator("del")).to_have_text("马上")
     expect(dialog.locator("ins")).to_have_text("尽快")
-    assert faults(page) == []
+    assert faults_of(page) == []
     dialog.get_by_role("button", name="改用审核通过的内容").click()
     dialog.get_by_role("button", name="保存").click()
     expect(page.get_by_role("row").filter(has_text="支付成功")).to_contain_text("买家订单支付通知")
@@ -222,7 +225,7 @@ def test_a_seller_binds_by_code_and_is_told(stage: Stage, mall_shop: Shop, page:
     dialog.get_by_role("button", name="关闭").last.click()
     expect(recipients).to_contain_text("已绑定")
     expect(recipients.get_by_role("checkbox", name="卖家订单付款通知")).to_be_checked()
-    assert faults(page) == []
+    assert faults_of(page) == []
     pays(stage, mall_shop, member)
     [message] = chat(stage, CHEN)
     assert (message["title"], dict(message["fields"])["买家姓名"]) == ("新订单通知", "林小满")
@@ -250,7 +253,7 @@ def test_a_template_that_drifted_is_shown_and_mapped_anew(stage: Stage, mall_sho
     expect(panel(page, "template").get_by_role("textbox", name="支付单号")).to_contain_text("微信支付单号")
     save(page, "template")
     expect(panel(page, "template")).to_contain_text("「模板消息」已启用")
-    assert faults(page) == []
+    assert faults_of(page) == []
 
     page.goto(f"{stage.console}/notify/templates")
     page.get_by_role("button", name="详情 订单支付成功通知").click()
@@ -289,14 +292,14 @@ def test_the_pages_fit_a_tablet_and_are_sound(stage: Stage, mall_shop: Shop, pag
     expect(page.get_by_role("heading", name="消息通知", exact=True)).to_be_visible()
     expect(page.locator(".el-skeleton")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert faults(page) == []
+    assert faults_of(page) == []
 
 
 @pytest.mark.covers("X-17")
 def test_operators_keep_what_accounts_are_checked_by(stage: Stage, page: Page) -> None:
     login(page, stage, stage.operator, "/platform/notice-rules")
     expect(page.get_by_label("主营行业 · 一级行业")).to_have_value("IT科技")
-    assert faults(page) == []
+    assert faults_of(page) == []
     page.get_by_label("类目 1").fill("商家自营>食品")
     page.get_by_role("button", name="保存").click()
     expect(page.get_by_text("已保存")).to_be_visible()

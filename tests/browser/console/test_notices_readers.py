@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.notices_kit import faults
+from tests.browser.readers import faults_of
 from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
 
@@ -45,7 +45,7 @@ def test_every_page_is_sound_fits_and_speaks_the_language(stage: Stage, shop: Sh
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
         page.set_viewport_size({"width": 1280, "height": 800})
-        assert faults(page) == [], path
+        assert faults_of(page) == [], path
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_the_dialogs_are_sound(stage: Stage, shop: Shop, page: Page, path: str, 
     expect(dialog.locator(".el-skeleton")).to_have_count(0)
     if button == "添加模板":
         expect(dialog.get_by_role("link", name="扫码登录微信公众平台")).to_be_visible()
-        assert faults(page) == []
+        assert faults_of(page) == []
         dialog.get_by_role("button", name="选用 会员消费通知", exact=True).click()
         expect(dialog.get_by_role("listitem").first).to_be_visible()
     expect(dialog).to_have_css("opacity", "1")
-    assert faults(page) == []
+    assert faults_of(page) == []
     page.set_viewport_size({"width": 768, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 768
 
@@ -79,10 +79,10 @@ def test_a_shop_that_has_nothing_yet_is_told_what_to_do(stage: Stage, shop: Shop
     shop.connect()
     login(page, stage, shop.admin, "/my-templates")
     expect(page.get_by_role("note")).to_contain_text("小程序还没有开通订阅消息功能，暂时不能添加模板。")
-    assert faults(page) == []
+    assert faults_of(page) == []
     page.goto(f"{stage.console}/notices/consumption?channel=subscribe")
     expect(page.get_by_role("link", name="我的订阅消息模板")).to_be_visible()
-    assert faults(page) == []
+    assert faults_of(page) == []
 
 
 def test_who_may_only_look_is_offered_nothing_to_change(stage: Stage, shop: Shop, page: Page) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.console.pages import agree, dialog, faults_of, field, rows, told
+from tests.browser.console.pages import agree, dialog, field, rows, told
+from tests.browser.readers import faults_of
 from tests.browser.stage import Api, Shop, Stage
 from tests.browser.watch import login
 from tests.make import number

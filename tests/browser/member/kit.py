@@ -10,10 +10,10 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from huida.demo.stage import MINI
 from huida.modules.messaging.catalogue import BY_CODE
+from tests.browser.readers import faults_of
 from tests.browser.stage import LIN, Shop
 
 FRAME = (Path(__file__).parent / "frame.html").read_text("utf-8")
-AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = os.environ.get("HUIDA_SHOTS", "")
 MESSAGING = "/api/console/messaging"
 
@@ -70,13 +70,7 @@ class Centre:
         assert handle is not None
         frame = handle.content_frame()
         assert frame is not None
-        frame.evaluate(AXE.read_text("utf-8"))
-        found = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [
-            f"{fault['id']}: {[node['html'] for node in fault['nodes']][:3]}"
-            for fault in found["violations"]
-            if fault["impact"] in ("serious", "critical")
-        ]
+        return faults_of(frame)
 
 
 def enable(shop: Shop, scenario: str) -> str:

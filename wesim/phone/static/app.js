@@ -37,8 +37,8 @@ async function load() {
   const wanted = phones.length ? phones.map((p) => p.person).filter((id) => known.has(id))
     : remembered.length ? remembered : people.slice(0, FIRST).map((p) => p.id);
   show(wanted);
+  drawTop(); // not after the waiting: what somebody is about to press must not be drawn anew
   await Promise.all([look(), loadTill(place("till"), customers()), ...phones.map((p) => p.refresh())]);
-  drawTop();
 }
 
 const customers = () => phones.map((phone) => people.find((p) => p.id === phone.person)).filter(Boolean);

@@ -54,10 +54,13 @@ function pretty(text) {
   return found === null ? text : JSON.stringify(found, null, 2);
 }
 
+/** A query as one reads it; a sequence that masking has cut stays as it is. */
 function decoded(query) {
-  try {
-    return decodeURIComponent(query.replace(/\+/g, " "));
-  } catch {
-    return query;
-  }
+  return query.replace(/\+/g, " ").replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
+    try {
+      return decodeURIComponent(bytes);
+    } catch {
+      return bytes;
+    }
+  });
 }
