@@ -1,6 +1,7 @@
 """How live channels go together (X-01): one alone, several at once, one after the other; never two by accident."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -151,9 +152,118 @@ async def test_a_policy_is_switched_where_it_may_be_and_the_last_save_stays(desk
     assert (first["before"], first["policy"], first["stopped"]) == ("several", "exclusive", ["sms", "subscribe"])
 
 
+async def settle_ladder(desk: Desk, seconds: Sequence[int]) -> None:
+    for wait in seconds:
+        await desk.later(seconds=wait)
+
+
+@pytest.mark.covers("X-01")
+async def test_a_channel_that_is_only_busy_leaves_its_turn_within_minutes(desk: Desk) -> None:
+    subscribe = await three(desk)
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.answer(member, subscribe)
+    await desk.shop.answer(member, subscribe)
+    await desk.shop.fault("busy", path="/cgi-bin/message/subscribe/send")
+    await desk.mall.paid(buyer, product)
+    assert await desk.made("order_paid") == [("subscribe", "retrying", "wechat.-1")]
+    await settle_ladder(desk, [5, 30])
+    assert await desk.made("order_paid") == [("subscribe", "retrying", "wechat.-1")]
+    assert await desk.shop.texts(member) == []
+    await settle_ladder(desk, [120])
+    assert await desk.made("order_paid") == [
+        ("sms", "delivered", ""),
+        ("subscribe", "failed", "wechat.-1"),
+        ("template", "not_attempted", "no_official_account"),
+    ]
+    await desk.shop.no_faults()
+    await settle_ladder(desk, [300, 3600, 30 * 3600])
+    assert (len(await desk.shop.texts(member)), await desk.shop.notices(member)) == (1, [])
+    assert await desk.attention() == []
+    for _ in range(2):  # both subscriptions are there: the first was given back
+        await desk.mall.paid(buyer, product)
+    assert len(await desk.shop.notices(member)) == 2
+    assert await desk.shop.invariants() == {}
+
+
+@pytest.mark.covers("X-01")
+async def test_a_busy_channel_goes_on_trying_when_no_other_can_tell(desk: Desk) -> None:
+    subscribe = await desk.on("order_paid", "subscribe")
+    await desk.on("order_paid", "template")
+    await desk.policy("order_paid", "ordered", "subscribe", "template")
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.answer(member, subscribe)
+    await desk.shop.fault("busy", path="/cgi-bin/message/subscribe/send")
+    await desk.mall.paid(buyer, product)
+    await settle_ladder(desk, [5, 30, 120])
+    trying = [("subscribe", "retrying", "wechat.-1"), ("template", "not_attempted", "no_official_account")]
+    assert await desk.made("order_paid") == trying
+    await settle_ladder(desk, [300, 900])
+    assert await desk.made("order_paid") == trying
+    await desk.shop.no_faults()
+    await settle_ladder(desk, [1800])
+    assert [one[:2] for one in await desk.made("order_paid")] == [
+        ("subscribe", "delivered"),
+        ("template", "not_attempted"),
+    ]
+    assert len(await desk.shop.notices(member)) == 1
+    assert await desk.shop.world.facts("messaging.delivery_died") == []
+    assert await desk.shop.invariants() == {}
+
+
+@pytest.mark.covers("X-01", "S2-66")
+async def test_parts_of_a_carrier_that_is_away_come_back_before_the_next_channel_tells(desk: Desk) -> None:
+    await desk.on("order_paid", "template")
+    await desk.sms_on()
+    await desk.policy("order_paid", "ordered", "sms", "template")
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.follow(member)
+    await desk.shop.fault("refuse", event="SendSms", code="isp.SYSTEM_ERROR")
+    await desk.mall.paid(buyer, product)
+    assert (await parts_used(desk), [one[1] for one in await desk.made("order_paid")]) == (1, ["retrying"])
+    await settle_ladder(desk, [5, 30, 120])
+    assert [one[:2] for one in await desk.made("order_paid")] == [("sms", "failed"), ("template", "delivered")]
+    assert (await parts_used(desk), len(await desk.shop.account_messages(member))) == (0, 1)
+    await desk.shop.no_faults()
+    await settle_ladder(desk, [300, 30 * 3600])
+    assert await desk.shop.texts(member) == []
+    assert await desk.shop.invariants() == {}
+
+
+async def parts_used(desk: Desk) -> int:
+    return int((await desk.staff.get("/api/console/sms/parts")).json()["today_parts"])
+
+
+@pytest.mark.covers("X-01")
+async def test_what_is_replayed_and_meets_a_busy_channel_once_more_is_still_sent(desk: Desk) -> None:
+    await desk.on("order_paid", "template")
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.follow(member)
+    await desk.shop.fault("busy", path="/cgi-bin/message/template/send")
+    await desk.mall.paid(buyer, product)
+    for _ in range(11):
+        await desk.later(hours=9)
+    [dead] = await desk.shop.deliveries(state="dead")
+    again = await desk.staff.post(f"/api/console/messaging/deliveries/{dead['id']}/replay")
+    assert again.status == 202, again.text
+    await desk.settle()
+    await settle_ladder(desk, [3600])
+    assert await desk.made("order_paid") == [("template", "retrying", "wechat.-1")]
+    await desk.shop.no_faults()
+    await settle_ladder(desk, [3600])
+    assert (await desk.made("order_paid"), len(await desk.shop.account_messages(member))) == (
+        [("template", "delivered", "")],
+        1,
+    )
+
+
 @pytest.mark.covers("X-01")
 async def test_a_dead_message_is_not_replayed_once_another_channel_told(desk: Desk) -> None:
     await three(desk)
+    assert (await desk.policy("order_paid", "several")).status == 200
     product = await desk.mall.product()
     member, buyer = await buyer_of(desk.mall)
     await desk.shop.follow(member)
@@ -166,6 +276,7 @@ async def test_a_dead_message_is_not_replayed_once_another_channel_told(desk: De
     assert made["sms"][0] == "delivered"
     await desk.shop.no_faults()
     shop = desk.shop
+    assert (await desk.policy("order_paid", "ordered")).status == 200
     [dead] = await shop.deliveries(state="dead")
     again = await shop.staff.post(f"/api/console/messaging/deliveries/{dead['id']}/replay")
     assert again.refusal == (409, "messaging.told_otherwise")

@@ -1,6 +1,6 @@
 """What the messaging module records."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from huida.kernel.facts import Fact
 
@@ -94,3 +94,10 @@ class DeliveryDied(Fact, frozen=True, kw_only=True):
     fact_id: str
     scenario: str
     reason: str
+
+
+def died(row: Any, reason: str) -> DeliveryDied:
+    """Of a row of deliveries."""
+    return DeliveryDied(
+        subject_id=row["member_id"], fact_id=row["fact_id"].hex, scenario=row["scenario"], reason=reason
+    )

@@ -30,9 +30,12 @@ DELIVERY_MOVES = {
     "retrying": frozenset({"accepted", "delivered", "failed", "unknown", "retrying", "dead", "queued"}),
     "unknown": frozenset({"accepted", "delivered", "failed"}),
     "accepted": frozenset({"delivered", "failed"}),
-    "dead": frozenset({"queued"}),
+    "dead": frozenset({"queued", "retrying", "failed"}),
 }
-"""`accepted` by the provider is not `delivered` to the handset (S1-26). Terminal: delivered, failed, not_attempted."""
+"""`accepted` by the provider is not `delivered` to the handset (S1-26). Terminal: delivered, failed, not_attempted.
+
+One that left its turn to another channel is dead until that channel has taken it (then it failed) or could not (then it
+goes on trying)."""
 
 
 TROUBLES = frozenset({"dead", "failed", "retrying", "unknown"})

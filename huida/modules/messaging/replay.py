@@ -2,13 +2,9 @@
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, NotFound
-from huida.modules import sms
-from huida.modules.messaging import credits as credit_ledger
-from huida.modules.messaging import texting
-from huida.modules.messaging.fallback import MAY_HAVE_ARRIVED
-from huida.modules.messaging.keys import Key, from_public_id
+from huida.modules.messaging.fallback import MAY_HAVE_ARRIVED, pay_again
+from huida.modules.messaging.keys import from_public_id
 from huida.modules.messaging.tell import send_later
-from huida.providers.sms.parts import billed_parts
 
 
 async def replay(tx: Tx, delivery_id: str) -> None:
@@ -33,25 +29,12 @@ async def replay(tx: Tx, delivery_id: str) -> None:
         *(tx.tenant_id, *key, sorted(MAY_HAVE_ARRIVED)),
     ):
         raise Conflict(code="messaging.told_otherwise", where="id")
-    if row["channel"] == "subscribe":
-        asked = (row["address"], row["template_id"])
-        if not (await credit_ledger.take(tx, row["app_id"], {asked: 1})).get(asked):
-            raise Conflict(code="messaging.no_quota", where="id")
-    parts, cost_fen = await _charge(tx, key, row["body"]) if row["channel"] == "sms" else (0, 0)
+    paid = await pay_again(tx, key, row)
+    if isinstance(paid, str):
+        raise Conflict(code=paid, where="id")
     await tx.execute(
-        "UPDATE deliveries SET state = 'queued', attempt = 0, reason = '', done_at = NULL, parts = $5, cost_fen = $6 "
+        "UPDATE deliveries SET state = 'queued', attempt = 0, reason = '', sent_at = NULL, done_at = NULL, parts = $5, cost_fen = $6 "
         "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4",
-        *(tx.tenant_id, *key, parts, cost_fen),
+        *(tx.tenant_id, *key, *paid),
     )
     send_later(tx, [key], row["member_id"])
-
-
-async def _charge(tx: Tx, key: Key, body: str) -> tuple[int, int]:
-    """Parts and cost of a text that is to be sent now: it cost nothing while it was dead."""
-    text = texting.read(body)
-    parts = text.parts or billed_parts(text.text)
-    charge = sms.Charge(texting.source(tx.tenant_id, key), parts, key.scenario)
-    [charged] = await sms.charge_again(tx, [charge])
-    if not charged.ok:
-        raise Conflict(code="sms.no_balance" if charged.reason == "sms_no_balance" else "sms.over_budget", where="id")
-    return parts, charged.cost_fen

@@ -23,8 +23,8 @@ from huida.kernel.rates import TokenBucket
 from huida.modules import connections, members, sms
 from huida.modules.messaging import bindings, texting
 from huida.modules.messaging import credits as credit_ledger
-from huida.modules.messaging.facts import DeliveryDied
-from huida.modules.messaging.fallback import pass_on
+from huida.modules.messaging.facts import died
+from huida.modules.messaging.fallback import TURN_WAIT_S, another_left, pass_on
 from huida.modules.messaging.keys import Key, from_entry, key_of, out_id
 from huida.modules.messaging.tell import send_later
 from huida.providers.wechat.calls import AppCredentials
@@ -71,6 +71,7 @@ class Item:
     held: bool = False
     held_s: float = RETRY_LADDER_S[0]
     lost: bool = False
+    died: bool = False
 
 
 @dataclass
@@ -238,6 +239,7 @@ class Sender:
         done: list[tuple[Any, ...]] = []
         later: dict[tuple[datetime, UUID], list[Key]] = defaultdict(list)
         ask: list[Item] = []
+        await self._end_turns(tx, outcome.items)
         for item in outcome.items:
             row = item.row
             key = key_of(row)
@@ -247,18 +249,13 @@ class Sender:
             if item.state == "retrying":
                 due = self._due(tx.now, item)
                 if due is None:
-                    item.state, item.parts = "dead", 0
-                    died = DeliveryDied(
-                        subject_id=row["member_id"],
-                        fact_id=row["fact_id"].hex,
-                        scenario=row["scenario"],
-                        reason=item.reason,
-                    )
-                    tx.emit(died)
+                    item.state, item.parts, item.died = "dead", 0, True
                 else:
                     later[due, row["member_id"]].append(key)
             elif item.state == "unknown" and row["channel"] == "sms":
                 ask.append(item)
+            if item.died:
+                tx.emit(died(row, item.reason))
             done.append((*key, item.state, item.reason, item.provider_ref, item.parts, item.lost))
         if done:
             fact_ids, *others, parts, lost = columns(done, 8)
@@ -279,10 +276,21 @@ class Sender:
             DELIVERIES.labels(channel, state).inc(number)
 
     def _due(self, now: datetime, item: Item) -> datetime | None:
-        attempt = item.row["attempt"]
-        if attempt >= len(RETRY_LADDER_S):
-            return None
-        return now + timedelta(seconds=max(RETRY_LADDER_S[attempt], item.wait_s or 0))
+        return None if item.row["attempt"] >= len(RETRY_LADDER_S) else now + timedelta(seconds=self._wait_s(item))
+
+    def _wait_s(self, item: Item) -> float:
+        rung = min(item.row["attempt"], len(RETRY_LADDER_S) - 1)
+        return max(RETRY_LADDER_S[rung], item.wait_s or 0)
+
+    async def _end_turns(self, tx: Tx, items: Sequence[Item]) -> None:
+        """Who would have to wait long for their next try leave their turn to another channel, where there is one (X-01)."""
+        waiting = {
+            key_of(item.row): item
+            for item in items
+            if item.state == "retrying" and _not_sent(item) and self._wait_s(item) > TURN_WAIT_S
+        }
+        for key in await another_left(tx, list(waiting)):
+            waiting[key].state, waiting[key].parts = "dead", 0
 
     async def _stop_gone_templates(self, tx: Tx, items: Sequence[Item]) -> None:
         """A template that WeChat does not know or lets nobody send: its scenarios stop, so that people see it (S1-43)."""
@@ -358,15 +366,14 @@ class Sender:
                 ask_later(tx, key_of(row), row["member_id"], 0)
 
 
-def _certainly_refused(item: Item) -> bool:
-    """One of several messages for a member that did not go out, and of which no answer was ever lost (X-01)."""
+def _not_sent(item: Item) -> bool:
+    """One of several messages for a member, of which no answer was ever lost (X-01)."""
     row = item.row
-    return (
-        bool(row["slot"])
-        and row["audience"] == "member"
-        and item.state in ("failed", "dead")
-        and row["sent_at"] is None
-    )
+    return bool(row["slot"]) and row["audience"] == "member" and row["sent_at"] is None and not item.lost
+
+
+def _certainly_refused(item: Item) -> bool:
+    return item.state in ("failed", "dead") and _not_sent(item)
 
 
 ASK_LADDER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
