@@ -155,32 +155,6 @@ async def test_a_forgotten_password_is_set_anew(shop: Shop, browser: Browser) ->
     assert [f["recovered"] for f in await shop.world.facts("verification.password_set")] == [False, True]
 
 
-async def test_wrong_passwords_lock_and_tell_nothing(shop: Shop, browser: Browser) -> None:
-    # given
-    await codes_on(shop, "register", "login")
-    code = await browser.code("register", NEW)
-    password = "first pass 1234"
-    assert (await browser.post("register", {"phone": NEW, "code": code, "password": password})).status == 201
-
-    # when: guesses, all at once
-    guesses = await asyncio.gather(
-        *(browser.post("login/password", {"phone": NEW, "password": f"guess {n} 000000"}) for n in range(20))
-    )
-    # then: eight were compared
-    assert Counter(reply.json()["code"] for reply in guesses) == {
-        "verification.bad_login": 8,
-        "verification.locked": 12,
-    }
-    assert (await browser.post("login/password", {"phone": NEW, "password": password})).status == 429
-    stranger = await browser.post("login/password", {"phone": LIN, "password": password})
-    assert stranger.json()["code"] == "verification.bad_login"
-    # and a code still opens, and so does the password after the pause
-    await shop.later(seconds=61)
-    assert (await browser.post("login/code", {"phone": NEW, "code": await browser.code("login", NEW)})).status == 200
-    await shop.later(minutes=15)
-    assert (await browser.post("login/password", {"phone": NEW, "password": password})).status == 200
-
-
 async def test_a_code_survives_four_guesses_also_all_at_once(shop: Shop, browser: Browser) -> None:
     # given
     await shop.member("linxiaoman")

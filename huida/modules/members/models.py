@@ -67,6 +67,7 @@ class MemberSession(Base):
     __tablename__ = "member_sessions"
     __table_args__ = (
         Index("ix_member_sessions_member", "tenant_id", "member_id", postgresql_where=text("member_id IS NOT NULL")),
+        Index("ix_member_sessions_expires_at", "expires_at"),
     )
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)

@@ -1,8 +1,7 @@
 """What a proved phone opens: registering, logging in, a new password, binding a WeChat account. These are edges."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from huida.kernel.db import Database, Tx
@@ -10,11 +9,11 @@ from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor
 from huida.modules import members, tenants
+from huida.modules.verification import limits
 from huida.modules.verification.facts import MemberPasswordSet
 from huida.modules.verification.service import Proof, check, use
 
-FAILURES: Final = 8
-LOCKED_FOR: Final = timedelta(minutes=15)
+NOBODY: Final = UUID(int=0)
 
 
 class BadLogin(Invalid):
@@ -51,7 +50,7 @@ async def register(
         except Conflict as taken:
             raise Conflict(code="verification.registered", where="phone") from taken
         if password_hash is not None:
-            await _save_password(tx, member_id, password_hash)
+            await _save_password(tx, member_id, proof.phone, password_hash)
         return Entered(await members.open_for(tx, member_id), member_id)
 
 
@@ -75,7 +74,7 @@ async def recover(db: Database, tenant_id: int, *, phone: str, code: str, passwo
         await use(tx, proof)
         member_id = await _owner(tx, proof)
         await members.end_all_of(tx, member_id)
-        await _save_password(tx, member_id, password_hash)
+        await _save_password(tx, member_id, proof.phone, password_hash)
         return Entered(await members.open_for(tx, member_id), member_id)
 
 
@@ -96,34 +95,24 @@ async def bind(db: Database, actor: Actor, *, phone: str, code: str) -> UUID:
 async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, password: Secret) -> Entered:
     """A session by phone and password. Raises BadLogin, Locked after eight wrong ones in a row, for a quarter of an hour.
 
-    A try is counted before the password is compared, so that guessing at once does not give more tries.
+    A try is counted before the password is compared, so that guessing at once does not give more tries. All of it is the
+    same for a phone that is nobody's: the answers, the order in which they come, and the work.
     """
     number = members.normal_phone(phone)
     async with db.tx(tenant_id, actor="member:login") as tx:
+        wait_s = await limits.try_password(tx, number)
         known = (await members.by_phone(tx, [number])).get(number)
-        row = None if known is None else await _count_try(tx, known.id)
-    if row is not None and row["locked"]:
-        raise Locked(retry_after_s=int(LOCKED_FOR.total_seconds()))
-    if not await tenants.matches(None if row is None else row["password_hash"], password.reveal()) or known is None:
+        password_hash: str | None = await tx.value(
+            "SELECT password_hash FROM member_passwords WHERE tenant_id = $1 AND member_id = $2",
+            *(tenant_id, NOBODY if known is None else known.id),
+        )
+    if wait_s:
+        raise Locked(retry_after_s=wait_s, minutes=-(-wait_s // 60))
+    if not await tenants.matches(password_hash, password.reveal()) or known is None:
         raise BadLogin(where="password")
     async with db.tx(tenant_id, actor="member:login") as tx:
-        await tx.execute(
-            "UPDATE member_passwords SET failures = 0, locked_until = NULL WHERE tenant_id = $1 AND member_id = $2",
-            *(tenant_id, known.id),
-        )
+        await limits.forgive_passwords(tx, number)
         return Entered(await members.open_for(tx, known.id), known.id)
-
-
-async def _count_try(tx: Tx, member_id: UUID) -> Any:
-    """Count a try; `locked` says that it does not even count any more."""
-    return await tx.row(
-        "UPDATE member_passwords SET "
-        "failures = CASE WHEN locked_until > $3 THEN failures WHEN locked_until IS NOT NULL THEN 1 ELSE failures + 1 END, "
-        "locked_until = CASE WHEN locked_until > $3 THEN locked_until "
-        "  WHEN locked_until IS NULL AND failures + 1 > $4 THEN $3::timestamptz + $5 ELSE NULL END "
-        "WHERE tenant_id = $1 AND member_id = $2 RETURNING password_hash, coalesce(locked_until > $3, false) AS locked",
-        *(tx.tenant_id, member_id, tx.now, FAILURES, LOCKED_FOR),
-    )
 
 
 async def _owner(tx: Tx, proof: Proof) -> UUID:
@@ -133,11 +122,12 @@ async def _owner(tx: Tx, proof: Proof) -> UUID:
     return known.id
 
 
-async def _save_password(tx: Tx, member_id: UUID, password_hash: str) -> None:
+async def _save_password(tx: Tx, member_id: UUID, phone: str, password_hash: str) -> None:
     recovered = await tx.value(
         "INSERT INTO member_passwords (tenant_id, member_id, password_hash, changed_at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (tenant_id, member_id) DO UPDATE SET password_hash = excluded.password_hash, failures = 0, "
-        "locked_until = NULL, changed_at = excluded.changed_at RETURNING xmax <> 0",
+        "ON CONFLICT (tenant_id, member_id) DO UPDATE SET password_hash = excluded.password_hash, "
+        "changed_at = excluded.changed_at RETURNING xmax <> 0",
         *(tx.tenant_id, member_id, password_hash, tx.now),
     )
+    await limits.forgive_passwords(tx, phone)
     tx.emit(MemberPasswordSet(subject_id=member_id, recovered=bool(recovered)))

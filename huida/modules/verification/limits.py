@@ -1,7 +1,8 @@
-"""Counting codes, exactly, whoever asks at the same time and on however many servers."""
+"""Counting codes and passwords, exactly, whoever asks at the same time and on however many servers."""
 
+import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import TooMany
@@ -10,6 +11,9 @@ from huida.modules.verification.rules import (
     EACH_DEVICE,
     EACH_PHONE,
     EACH_PHONE_ANYWHERE,
+    PASSWORD_MEMORY,
+    PASSWORD_PAUSE,
+    PASSWORD_TRIES,
     Limit,
     network_of,
     window_end,
@@ -74,13 +78,44 @@ async def _refuse(tx: Tx, full: Sequence[tuple[bytes, Limit]]) -> None:
     )
     ends = {bytes(row["key"]): row["ends_at"] for row in rows}
     key, limit = max(full, key=lambda one: ends.get(one[0], tx.now))
-    wait_s = (ends.get(key, tx.now) - tx.now).total_seconds()
     raise CodeLimit(
         code="verification.pause" if limit.name == "phone_pause" else None,
         where="phone" if limit.name.startswith("phone") else None,
         limit=limit.name,
-        retry_after_s=max(1, int(wait_s) + 1),
+        retry_after_s=_wait_s(tx, ends.get(key)),
     )
+
+
+def _wait_s(tx: Tx, until: datetime | None) -> int:
+    return 1 if until is None else max(1, math.ceil((until - tx.now).total_seconds()))
+
+
+# The last try that counts begins the pause; during it none counts, so that no row comes back.
+COUNT_TRY = """
+INSERT INTO verification_counts AS c (key, count, ends_at) VALUES ($1, 1, $2::timestamptz + $5)
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN c.ends_at <= $2 THEN 1 ELSE c.count + 1 END,
+  ends_at = $2::timestamptz + CASE WHEN c.ends_at > $2 AND c.count + 1 >= $3 THEN $4::interval ELSE $5::interval END
+WHERE c.ends_at <= $2 OR c.count < $3
+RETURNING count
+"""
+
+
+async def try_password(tx: Tx, phone: str) -> int:
+    """Count a try for this phone, a member's or not; returns 0, or the seconds until there is a next one."""
+    key = _password_key(tx, phone)
+    if await tx.value(COUNT_TRY, key, tx.now, PASSWORD_TRIES, PASSWORD_PAUSE, PASSWORD_MEMORY) is not None:
+        return 0
+    return _wait_s(tx, await tx.value("SELECT ends_at FROM verification_counts WHERE key = $1", key))
+
+
+async def forgive_passwords(tx: Tx, phone: str) -> None:
+    """The phone's owner has shown who they are: wrong tries before do not count."""
+    await tx.execute("DELETE FROM verification_counts WHERE key = $1", _password_key(tx, phone))
+
+
+def _password_key(tx: Tx, phone: str) -> bytes:
+    return tx.sealer.blind_index(f"password/{tx.tenant_id}/{phone}", purpose="verification.count")
 
 
 async def forget(tx: Tx) -> int:

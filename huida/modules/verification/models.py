@@ -61,14 +61,24 @@ class CodeRow(TenantOwned, Base):
 
 
 class MemberPassword(TenantOwned, Base):
-    """A member's password for pages outside WeChat, with the wrong tries in a row."""
+    """A member's password for pages outside WeChat."""
 
     __tablename__ = "member_passwords"
     member_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     password_hash: Mapped[str] = mapped_column(Text)
-    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class CodeSettingsRow(TenantOwned, Base):
+    """How many codes a merchant lets out; `full_*` is which limit customers met last, since when, and until when."""
+
+    __tablename__ = "verification_settings"
+    __table_args__ = (CheckConstraint("hour_most BETWEEN 1 AND day_most", name="most"),)
+    hour_most: Mapped[int] = mapped_column(Integer)
+    day_most: Mapped[int] = mapped_column(Integer)
+    full_limit: Mapped[str] = mapped_column(Text, server_default="")
+    full_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    full_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Counter(Base):

@@ -54,6 +54,13 @@ EACH_ADDRESS: Final = (
 EACH_DEVICE: Final = (Limit("device_day", 20, None),)
 
 
+PASSWORD_TRIES: Final = 8
+"""Wrong passwords in a row for one phone at one merchant, whoever has it; then the door is closed for a while."""
+PASSWORD_PAUSE: Final = timedelta(minutes=15)
+PASSWORD_MEMORY: Final = timedelta(days=1)
+"""Tries that nothing followed for so long do not count any more."""
+
+
 def window_end(limit: Limit, now: datetime) -> datetime:
     """When a count that begins now is over."""
     if limit.window == HOUR:
