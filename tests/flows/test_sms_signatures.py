@@ -150,11 +150,32 @@ async def test_a_signature_is_used_only_at_the_provider_that_has_approved_it(des
         sent = (await desk.shop.sim.get("/_sim/sms/sent", limit=1)).json()
         assert (sent[0]["provider"], sent[0]["sign"]) == ("aliyun", "会达小店")
         path = f"{OPERATOR}/signatures/{desk.shop.tenant}/{signature}/providers"
-        assert (await desk.operator.put(path, {"providers": []})).refusal == (422, "sms.provider_unknown")
+        assert (await desk.operator.put(path, {"providers": []})).refusal == (422, "sms.choose_provider")
         assert (await desk.operator.put(path, {"providers": ["aliyun", "tencent"]})).status == 204
         await desk.tell(member, 1, first=2)
         sent = (await desk.shop.sim.get("/_sim/sms/sent", limit=1)).json()
         assert (sent[0]["provider"], sent[0]["sign"]) == ("tencent", "会达小店")
+
+
+@pytest.mark.covers("S2-12", "S2-70")
+async def test_without_a_provider_a_signature_is_not_approved_and_the_answer_says_what_to_do(desk: Desk) -> None:
+    signature = await applied(desk, "山月茶事")
+    path = f"{OPERATOR}/accounts/aliyun/routing"
+    try:
+        assert (await desk.operator.put(path, {"weight": 100, "state": "off"})).status == 204
+        for what, body in (("approve", None), ("approve", {"providers": ["aliyun"]}), ("hand-in", None)):
+            refused = await desk.operator.post(f"{review(desk, signature)}/{what}", body)
+            assert refused.refusal == (409, "sms.no_provider_yet")
+        assert "先在“系统设置 - 短信设置”中接入" in refused.json()["title"]
+        assert await states(desk) == {"山月茶事": ("in_review", False)}
+        assert await queued(desk, signature) is not None
+    finally:
+        assert (await desk.operator.put(path, {"weight": 100, "state": "active"})).status == 204
+    refused = await desk.operator.post(f"{review(desk, signature)}/approve", {"providers": []})
+    assert refused.refusal == (422, "sms.choose_provider")
+    assert (await desk.operator.post(f"{review(desk, signature)}/approve")).status == 204
+    [shown] = (await desk.shop.staff.get(CONSOLE)).json()["signatures"]
+    assert (shown["state"], shown["providers"]) == ("approved", ["aliyun"])
 
 
 @pytest.mark.covers("S2-71")

@@ -294,7 +294,7 @@ async def test_without_a_provider_nothing_can_be_handed_in(system: System, tenan
         async with system.db.tx(tenant) as tx:
             await service.turn_off_account(tx, "aliyun")
             await signatures.hand_in(tx, signature_id)
-    assert refusal(refused) == (409, "sms.not_set_up")
+    assert refusal(refused) == (409, "sms.no_provider_yet")
     assert await handed_in(system, tenant) == (False, "")
 
 

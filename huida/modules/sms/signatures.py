@@ -139,7 +139,7 @@ async def hand_in(tx: Tx, signature_id: UUID) -> None:
     if row is None:
         raise NotFound(code="sms.signature_not_found", where="signature_id")
     if not await credentials(tx):
-        raise Conflict(code="sms.not_set_up")
+        raise Conflict(code="sms.no_provider_yet", where="providers")
     if row["handed_in_at"] is None:
         await tx.execute(
             "UPDATE sms_signatures SET reason = '' WHERE tenant_id = $1 AND id = $2", tx.tenant_id, signature_id
@@ -150,10 +150,13 @@ async def hand_in(tx: Tx, signature_id: UUID) -> None:
 async def approve(tx: Tx, signature_id: UUID, *, providers: Sequence[str] | None = None) -> None:
     """It may be used at these providers (without a word: at all in use), and is, when it was handed in to be (S1-99).
 
-    Raises Invalid, NotFound, WrongState.
+    Raises Invalid, NotFound, WrongState, Conflict while no provider is in use: nobody can have approved it.
     """
     await _decide(tx, signature_id, "approved")
-    await usable_at(tx, signature_id, await _in_use(tx) if providers is None else providers)
+    in_use = await _in_use(tx)
+    if not in_use:
+        raise Conflict(code="sms.no_provider_yet", where="providers")
+    await usable_at(tx, signature_id, in_use if providers is None else providers)
     if await tx.value(
         "SELECT use_at_once FROM sms_signatures WHERE tenant_id = $1 AND id = $2", tx.tenant_id, signature_id
     ):
@@ -162,13 +165,15 @@ async def approve(tx: Tx, signature_id: UUID, *, providers: Sequence[str] | None
 
 async def _in_use(tx: Tx) -> Sequence[str]:
     rows = await tx.fetch("SELECT provider FROM sms_accounts WHERE state = 'active'")
-    return [row["provider"] for row in rows] or PROVIDERS
+    return [row["provider"] for row in rows]
 
 
 async def usable_at(tx: Tx, signature_id: UUID, providers: Sequence[str]) -> None:
     """Say at which providers an approved signature may be used; at least one. Raises Invalid, NotFound."""
     unknown = sorted(set(providers) - set(PROVIDERS))
-    if unknown or not providers:
+    if not providers:
+        raise Invalid(code="sms.choose_provider", where="providers")
+    if unknown:
         raise Invalid(code="sms.provider_unknown", where="providers", provider=", ".join(unknown))
     if not await tx.execute(
         "UPDATE sms_signatures SET providers = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'approved'",

@@ -285,6 +285,24 @@ def test_the_wrong_industry_is_seen_before_enabling_and_may_be_overridden(
     expect(panel(page, "template")).to_contain_text("「模板消息」已启用")
 
 
+@pytest.mark.covers("S2-26")
+def test_a_refusal_of_the_systems_default_is_seen_whatever_it_holds(stage: Stage, mall_shop: Shop, page: Page) -> None:
+    """The server's answer is replaced on its way: a default that does not fit is refused in other words today."""
+    trouble = {"field": "thing1", "code": "messaging.variable_unknown", "detail": "order_n"}
+    refusal = {
+        "code": "messaging.variable_unknown",
+        "title": "没有这个变量：order_n",
+        "status": 422,
+        "troubles": [trouble],
+    }
+    page.route("**/channels/template/default", lambda route: route.fulfill(status=422, json=refusal))
+    login(page, stage, mall_shop.admin, "/notify/buyers/order_shipped")
+    switch(page, "template")
+    save(page, "template")
+    expect(panel(page, "template").get_by_role("alert")).to_contain_text("没有这个变量：order_n")
+    expect(panel(page, "template")).to_contain_text("未启用")
+
+
 @pytest.mark.parametrize("path", ["buyers", "buyers/order_paid", "sellers", "templates", "templates?kind=sms"])
 def test_the_pages_fit_a_tablet_and_are_sound(stage: Stage, mall_shop: Shop, page: Page, path: str) -> None:
     page.set_viewport_size({"width": 768, "height": 1024})

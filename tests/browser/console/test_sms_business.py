@@ -201,6 +201,28 @@ def test_a_signature_goes_from_the_store_over_the_provider_to_the_texts(stage: S
     expect(dialog(page, "申请签名").get_by_label("短信签名")).to_have_value(name)
 
 
+@pytest.mark.covers("S2-12", "S2-70")
+def test_without_a_provider_the_review_says_what_to_do_first(stage: Stage, shop: Shop, page: Page) -> None:
+    shop.open_for_business()
+    name = "山月夜市"
+    hand_in(shop, name)
+    routing = "/api/operator/sms/accounts/aliyun/routing"
+    stage.as_operator().put(routing, {"weight": 100, "state": "off"})
+    try:
+        login(page, stage, stage.operator, "/platform/reviews")
+        rows(page).filter(has_text=name).get_by_role("button", name="审核").click()
+        drawer = dialog(page, "审核")
+        expect(drawer.get_by_role("note")).to_contain_text("还没有接入短信服务商")
+        for action in ("通过", "提交服务商"):
+            expect(drawer.get_by_role("button", name=action, exact=True)).to_be_disabled()
+        assert faults_of(page) == []
+        drawer.get_by_role("link", name="短信设置").click()
+        expect(page.get_by_role("heading", name="短信设置", exact=True)).to_be_visible()
+    finally:
+        stage.as_operator().put(routing, {"weight": 100, "state": "active"})
+    assert shop.api.get("/api/console/sms")["signatures"][0]["state"] == "in_review"
+
+
 async def _ask(stage: Stage) -> None:
     from huida.kernel.jobs import fan_out
 
