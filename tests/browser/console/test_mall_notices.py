@@ -293,7 +293,7 @@ def test_a_refusal_of_the_systems_default_is_seen_whatever_it_holds(stage: Stage
         "code": "messaging.variable_unknown",
         "title": "没有这个变量：order_n",
         "status": 422,
-        "troubles": [trouble],
+        "params": {"troubles": [trouble]},
     }
     page.route("**/channels/template/default", lambda route: route.fulfill(status=422, json=refusal))
     login(page, stage, mall_shop.admin, "/notify/buyers/order_shipped")
