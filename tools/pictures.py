@@ -81,14 +81,14 @@ def demo() -> Iterator[Demo]:
 
 
 class Camera:
-    """Photographs pages of the console as the shop's administrator."""
+    """Photographs pages of the console as one person sees them."""
 
-    def __init__(self, browser: Browser, shop: Demo) -> None:
+    def __init__(self, browser: Browser, shop: Demo, login_name: str) -> None:
         self.shop = shop
         self.context = browser.new_context(
             viewport={"width": 1280, "height": 800}, locale="zh-CN", timezone_id="Asia/Shanghai"
         )
-        login = {"login": "shanyue", "password": shop.notes["passwords"]["shanyue"]}
+        login = {"login": login_name, "password": shop.notes["passwords"][login_name]}
         answer = self.context.request.post(f"{shop.url}/api/console/login", data=login)
         assert answer.ok, answer.text()
         self.page = self.context.new_page()
@@ -167,6 +167,29 @@ def console(camera: Camera) -> None:
     camera.take("staff", "/staff")
 
 
+def selling(camera: Camera) -> None:
+    """The mall, its notices, and the SMS that the shop buys."""
+    page = camera.open("/mall/orders")
+    camera.shoot("orders")
+    page.get_by_role("row").filter(has_text="已发货").get_by_role("link").first.click()
+    expect(page.locator(".el-skeleton")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    camera.shoot("order")
+    camera.take("buyers", "/notify/buyers")
+    page = camera.open("/notify/buyers/order_shipped")
+    page.wait_for_timeout(800)  # the preview follows what is typed
+    camera.shoot("buyer-notice")
+    camera.take("sellers", "/notify/sellers")
+    camera.take("sms-purchase", "/notify/sms-purchase")
+    camera.take("sms-signature", "/notify/sms-signature")
+
+
+def platform(camera: Camera) -> None:
+    """What the platform's operator works with."""
+    camera.take("platform-sms", "/platform/sms")
+    camera.take("platform-packages", "/platform/sms/packages")
+
+
 def phones(browser: Browser, shop: Demo) -> None:
     """The simulator's page with the member centre in its phones."""
     page = browser.new_page(viewport={"width": 1580, "height": 900})
@@ -196,7 +219,10 @@ def main() -> None:
     with demo() as shop, sync_playwright() as playwright:
         busy(shop)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        console(Camera(browser, shop))
+        merchant = Camera(browser, shop, "shanyue")
+        console(merchant)
+        selling(merchant)
+        platform(Camera(browser, shop, "operator"))
         phones(browser, shop)
         browser.close()
     sizes = {picture.name: picture.stat().st_size // 1024 for picture in sorted(OUT.glob("*.png"))}
