@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.kernel.errors import AppError
-from huida.modules.verification import limits
-from huida.modules.verification.rules import EACH_PHONE
+from huida.modules.verification import limits, settings
+from huida.modules.verification.rules import EACH_PHONE, MERCHANT_DAY, MERCHANT_HOUR
 from tests import make
 
 PHONE = "13800000001"
@@ -26,10 +27,12 @@ async def nothing_counted(db: Database, clock: ShiftedClock) -> None:
         await tx.execute("DELETE FROM verification_counts")
 
 
-async def ask(db: Database, tenant: int, phone: str, *, address: str = "", device: str = "") -> str:
+async def ask(db: Database, tenant: int, phone: str, *, address: str = "", device: str = "", agent: str = "") -> str:
+    """As one request would; who gives no address or device has one that nobody else has."""
+    asker = limits.Asker(address or str(uuid4()), device if device or address else uuid4().hex, agent)
     try:
         async with db.tx(tenant) as tx:
-            await limits.take(tx, phone=phone, address=address, device=device)
+            await limits.take(tx, phone=phone, asker=asker)
     except AppError as refused:
         return f"{refused.code}/{refused.params['limit']}"
     return "counted"
@@ -84,12 +87,15 @@ async def test_a_refused_request_counts_nowhere(db: Database, tenant: int) -> No
 
 async def test_an_address_is_counted_over_all_phones_at_once(db: Database, tenant: int) -> None:
     outcomes = await asyncio.gather(
-        *(ask(db, tenant, f"1390000{number:04}", address="203.0.113.9") for number in range(60))
+        *(ask(db, tenant, f"1390000{number:04}", address="203.0.113.9", device=f"d{number}") for number in range(60))
     )
     assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 40}
     # an IPv6 subscriber is a /64
     outcomes = await asyncio.gather(
-        *(ask(db, tenant, f"1370000{number:04}", address=f"2001:db8:1:2::{number + 1:x}") for number in range(30))
+        *(
+            ask(db, tenant, f"1370000{number:04}", address=f"2001:db8:1:2::{number + 1:x}", device=f"e{number}")
+            for number in range(30)
+        )
     )
     assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 10}
 
@@ -106,3 +112,57 @@ async def test_a_phone_is_counted_over_all_merchants(db: Database, tenant: int, 
     assert counted.total() == 20
     assert await ask(db, tenant, PHONE) == "verification.too_many/phone_platform"
     assert await ask(db, tenant, "13800000009") == "counted"
+
+
+async def test_a_device_without_a_name_is_its_address_and_browser(
+    db: Database, tenant: int, clock: ShiftedClock
+) -> None:
+    # given: one address, in two hours as often as a device may
+    counted = Counter[str]()
+    for number in range(40):
+        counted[await ask(db, tenant, f"1390000{number:04}", address="203.0.113.9", agent="curl/8")] += 1
+        if number == 19:
+            clock.advance(timedelta(hours=1))
+    # then
+    assert counted == {"counted": 20, "verification.too_many/device_day": 20}
+    # and another browser there is another device, as is the same one elsewhere, and one that names itself
+    others = (
+        {"address": "203.0.113.9", "agent": "Firefox"},
+        {"address": "203.0.113.10", "agent": "curl/8"},
+        {"address": "203.0.113.9", "agent": "curl/8", "device": "d1"},
+    )
+    for number, other in enumerate(others):
+        assert await ask(db, tenant, f"1380000{number:04}", **other) == "counted"
+
+
+async def set_limits(db: Database, tenant: int, hour: int, day: int) -> None:
+    async with db.tx(tenant) as tx:
+        await settings.save_limits(tx, hour=hour, day=day)
+
+
+async def sweep(db: Database, tenant: int, count: int, start: int = 0) -> Counter[str]:
+    """So many at once, each with a phone, an address and a device of its own."""
+    return Counter(await asyncio.gather(*(ask(db, tenant, f"139{start + n:08}") for n in range(count))))
+
+
+async def test_two_hundred_phones_at_once_hold_the_merchants_limit(
+    db: Database, tenant: int, clock: ShiftedClock
+) -> None:
+    # given
+    other = await make.merchant(db)
+    await set_limits(db, tenant, 50, 80)
+    # when / then: fifty this hour, thirty more the next, none for the rest of the day
+    assert await sweep(db, tenant, RUSH) == {"counted": 50, "verification.shop_limit/merchant_hour": 150}
+    clock.advance(timedelta(hours=1))
+    assert await sweep(db, tenant, RUSH, 1000) == {"counted": 30, "verification.shop_limit/merchant_day": 170}
+    clock.advance(timedelta(hours=1))
+    assert await sweep(db, tenant, 20, 2000) == {"verification.shop_limit/merchant_day": 20}
+    # and another merchant has its own
+    assert await sweep(db, other, 20, 3000) == {"counted": 20}
+    clock.advance(timedelta(days=1))
+    assert await sweep(db, tenant, 20, 4000) == {"counted": 20}
+
+
+async def test_without_a_setting_the_usual_limits_hold(db: Database, tenant: int) -> None:
+    assert (MERCHANT_HOUR, MERCHANT_DAY) == (500, 5000)
+    assert await sweep(db, tenant, 520) == {"counted": 500, "verification.shop_limit/merchant_hour": 20}

@@ -543,6 +543,8 @@ export interface paths {
         /**
          * List Orders
          * @description The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name.
+         *
+         *     `owed`: closed orders with money that did not go back to the buyer.
          */
         get: operations["mall_list_orders"];
         put?: never;
@@ -601,7 +603,7 @@ export interface paths {
         put?: never;
         /**
          * Ask Order
-         * @description Have WeChat Pay asked now how the order's payment and refunds stand.
+         * @description Have WeChat Pay asked now, once, how the order's payment and refunds stand.
          */
         post: operations["mall_ask_order"];
         delete?: never;
@@ -826,7 +828,7 @@ export interface paths {
         };
         /**
          * List Withdrawals
-         * @description Newest first; where the money goes is shown to who may pay it out.
+         * @description Newest first, each with what tells somebody who recharges only for the gift; the payee for who may pay it out.
          */
         get: operations["mall_list_withdrawals"];
         put?: never;
@@ -1787,7 +1789,7 @@ export interface paths {
         put?: never;
         /**
          * Ask
-         * @description Have WeChat Pay asked now how a payment and its refunds stand.
+         * @description Have WeChat Pay asked now, once, how a payment and its refunds stand.
          */
         post: operations["payments_ask"];
         delete?: never;
@@ -2268,6 +2270,26 @@ export interface paths {
          */
         get: operations["verification_overview"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/verification/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Save Limits
+         * @description How many codes this merchant lets out in an hour and in a day.
+         */
+        put: operations["verification_save_limits"];
         post?: never;
         delete?: never;
         options?: never;
@@ -4406,7 +4428,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "template_changed" | "template_unapproved" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up" | "sms_no_balance" | "sms_low" | "sms_budget_hard" | "sms_budget_soft";
+            code: "not_entitled" | "connection_broken" | "subscribe_not_open" | "template_gone" | "template_changed" | "template_unapproved" | "scenario_paused" | "scenario_none" | "messages_dead" | "no_quota" | "signature_rejected" | "sms_not_set_up" | "sms_no_balance" | "sms_low" | "sms_budget_hard" | "sms_budget_soft" | "codes_limit_hour" | "codes_limit_day";
             /** Count */
             count: number;
             /** Subject */
@@ -4720,6 +4742,13 @@ export interface components {
             name: string;
             /** Seconds */
             seconds: number | null;
+        };
+        /** CodeLimitsIn */
+        CodeLimitsIn: {
+            /** Day */
+            day: number;
+            /** Hour */
+            hour: number;
         };
         /**
          * CodeOwner
@@ -5555,6 +5584,21 @@ export interface components {
          */
         Kind: "thing" | "number" | "letter" | "symbol" | "character_string" | "time" | "date" | "amount" | "phone_number" | "car_number" | "name" | "phrase" | "enum" | "const" | "short_thing" | "text";
         /**
+         * LastRecharge
+         * @description What was paid and what the shop added.
+         */
+        LastRecharge: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Paid Fen */
+            paid_fen: number;
+        };
+        /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
          */
@@ -5980,6 +6024,8 @@ export interface components {
         MallOverview: {
             /** Locked */
             locked: boolean;
+            /** Owed */
+            owed: number;
             /** Pay Ready */
             pay_ready: boolean;
             settings: components["schemas"]["MallSettings"];
@@ -9529,6 +9575,8 @@ export interface components {
         /**
          * WithdrawalRow
          * @description A withdrawal in the console; `payee` is hidden from who may not pay out.
+         *
+         *     `gift_fen` is the gift that stays with the member, `last_recharge` the newest one, at a till or online.
          */
         WithdrawalRow: {
             /** Amount Fen */
@@ -9542,11 +9590,14 @@ export interface components {
             card_no: string;
             /** Decided At */
             decided_at: string | null;
+            /** Gift Fen */
+            gift_fen: number;
             /**
              * Id
              * Format: uuid
              */
             id: string;
+            last_recharge: components["schemas"]["LastRecharge"] | null;
             /**
              * Member Id
              * Format: uuid
@@ -9554,6 +9605,8 @@ export interface components {
             member_id: string;
             /** Member Name */
             member_name: string;
+            /** Member State */
+            member_state: string;
             /** Paid Ref */
             paid_ref: string;
             /** Payee */
@@ -10672,6 +10725,7 @@ export interface operations {
                 q?: string;
                 state?: ("submitted" | "paid" | "shipped" | "completed" | "closed") | null;
                 member_id?: string | null;
+                owed?: boolean;
                 since?: string | null;
                 until?: string | null;
                 limit?: number;
@@ -14005,6 +14059,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CodeSettings"];
+                };
+            };
+        };
+    };
+    verification_save_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeLimitsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

@@ -64,7 +64,7 @@ function variant(kind: string, payload: Payload): string {
     if (payload.points && payload.balance_fen) return '.both'
     return payload.balance_fen ? '.balance' : '.points'
   }
-  if (kind === 'sms.budget_reached') return `.${String(payload.limit)}`
+  if (kind === 'sms.budget_reached' || kind === 'verification.codes_limited') return `.${String(payload.limit)}`
   if (kind === 'messaging.staff_bound') return payload.bound ? '.on' : '.off'
   if (kind === 'messaging.channel_saved') return (payload.stopped as unknown[] | undefined)?.length ? '.switched' : '.saved'
   return ''

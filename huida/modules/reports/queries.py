@@ -143,6 +143,7 @@ async def attention(tx: Tx) -> list[Attention]:
     if "sms" in channels and not await tx.value("SELECT EXISTS (SELECT FROM sms_accounts WHERE state = 'active')"):
         found.append(_need("sms_not_set_up"))
     found += [{"code": code, "count": count, "subject": None} for code, count in await sms.warnings(tx)]  # type: ignore[typeddict-item]
+    found += await _from_codes(tx)
     found += await _from_messages(tx)
     signature = await tx.value(
         "SELECT state FROM sms_signatures WHERE tenant_id = $1 ORDER BY submitted_at DESC LIMIT 1", tx.tenant_id
@@ -152,6 +153,19 @@ async def attention(tx: Tx) -> list[Attention]:
     if entitled and not running and not paused:
         found.append(_need("scenario_none"))
     return found
+
+
+async def _from_codes(tx: Tx) -> list[Attention]:
+    """The merchant's limit of verification codes, when customers met it today."""
+    row = await tx.row(
+        "SELECT full_limit, hour_most, day_most FROM verification_settings WHERE tenant_id = $1 AND full_at >= $2",
+        *(tx.tenant_id, begin(tx.today)),
+    )
+    if row is None:
+        return []
+    if row["full_limit"] == "merchant_hour":
+        return [{"code": "codes_limit_hour", "count": row["hour_most"], "subject": None}]
+    return [{"code": "codes_limit_day", "count": row["day_most"], "subject": None}]
 
 
 async def _from_messages(tx: Tx) -> list[Attention]:

@@ -22,6 +22,8 @@ AttentionCode = Literal[
     "sms_low",
     "sms_budget_hard",
     "sms_budget_soft",
+    "codes_limit_hour",
+    "codes_limit_day",
 ]
 StepCode = Literal[
     "entitled",

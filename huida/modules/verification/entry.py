@@ -9,8 +9,9 @@ from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor
 from huida.modules import members, tenants
-from huida.modules.verification import limits
+from huida.modules.verification import limits, service
 from huida.modules.verification.facts import MemberPasswordSet
+from huida.modules.verification.rules import Purpose
 from huida.modules.verification.service import Proof, check, use
 
 NOBODY: Final = UUID(int=0)
@@ -33,6 +34,19 @@ class Locked(AppError):
 class Entered:
     token: Secret
     member_id: UUID
+
+
+async def ask(
+    db: Database, tenant_id: int, purpose: Purpose, *, actor: str, phone: str, asker: limits.Asker
+) -> service.Asked:
+    """Send a code. Raises as `service.ask`; when it is the merchant's own limit, the merchant is told."""
+    try:
+        async with db.tx(tenant_id, actor=actor) as tx:
+            return await service.ask(tx, purpose, phone=phone, asker=asker)
+    except limits.MerchantLimit as full:
+        async with db.tx(tenant_id, actor=actor) as tx:
+            await limits.tell_full(tx, full.params["limit"])
+        raise
 
 
 async def register(

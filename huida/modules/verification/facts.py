@@ -10,3 +10,19 @@ class MemberPasswordSet(Fact, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "verification.password_set"
     recovered: bool
+
+
+class CodesLimited(Fact, frozen=True, kw_only=True):
+    """A customer got no code, since the merchant had let out as many as it wants to; `limit` is `hour` or `day`."""
+
+    kind: ClassVar[str] = "verification.codes_limited"
+    limit: str
+    most: int
+
+
+class CodeLimitsSet(Fact, frozen=True, kw_only=True):
+    """Somebody set how many codes the merchant lets out."""
+
+    kind: ClassVar[str] = "verification.limits_set"
+    hour: int
+    day: int

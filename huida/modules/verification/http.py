@@ -12,7 +12,7 @@ from huida.kernel.rates import Buckets
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, staff_read, staff_tx
 from huida.modules import members
-from huida.modules.verification import entry, rules, service, settings, views
+from huida.modules.verification import entry, limits, rules, service, settings, views
 
 console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
 member = APIRouter(prefix="/api/member", tags=["member"])
@@ -73,6 +73,11 @@ class SettingIn(Body):
     template_id: UUID | None = None
 
 
+class CodeLimitsIn(Body):
+    hour: int = Field(ge=1, le=rules.MOST)
+    day: int = Field(ge=1, le=rules.MOST)
+
+
 def slow_down(request: Request) -> None:
     """Raises TooMany."""
     wait_s = _tries_by_address.try_take(rules.network_of(members.address_of(request)))
@@ -93,22 +98,29 @@ async def ask(request: Request, body: CodeWanted) -> views.CodeAsked:
     """Send a code to a phone (S2-38..S2-40). Whether the phone is a member's is not told."""
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
-    async with db.tx(tenant_id, actor="visitor:code") as tx:
-        return show_asked(
-            await service.ask(
-                tx, body.scenario, phone=body.phone, address=members.address_of(request), device=body.device
-            )
-        )
+    asked = await entry.ask(
+        db, tenant_id, body.scenario, actor="visitor:code", phone=body.phone, asker=asker_of(request, body.device)
+    )
+    return show_asked(asked)
 
 
 @member.post("/codes/bind", status_code=202)
 async def ask_to_bind(request: Request, body: BindWanted) -> views.CodeAsked:
     """Send a code to the phone that a WeChat account wants to bind."""
     actor = await admitted(request, "member", "")
-    async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
-        return show_asked(
-            await service.ask(tx, "bind", phone=body.phone, address=members.address_of(request), device=body.device)
-        )
+    asked = await entry.ask(
+        request.app.state.db,
+        actor.tenant_id,
+        "bind",
+        actor=actor.stamp,
+        phone=body.phone,
+        asker=asker_of(request, body.device),
+    )
+    return show_asked(asked)
+
+
+def asker_of(request: Request, device: str) -> limits.Asker:
+    return limits.Asker(members.address_of(request), device, request.headers.get("user-agent", ""))
 
 
 def show_asked(asked: service.Asked) -> views.CodeAsked:
@@ -167,6 +179,12 @@ async def bind(request: Request, body: BindIn) -> None:
 async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) -> views.CodeSettings:
     """The four scenarios with the templates there are, what stands in the way, and the limits."""
     return await settings.overview(tx, language_of(request))
+
+
+@console.put("/limits", status_code=204)
+async def save_limits(body: CodeLimitsIn, tx: Tx = staff_tx("messaging.write")) -> None:
+    """How many codes this merchant lets out in an hour and in a day."""
+    await settings.save_limits(tx, hour=body.hour, day=body.day)
 
 
 @console.put("/{scenario}", status_code=204)

@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import TooMany
+from huida.modules.verification.facts import CodesLimited
 from huida.modules.verification.rules import (
     EACH_ADDRESS,
     EACH_DEVICE,
     EACH_PHONE,
     EACH_PHONE_ANYWHERE,
+    MERCHANT_DAY,
+    MERCHANT_HOUR,
     PASSWORD_MEMORY,
     PASSWORD_PAUSE,
     PASSWORD_TRIES,
     Limit,
+    each_merchant,
     network_of,
     window_end,
 )
@@ -40,7 +45,35 @@ class CodeLimit(TooMany):
     code = "verification.too_many"
 
 
-async def take(tx: Tx, *, phone: str, address: str, device: str) -> None:
+class MerchantLimit(CodeLimit):
+    """The merchant has let out as many codes as it wants to."""
+
+    code = "verification.shop_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a code: a network address, the device it names, and its browser."""
+
+    address: str
+    device: str = ""
+    agent: str = ""
+
+    @property
+    def as_device(self) -> str:
+        """Names of devices have no slash: whoever names none cannot be counted as somebody else's."""
+        return self.device or f"{network_of(self.address)}/{self.agent[:200]}"
+
+
+async def merchant_limits(tx: Tx) -> tuple[Limit, ...]:
+    """What this merchant lets out in an hour and in a day."""
+    row = await tx.row("SELECT hour_most, day_most FROM verification_settings WHERE tenant_id = $1", tx.tenant_id)
+    return (
+        each_merchant(MERCHANT_HOUR, MERCHANT_DAY) if row is None else each_merchant(row["hour_most"], row["day_most"])
+    )
+
+
+async def take(tx: Tx, *, phone: str, asker: Asker) -> None:
     """Count one request against every limit. Raises CodeLimit for the first that is full; then none has counted.
 
     The refusal ends the caller's transaction: what was counted before it goes with it.
@@ -49,11 +82,11 @@ async def take(tx: Tx, *, phone: str, address: str, device: str) -> None:
     for limits, subject in (
         (EACH_PHONE, f"{tx.tenant_id}/{phone}"),
         (EACH_PHONE_ANYWHERE, phone),
-        (EACH_ADDRESS, network_of(address)),
-        (EACH_DEVICE, device),
+        (EACH_ADDRESS, network_of(asker.address)),
+        (EACH_DEVICE, asker.as_device),
+        (await merchant_limits(tx), str(tx.tenant_id)),
     ):
-        if subject:
-            wanted += [(_key(tx, limit, subject), limit) for limit in limits]
+        wanted += [(_key(tx, limit, subject), limit) for limit in limits]
     wanted.sort(key=lambda one: one[0])
     taken = await tx.fetch(
         TAKE,
@@ -78,12 +111,33 @@ async def _refuse(tx: Tx, full: Sequence[tuple[bytes, Limit]]) -> None:
     )
     ends = {bytes(row["key"]): row["ends_at"] for row in rows}
     key, limit = max(full, key=lambda one: ends.get(one[0], tx.now))
+    if limit.name.startswith("merchant"):
+        raise MerchantLimit(limit=limit.name, retry_after_s=_wait_s(tx, ends.get(key)))
     raise CodeLimit(
         code="verification.pause" if limit.name == "phone_pause" else None,
         where="phone" if limit.name.startswith("phone") else None,
         limit=limit.name,
         retry_after_s=_wait_s(tx, ends.get(key)),
     )
+
+
+TELL = """
+INSERT INTO verification_settings AS s (tenant_id, hour_most, day_most, full_limit, full_at, full_until)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id) DO UPDATE SET full_limit = excluded.full_limit, full_at = excluded.full_at, full_until = excluded.full_until
+WHERE s.full_until IS NULL OR s.full_until <= $5 OR (s.full_limit = 'merchant_hour' AND excluded.full_limit = 'merchant_day')
+RETURNING hour_most, day_most
+"""
+
+
+async def tell_full(tx: Tx, name: str) -> None:
+    """Tell the merchant that its customers get no codes for now, once for each hour and day."""
+    limit = next(one for one in each_merchant(MERCHANT_HOUR, MERCHANT_DAY) if one.name == name)
+    until = window_end(limit, tx.now)
+    row = await tx.row(TELL, tx.tenant_id, MERCHANT_HOUR, MERCHANT_DAY, name, tx.now, until)
+    if row is not None:
+        most = row["hour_most"] if name == "merchant_hour" else row["day_most"]
+        tx.emit(CodesLimited(limit=name.removeprefix("merchant_"), most=most))
 
 
 def _wait_s(tx: Tx, until: datetime | None) -> int:

@@ -52,6 +52,15 @@ EACH_ADDRESS: Final = (
 )
 """Per network address over all merchants; an office or a shop behind one address has several people."""
 EACH_DEVICE: Final = (Limit("device_day", 20, None),)
+"""Per device; who names none is the one with this address and this browser."""
+MERCHANT_HOUR: Final = 500
+MERCHANT_DAY: Final = 5000
+"""Per merchant, when it set nothing else: many phones from many addresses must not empty its stock of messages."""
+MOST: Final = 1_000_000
+
+
+def each_merchant(hour: int, day: int) -> tuple[Limit, ...]:
+    return (Limit("merchant_hour", hour, HOUR), Limit("merchant_day", day, None))
 
 
 PASSWORD_TRIES: Final = 8

@@ -44,7 +44,7 @@ def out_id_of(tenant_id: int, code_id: UUID, purpose: str) -> str:
     return f"{tenant_id}.{code_id.hex}.{scenario_of(purpose)}"
 
 
-async def ask(tx: Tx, purpose: Purpose, *, phone: str, address: str, device: str) -> Asked:
+async def ask(tx: Tx, purpose: Purpose, *, phone: str, asker: limits.Asker) -> Asked:
     """Make a code, charge its SMS and hand it to the sender, all in the caller's transaction.
 
     A newer code of the same phone replaces the older ones. Raises Invalid for what is no mobile number, CodeLimit (X-13),
@@ -62,7 +62,7 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, address: str, device: str
     ways = await sms.ways(tx, text.codes)
     if not ways:
         raise CannotSend(code="verification.sms_not_set_up")
-    await limits.take(tx, phone=number, address=address, device=device)
+    await limits.take(tx, phone=number, asker=asker)
     code = new_code()
     values = await values_of(tx, code)
     params = {placeholder: values[variable] for placeholder, variable in text.mapping.items()}

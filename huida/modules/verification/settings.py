@@ -9,7 +9,8 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.lists import Where, fetch
 from huida.modules import messaging, sms
-from huida.modules.verification import rules, views
+from huida.modules.verification import limits, rules, views
+from huida.modules.verification.facts import CodeLimitsSet
 from huida.modules.verification.service import scenario_of, shown, values_of
 from huida.providers.sms.parts import full_text, render
 
@@ -58,6 +59,19 @@ async def save(tx: Tx, purpose: rules.Purpose, *, live: bool, template_id: UUID 
     await messaging.save_channel(tx, scenario, "sms", template_id=str(template_id), mapping={})
 
 
+async def save_limits(tx: Tx, *, hour: int, day: int) -> None:
+    """Set how many codes the merchant lets out; it holds from the next request on. Raises Invalid."""
+    if day < hour:
+        raise Invalid(code="verification.bad_limits", where="day")
+    if await tx.execute(
+        "INSERT INTO verification_settings AS s (tenant_id, hour_most, day_most) VALUES ($1, $2, $3) "
+        "ON CONFLICT (tenant_id) DO UPDATE SET hour_most = excluded.hour_most, day_most = excluded.day_most "
+        "WHERE (s.hour_most, s.day_most) <> (excluded.hour_most, excluded.day_most)",
+        *(tx.tenant_id, hour, day),
+    ):
+        tx.emit(CodeLimitsSet(hour=hour, day=day))
+
+
 async def overview(tx: Tx, language: str) -> views.CodeSettings:
     """Everything the page of codes shows."""
     saved = await messaging.chosen(tx, "sms")
@@ -83,7 +97,13 @@ async def overview(tx: Tx, language: str) -> views.CodeSettings:
                 "most": limit.most,
                 "seconds": None if limit.window is None else int(limit.window.total_seconds()),
             }
-            for limit in (*rules.EACH_PHONE, *rules.EACH_PHONE_ANYWHERE, *rules.EACH_ADDRESS, *rules.EACH_DEVICE)
+            for limit in (
+                *rules.EACH_PHONE,
+                *rules.EACH_PHONE_ANYWHERE,
+                *rules.EACH_ADDRESS,
+                *rules.EACH_DEVICE,
+                *await limits.merchant_limits(tx),
+            )
         ],
         "minutes": rules.MINUTES,
         "tries": rules.TRIES,

@@ -29,6 +29,8 @@ const PLACES: Record<string, string> = {
   sms_low: 'notify-sms-purchase',
   sms_budget_hard: 'notify-sms-purchase',
   sms_budget_soft: 'notify-sms-purchase',
+  codes_limit_hour: 'notify-buyers',
+  codes_limit_day: 'notify-buyers',
   staff: 'staff',
 }
 
@@ -42,6 +44,8 @@ function placeOfNotice(scenario: string): string {
 const QUERIES: Record<string, Record<string, string>> = {
   messages_dead: { state: 'dead' },
   no_quota: { state: 'not_attempted' },
+  codes_limit_hour: { group: 'codes' },
+  codes_limit_day: { group: 'codes' },
 }
 
 /** A function from a code to its page; null when this person may not open it. */

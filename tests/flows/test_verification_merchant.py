@@ -1,0 +1,137 @@
+"""A merchant's own limit of codes: set in the console, held for its customers, and told when they meet it."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.asgi import Client
+from tests.flows.test_verification import LIN, NEW, Browser, shop
+from tests.flows.verification_kit import codes_on
+from tests.shop import Shop
+
+__all__ = ["shop"]
+AT = "/api/console/verification/limits"
+
+
+@pytest.fixture
+async def browser(shop: Shop) -> Browser:
+    await codes_on(shop, "login")
+    return Browser(shop)
+
+
+async def shown(shop: Shop) -> dict[str, int]:
+    limits = (await shop.staff.get("/api/console/verification")).json()["limits"]
+    return {one["name"]: one["most"] for one in limits if one["name"].startswith("merchant")}
+
+
+async def alerts(shop: Shop) -> list[Any]:
+    attention = (await shop.staff.get("/api/console/overview")).json()["attention"]
+    return [(one["code"], one["count"]) for one in attention if one["code"].startswith("codes_limit")]
+
+
+async def facts(shop: Shop, name: str) -> list[Any]:
+    told = await shop.world.facts(f"verification.{name}")
+    return [{field: value for field, value in one.items() if field != "subject_id"} for one in told]
+
+
+async def test_a_merchant_sets_its_limits(shop: Shop) -> None:
+    assert await shown(shop) == {"merchant_hour": 500, "merchant_day": 5000}
+    # when
+    assert (await shop.staff.put(AT, {"hour": 20, "day": 40})).status == 204
+    assert (await shop.staff.put(AT, {"hour": 20, "day": 40})).status == 204
+    # then: the second time nothing changed
+    assert await shown(shop) == {"merchant_hour": 20, "merchant_day": 40}
+    assert await facts(shop, "limits_set") == [{"hour": 20, "day": 40}]
+    # and what cannot be is refused
+    less = await shop.staff.put(AT, {"hour": 41, "day": 40})
+    assert (less.refusal, less.json()["where"]) == ((422, "verification.bad_limits"), "day")
+    for body in ({"hour": 0, "day": 40}, {"hour": 1, "day": 1_000_001}, {"hour": 1}):
+        assert (await shop.staff.put(AT, body)).status == 422
+    assert await shown(shop) == {"merchant_hour": 20, "merchant_day": 40}
+
+
+async def test_another_merchant_keeps_its_own_and_not_everybody_may(shop: Shop) -> None:
+    other = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, await make.merchant(shop.db)))
+    assert (await shop.staff.put(AT, {"hour": 20, "day": 40})).status == 204
+    theirs = (await other.get("/api/console/verification")).json()["limits"]
+    assert {one["most"] for one in theirs if one["name"].startswith("merchant")} == {500, 5000}
+    clerk = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, shop.tenant, role="store_staff"))
+    assert (await clerk.put(AT, {"hour": 1000, "day": 100_000})).status == 403
+    assert (await Client(shop.world.app).put(AT, {"hour": 1, "day": 1})).status == 401
+    assert await shown(shop) == {"merchant_hour": 20, "merchant_day": 40}
+
+
+async def test_whoever_meets_the_limit_makes_the_merchant_know(shop: Shop, browser: Browser) -> None:
+    # given: one an hour, two a day
+    assert (await shop.staff.put(AT, {"hour": 1, "day": 2})).status == 204
+    assert (await browser.ask("login", LIN)).status == 202
+    assert await alerts(shop) == []
+    # when
+    refused = await Browser(shop).ask("login", NEW)
+    # then
+    assert refused.refusal == (429, "verification.shop_limit")
+    assert (refused.json()["params"]["limit"], await alerts(shop)) == ("merchant_hour", [("codes_limit_hour", 1)])
+    assert (await Browser(shop).ask("login", NEW)).status == 429
+    assert await facts(shop, "codes_limited") == [{"limit": "hour", "most": 1}]
+    # when: the next hour, and then the day
+    await shop.later(hours=1)
+    assert (await browser.ask("login", NEW)).status == 202
+    assert (await Browser(shop).ask("login", "13800000003")).json()["params"]["limit"] == "merchant_day"
+    assert await alerts(shop) == [("codes_limit_day", 2)]
+    assert await facts(shop, "codes_limited") == [
+        {"limit": "hour", "most": 1},
+        {"limit": "day", "most": 2},
+    ]
+    # then: raised, it holds at once; tomorrow nothing is to be seen of it
+    assert (await shop.staff.put(AT, {"hour": 10, "day": 20})).status == 204
+    assert (await Browser(shop).ask("login", "13800000003")).status == 202
+    await shop.later(days=1)
+    shop.staff = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, shop.tenant))
+    assert await alerts(shop) == []
+
+
+async def test_an_empty_device_is_counted_by_address_and_browser(shop: Shop, browser: Browser) -> None:
+    visitor = Client(shop.world.app, headers={"user-agent": "curl/8"})
+
+    async def ask(number: int) -> Any:
+        body = {"m": shop.tenant, "scenario": "login", "phone": f"1390000{number:04}"}
+        return await visitor.post("/api/member/codes", body)
+
+    # when: twenty of an hour are as many as of a day
+    assert {(await ask(number)).status for number in range(20)} == {202}
+    await shop.later(hours=1)
+    refused = await ask(20)
+    # then
+    assert (refused.refusal, refused.json()["params"]["limit"]) == ((429, "verification.too_many"), "device_day")
+
+
+async def test_two_hundred_requests_over_http_send_and_charge_what_the_limit_allows(shop: Shop) -> None:
+    """The same through the door: phones, addresses and devices are all different, and nothing else is out of order."""
+    # given
+    await codes_on(shop, "login")
+    saved = await shop.staff.put("/api/console/verification/limits", {"hour": 30, "day": 100})
+    assert saved.status == 204, saved.text
+
+    async def one(number: int) -> Any:
+        body = {"m": shop.tenant, "scenario": "login", "phone": f"1390000{number:04}", "device": f"d{number}"}
+        return await Client(shop.world.app).post("/api/member/codes", body)
+
+    # when
+    replies = await asyncio.gather(*(one(number) for number in range(200)))
+    # then
+    assert Counter(reply.status for reply in replies) == {202: 30, 429: 170}
+    refused = next(reply for reply in replies if reply.status == 429)
+    assert (refused.json()["code"], refused.json()["title"]) == (
+        "verification.shop_limit",
+        "商户的验证码发送量已达上限，请稍后再试或联系商户",
+    )
+    assert 0 < int(refused.headers["retry-after"]) <= 3600
+    async with shop.db.read(shop.tenant) as tx:
+        assert await tx.value("SELECT count(*) FROM verification_codes WHERE tenant_id = $1", shop.tenant) == 30
+        assert await tx.value("SELECT sum(parts) FROM sms_charges WHERE tenant_id = $1", shop.tenant) == 30
+    # and the merchant is told once
+    assert await facts(shop, "codes_limited") == [{"limit": "hour", "most": 30}]
+    assert await shop.invariants() == {}
