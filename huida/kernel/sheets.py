@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ BOM: Final = "\ufeff"
 """What spreadsheets recognise UTF-8 by."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a formula may begin; Chinese and Japanese spreadsheets take the full-width signs too."""
+NUMBER: Final = re.compile(r"[0-9A-Za-z._-]+")
 
 
 def csv_line(cells: Sequence[Any]) -> str:
@@ -18,6 +20,19 @@ def csv_line(cells: Sequence[Any]) -> str:
     return out.getvalue()
 
 
+class Number(str):
+    """A number that is read and not counted with: order numbers, transactions, codes of goods."""
+
+    __slots__ = ()
+
+
+def as_text(number: str) -> str:
+    """A number that spreadsheets show as it is, not as 4.2E+27; anything but letters, digits and `._-` is a plain cell."""
+    return Number(f'="{number}"') if NUMBER.fullmatch(number) else number
+
+
 def harmless(cell: Any) -> str:
+    if isinstance(cell, Number):
+        return str(cell)
     text = "" if cell is None else str(cell)
     return "'" + text if text.startswith(FORMULA) else text

@@ -5,15 +5,16 @@ The first test is the control: without the lock and the guard, the same rush sel
 
 import asyncio
 from collections import Counter
+from contextvars import copy_context
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from huida.kernel.db import Database, Tx
-from huida.kernel.errors import AppError
-from huida.modules import mall as mall_module
 from huida.modules import payments
+from huida.modules.mall import orders, reactions
 from tests import make
 from tests.asgi import Client
 from tests.mallshop import BUYER, CONSOLE, PLAIN, Mall, buyer_of, open_mall
@@ -68,8 +69,8 @@ async def test_fifty_buyers_at_once_for_ten_pieces_make_exactly_ten_orders(mall:
     outcomes = Counter(reply.status if reply.status == 201 else reply.refusal[1] for reply in replies)
     assert outcomes == {201: STOCK, "mall.sold_out": RUSH - STOCK}
     assert await mall.stock(product) == [0]
-    orders = (await mall.shop.staff.get(f"{CONSOLE}/orders", limit=100)).json()["items"]
-    assert len(orders) == STOCK
+    placed = (await mall.shop.staff.get(f"{CONSOLE}/orders", limit=100)).json()["items"]
+    assert len(placed) == STOCK
     assert len(await mall.told("mall.order_submitted")) == STOCK
     assert await mall.shop.invariants() == {}
 
@@ -165,19 +166,100 @@ async def test_two_staff_decide_a_withdrawal_once(mall: Mall) -> None:
 
 
 async def test_a_guard_refuses_what_the_lock_let_through(mall: Mall) -> None:
-    """The statement itself takes nothing that is not there, whatever was read before."""
-    product = await mall.product(PLAIN)
+    """Four who all read that one piece is left, without a lock: the statement itself gives it to one of them."""
+    product = await mall.product(PLAIN | {"skus": [{"values": [], "price_fen": 100, "stock": 1}]})
     sku_id = UUID(product["skus"][0]["id"])
-    given = mall_module.OrderIn(
-        lines=(mall_module.Wanted(sku_id, 11),),
-        total_fen=11 * 2800,
-        receiver="林小满",
-        phone="13800000001",
-        address="杭州市西湖区龙井路 1 号",
-    )
-    member_id = await make.member(mall.shop.db, mall.shop.tenant)
-    with pytest.raises(AppError) as refused:
+    gate = asyncio.Barrier(4)
+
+    async def one() -> tuple[int, int]:
         async with mall.shop.db.tx(mall.shop.tenant) as tx:
-            await mall_module.submit(tx, member_id, given, key="k")
-    assert refused.value.code == "mall.sold_out"
-    assert await mall.stock(product) == [10]
+            left = await tx.value("SELECT stock FROM mall_skus WHERE tenant_id = $1 AND id = $2", tx.tenant_id, sku_id)
+            await gate.wait()
+            return left, await tx.execute(orders.TAKE_STOCK, tx.tenant_id, [sku_id], [1])
+
+    assert sorted(await asyncio.gather(*(one() for _ in range(4)))) == [(1, 0), (1, 0), (1, 0), (1, 1)]
+    assert await mall.stock(product) == [0]
+
+
+# ------------------------------------------------------- orders that wait for their payment
+COUNT_UNPAID = "SELECT count(*) FROM mall_orders WHERE tenant_id = $1 AND member_id = $2 AND state = 'submitted'"
+COPY_ORDER = """
+INSERT INTO mall_orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', $3::uuid, 'key', $3, 'order_no', $3))).*
+FROM mall_orders o WHERE o.tenant_id = $1 AND o.member_id = $2 LIMIT 1
+"""
+
+
+async def test_control_counting_then_placing_lets_eight_wait(mall: Mall) -> None:
+    product = await mall.product(PLAIN)
+    member, buyer = await buyer_of(mall)
+    for _ in range(4):
+        await mall.ordered(buyer, product)
+    gate = asyncio.Barrier(4)
+
+    async def one() -> bool:
+        async with mall.shop.db.tx(mall.shop.tenant) as tx:
+            unpaid = await tx.value(COUNT_UNPAID, tx.tenant_id, member)
+            await gate.wait()
+            return unpaid < 5 and bool(await tx.execute(COPY_ORDER, tx.tenant_id, member, uuid4()))
+
+    assert await asyncio.gather(*(one() for _ in range(4))) == [True] * 4
+    async with mall.shop.db.read(mall.shop.tenant) as tx:
+        assert await tx.value(COUNT_UNPAID, tx.tenant_id, member) == 8
+
+
+async def test_twenty_orders_of_one_member_at_once_are_five(mall: Mall) -> None:
+    products = [await mall.product({"title": f"茶 {n}", "skus": [{"values": [], "price_fen": 100, "stock": 100}]})
+                for n in range(4)]  # fmt: skip
+    member, buyer = await buyer_of(mall)
+    _, neighbour = await buyer_of(mall, "chenyiming")
+    *replies, other = await asyncio.gather(
+        *(mall.submit(buyer, products[n % 4]) for n in range(20)), mall.submit(neighbour, products[0])
+    )
+    outcomes = Counter(reply.status if reply.status == 201 else reply.refusal[1] for reply in replies)
+    assert (outcomes, other.status) == ({201: 5, "mall.too_many_unpaid": 15}, 201)
+    async with mall.shop.db.read(mall.shop.tenant) as tx:
+        assert await tx.value(COUNT_UNPAID, tx.tenant_id, member) == 5
+    assert sum([(await mall.stock(product))[0] for product in products]) == 400 - 6
+    assert await mall.shop.invariants() == {}
+
+
+# ---------------------------------------------------------------------------- locks in one order
+async def blocked_by(mall: Mall, pid: int) -> list[int]:
+    """The database's processes that wait for this one."""
+    async with mall.shop.db.raw() as (_, sql):
+        rows = await sql.fetch("SELECT pid FROM pg_locks WHERE NOT granted AND $1 = ANY(pg_blocking_pids(pid))", pid)
+    return [row["pid"] for row in rows]
+
+
+@pytest.mark.timeout(60)
+async def test_closing_several_orders_and_placing_one_do_not_wait_in_a_ring(mall: Mall) -> None:
+    """The older order has the later SKU: closing them one by one would hold that one and wait for the other."""
+    made = [
+        await mall.product({"title": f"茶 {n}", "skus": [{"values": [], "price_fen": 100, "stock": 9}]}) for n in "ab"
+    ]
+    early, late = sorted(made, key=lambda product: str(product["skus"][0]["id"]))
+    _, buyer = await buyer_of(mall)
+    first, second = [await mall.ordered(buyer, product) for product in (late, early)]
+    [shopper] = await buyers(mall, 1)
+    mall.shop.world.clock.advance(timedelta(minutes=31))
+    lines = [{"sku_id": product["skus"][0]["id"], "count": 1} for product in (early, late)]
+
+    async def close() -> None:
+        async with mall.shop.db.tx(mall.shop.tenant) as tx:
+            await reactions.close_unpaid(tx, [{"order_id": order_id} for order_id in (first, second)])
+
+    mine, theirs = copy_context(), copy_context()  # outside of the transaction that is opened here
+    async with mall.shop.db.tx(mall.shop.tenant) as gate:
+        await orders.lock(gate, UUID(second))
+        closing = asyncio.create_task(close(), context=mine)
+        gate_pid = await gate.value("SELECT pg_backend_pid()")
+        while not (waiting := await blocked_by(mall, gate_pid)):
+            assert not closing.done(), closing.exception()
+            await asyncio.sleep(0)
+        placing = asyncio.create_task(mall.submit(shopper, early, items=lines, total_fen=200), context=theirs)
+        while not placing.done() and not await blocked_by(mall, waiting[0]):
+            await asyncio.sleep(0)
+    await closing
+    assert (await placing).status == 201
+    assert [(await mall.stock(product))[0] for product in (early, late)] == [8, 8]
+    assert await mall.shop.invariants() == {}

@@ -1,10 +1,14 @@
 """Products: combinations that fit, pictures that are pictures, stock that a form cannot undo."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.asgi import call
+from huida.modules import mall as mall_module
+from huida.modules import tenants
+from tests import make
+from tests.asgi import Client, call
 from tests.mallshop import BOXES, BUYER, CONSOLE, PLAIN, Mall, buyer_of, open_mall
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -66,7 +70,9 @@ async def test_a_product_with_two_specifications(mall: Mall) -> None:
         ({"skus": [BOXES["skus"][0] | {"stock": -1}, *BOXES["skus"][1:]]}, "mall.bad_stock"),
         ({"skus": [BOXES["skus"][0] | {"code": "a b"}, *BOXES["skus"][1:]]}, "mall.bad_sku_code"),
         ({"skus": [one | {"code": "SAME"} for one in BOXES["skus"]]}, "mall.sku_code_taken"),
-        ({"pictures": ["javascript:alert(1)"]}, "mall.bad_picture"),
+        ({"pictures": ["javascript:alert(1)"]}, "mall.bad_picture_address"),
+        ({"pictures": ["http://img.test/2.jpg"]}, "mall.bad_picture_address"),
+        ({"pictures": ["https://img.test/1.jpg", "http://img.test/2.jpg"]}, "mall.bad_picture_address"),
         ({"pictures": ["picture:00000000-0000-7000-8000-000000000000"]}, "mall.bad_picture"),
     ],
 )
@@ -106,6 +112,29 @@ async def test_specifications_may_change_while_orders_are_out(mall: Mall) -> Non
     assert await mall.shop.invariants() == {}
 
 
+@pytest.mark.parametrize("shown", [{}, {"stock_was": 3}])
+async def test_a_combination_that_comes_back_has_the_stock_that_was_typed(mall: Mall, shown: dict[str, int]) -> None:
+    product = await mall.product(BOXES)
+    path = f"{CONSOLE}/products/{product['id']}"
+    smaller = form(product, specs=[{"name": "规格", "values": ["50g"]}])
+    smaller["skus"] = [{"values": ["50g"], "price_fen": 8800, "stock": 3}]
+    assert (await mall.shop.staff.put(path, smaller)).status == 204
+    typed = [one | {"stock": 40 + place} for place, one in enumerate(BOXES["skus"])]
+    back = form(product, skus=[one | shown for one in typed])
+    assert (await mall.shop.staff.put(path, back)).status == 204
+    assert await mall.stock(product) == [40, 41, 42, 43]
+    _, buyer = await buyer_of(mall)
+    assert (await mall.submit(buyer, product, sku=0, count=40)).status == 201
+    assert await mall.stock(product) == [0, 41, 42, 43]
+
+
+async def test_a_form_that_showed_no_stock_sets_it(mall: Mall) -> None:
+    product = await mall.product()
+    plain = form(product, skus=[{"values": [], "price_fen": 2800, "stock": 25, "code": "TEA-1"}])
+    assert (await mall.shop.staff.put(f"{CONSOLE}/products/{product['id']}", plain)).status == 204
+    assert await mall.stock(product) == [25]
+
+
 async def test_a_code_belongs_to_one_combination(mall: Mall) -> None:
     await mall.product(PLAIN)
     reply = await mall.shop.staff.post(f"{CONSOLE}/products", PLAIN | {"title": "又一款"})
@@ -113,7 +142,7 @@ async def test_a_code_belongs_to_one_combination(mall: Mall) -> None:
     assert len((await mall.shop.staff.get(f"{CONSOLE}/products")).json()["items"]) == 1
 
 
-async def test_pictures_are_uploaded_shown_to_everybody_and_kept_apart(mall: Mall, other: Any) -> None:
+async def test_pictures_are_uploaded_shown_to_everybody_and_kept_apart(mall: Mall) -> None:
     staff = mall.shop.staff
     made = await staff.upload(f"{CONSOLE}/pictures", "a.png", PNG)
     assert made.status == 201, made.text
@@ -129,5 +158,58 @@ async def test_pictures_are_uploaded_shown_to_everybody_and_kept_apart(mall: Mal
     assert shown.headers["cache-control"] == "public, max-age=31536000, immutable"
     elsewhere = card["url"].replace(f"/{mall.shop.tenant}/", f"/{mall.shop.tenant + 1}/")
     assert (await call(mall.shop.world.app, "GET", elsewhere)).status == 404
+    db = mall.shop.db
+    neighbour = await make.merchant(db, name="隔壁小店")
+    async with db.tx(neighbour) as tx:
+        await tenants.entitle(tx, mall_module.MODULE)
+    other = await make.logged_in(Client(mall.shop.world.app), await make.staff(db, neighbour))
     stolen = await other.post(f"{CONSOLE}/products", PLAIN | {"pictures": [made.json()["picture"]]})
-    assert stolen.refusal in {(422, "mall.bad_picture"), (403, "mall.not_entitled")}
+    assert stolen.refusal == (422, "mall.bad_picture")
+    assert (await other.get(f"{CONSOLE}/products")).json()["items"] == []
+
+
+async def test_uploads_that_nothing_shows_go_after_a_day(mall: Mall) -> None:
+    async def upload() -> dict[str, str]:
+        made = await mall.shop.staff.upload(f"{CONSOLE}/pictures", "a.png", PNG)
+        return dict(made.json())
+
+    async def kept() -> list[int]:
+        return [(await call(mall.shop.world.app, "GET", one["url"])).status for one in pictures]
+
+    pictures = [await upload() for _ in range(4)]
+    never, shown, ordered, left = (one["picture"] for one in pictures)
+    product = await mall.product(PLAIN | {"pictures": [ordered, shown]})
+    _, buyer = await buyer_of(mall)
+    order_id = await mall.ordered(buyer, product)
+    second = await mall.product(
+        {"title": "铁观音", "pictures": [left], "skus": [{"values": [], "price_fen": 1, "stock": 1}]}
+    )
+    await night(mall)
+    assert await kept() == [200, 200, 200, 200]
+    paths = [f"{CONSOLE}/products/{one['id']}" for one in (product, second)]
+    assert (await mall.shop.staff.put(paths[0], form(product, pictures=[shown]))).status == 204
+    assert (await mall.shop.staff.put(paths[1], form(second, pictures=[]))).status == 204
+    await night(mall)
+    assert await kept() == [404, 200, 200, 200]
+    # Shown again before it was gone: when it is left once more, its day begins anew.
+    for pictured in ([left], []):
+        assert (await mall.shop.staff.put(paths[1], form(second, pictures=pictured))).status == 204
+        await night(mall)
+        assert await kept() == [404, 200, 200, 200]
+    await night(mall)
+    assert await kept() == [404, 200, 200, 404]
+    [line] = (await buyer.get(f"{BUYER}/orders/{order_id}")).json()["lines"]
+    assert (await call(mall.shop.world.app, "GET", line["url"])).status == 200
+    gone = form(second, pictures=[never])
+    assert (await mall.shop.staff.put(paths[1], gone)).refusal == (422, "mall.bad_picture")
+
+
+async def night(mall: Mall) -> None:
+    """A little more than a day later the merchant's tidying has run, and the staff log in again."""
+    mall.shop.world.clock.advance(timedelta(days=1, minutes=1))
+    async with mall.shop.db.tx(mall.shop.tenant) as tx:
+        tx.enqueue("mall.tidy_pictures", None)
+    await mall.settle()
+    mall.shop.staff = await make.logged_in(
+        Client(mall.shop.world.app), await make.staff(mall.shop.db, mall.shop.tenant)
+    )

@@ -266,6 +266,55 @@ async def test_money_that_comes_after_the_order_was_closed_goes_back(mall: Mall)
     assert await mall.shop.invariants() == {}
 
 
+async def late_money(mall: Mall, buyer: Client, product: dict[str, Any]) -> str:
+    """An order that is closed, and paid all the same while the merchant number has no money to give it back."""
+    order_id = await mall.ordered(buyer, product)
+    parameters = await mall.to_pay(buyer, order_id)
+    await buyer.post(f"{BUYER}/orders/{order_id}/cancel", {})
+    await mall.settle()
+    mall.sim_orders()[-1].state = "NOTPAY"  # as if WeChat Pay had closed it a moment too late
+    await mall.shop.fault("refuse", path=REFUNDS, code="NOT_ENOUGH", http_status=403, count=1)
+    assert await mall.phone_pays(parameters) == "requestPayment:ok"
+    await mall.settle()
+    return order_id
+
+
+async def test_late_money_that_did_not_go_back_is_shown_and_given_back_by_hand(mall: Mall) -> None:
+    product = await mall.product()
+    _, buyer = await buyer_of(mall)
+    await mall.paid(buyer, product)
+    before = mall.wallet()
+    order_id = await late_money(mall, buyer, product)
+    seen = await mall.seen(order_id)
+    assert (seen["state"], seen["refunded_fen"], mall.wallet()) == ("closed", 0, before - 2800)
+    assert [(one["state"], one["failure"]) for one in seen["refunds"]] == [("failed", "wechatpay.NOT_ENOUGH")]
+    staff = mall.shop.staff
+    assert (await staff.get(CONSOLE)).json()["owed"] == 1
+    [row] = (await staff.get(f"{CONSOLE}/orders", owed="true")).json()["items"]
+    assert (row["id"], row["state"]) == (order_id, "closed")
+    too_much = await mall.refund(order_id, 2801)
+    assert (too_much.refusal, too_much.json()["params"]["left"]) == ((409, "mall.refund_too_large"), "28.00")
+    for amount_fen, back, owed in ((1, 1, 1), (2799, 2800, 0)):
+        assert (await mall.refund(order_id, amount_fen)).status == 201
+        await mall.settle()
+        assert (mall.wallet(), (await staff.get(CONSOLE)).json()["owed"]) == (before - 2800 + back, owed)
+    assert (await mall.seen(order_id))["state"] == "closed"
+    assert (await mall.refund(order_id, 1)).refusal == (409, "mall.refund_too_large")
+    assert [one["full"] for one in await mall.told("mall.order_refunded")] == [False, True]
+    assert await mall.stock(product) == [9]
+    assert await mall.shop.invariants() == {}
+
+
+async def test_an_order_that_nobody_paid_cannot_be_refunded(mall: Mall) -> None:
+    product = await mall.product()
+    _, buyer = await buyer_of(mall)
+    order_id = await mall.ordered(buyer, product)
+    assert (await mall.refund(order_id, 1)).refusal == (409, "state.wrong")
+    await buyer.post(f"{BUYER}/orders/{order_id}/cancel", {})
+    assert (await mall.refund(order_id, 1)).refusal == (409, "state.wrong")
+    assert (await mall.shop.staff.get(CONSOLE)).json()["owed"] == 0
+
+
 # ------------------------------------------------------------------ preparing
 async def test_a_lost_answer_of_prepay_is_asked_again_under_the_same_number(mall: Mall) -> None:
     product = await mall.product()
@@ -402,3 +451,43 @@ async def test_the_console_lists_payments_and_asks(mall: Mall) -> None:
     assert (await mall.shop.staff.post(f"{CONSOLE}/orders/{order_id}/ask", {})).status == 204
     await mall.settle()
     assert len(await mall.told("payment.succeeded")) == 1
+
+
+async def questions(mall: Mall) -> int:
+    """Questions about payments and refunds that are due now or later."""
+    async with mall.shop.db.read(mall.shop.tenant) as tx:
+        return int(
+            await tx.value(
+                "SELECT (SELECT count(*) FROM jobs WHERE tenant_id = $1 AND kind LIKE 'payments.%') + "
+                "(SELECT count(*) FROM jobs_later WHERE tenant_id = $1 AND kind LIKE 'payments.%')",
+                tx.tenant_id,
+            )
+        )
+
+
+async def test_asking_by_hand_is_one_question_and_not_without_end(mall: Mall) -> None:
+    product = await mall.product()
+    _, buyer = await buyer_of(mall)
+    refunded = await mall.paid(buyer, product)
+    await mall.shop.fault("fail_delivery", path=REFUNDS, status="ABNORMAL", count=1)
+    await mall.refund(refunded, 1000)
+    waiting = await mall.ordered(buyer, product)
+    await mall.to_pay(buyer, waiting)
+    await mall.settle()
+    before = await questions(mall)
+    looker = await make.logged_in(
+        Client(mall.shop.world.app), await make.staff(mall.shop.db, mall.shop.tenant, role="viewer")
+    )
+    for order_id in (waiting, refunded):
+        assert (await looker.post(f"{CONSOLE}/orders/{order_id}/ask", {})).status == 204
+        await mall.settle()
+    assert (await buyer.post(f"{BUYER}/orders/{waiting}/ask", {})).status == 204
+    await mall.settle()
+    assert await questions(mall) == before
+    answers = [(await looker.post(f"{CONSOLE}/orders/{waiting}/ask", {})).status for _ in range(10)]
+    assert set(answers[:8]) == {204} and answers[-1] == 429
+    [row, _] = await payments(mall)
+    staff = [(await mall.shop.staff.post(f"/api/console/payments/{row['id']}/ask", {})).status for _ in range(13)]
+    assert set(staff[:10]) == {204} and staff[-1] == 429
+    await mall.later(minutes=40)
+    assert await mall.state(buyer, waiting) == "closed"

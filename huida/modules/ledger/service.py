@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from huida.kernel.arrays import ints, texts, times, uuids
-from huida.kernel.db import Tx, columns
+from huida.kernel.db import Row, Tx, columns
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.modules.ledger.models import UNITS
@@ -333,3 +333,17 @@ async def transfers(
             limit,
         ),
     )
+
+
+async def last_of(tx: Tx, owner_ids: Sequence[UUID], *, source_type: str, unit: str, beside: str) -> dict[UUID, Row]:
+    """Each owner's newest transfer of this kind: its time, its amount, and what the same source gave `beside` it."""
+    rows = await tx.fetch(
+        "SELECT o.id AS owner_id, t.at, t.amount, coalesce((SELECT sum(b.amount)::bigint FROM ledger_transfers b "
+        "  WHERE b.tenant_id = $1 AND b.source_id = t.source_id AND b.source_type = $3 AND b.owner_id = o.id "
+        "  AND b.unit = $5 AND b.reverses IS NULL), 0) AS beside "
+        "FROM unnest($2::uuid[]) AS o(id) CROSS JOIN LATERAL (SELECT * FROM ledger_transfers x WHERE x.tenant_id = $1 "
+        "  AND x.owner_id = o.id AND x.unit = $4 AND x.source_type = $3 AND x.reverses IS NULL "
+        "  ORDER BY x.seq DESC LIMIT 1) AS t",
+        *(tx.tenant_id, list(owner_ids), source_type, unit, beside),
+    )
+    return {row["owner_id"]: row for row in rows}

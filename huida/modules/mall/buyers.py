@@ -30,6 +30,8 @@ Member = Annotated[Actor, Depends(_member)]
 """The member or visitor, without a transaction: for doors that ask WeChat Pay between their own."""
 _asks: Final = Buckets(rate_per_s=0.2, burst=3)
 """How often a buyer may have WeChat Pay asked about a payment."""
+_begins: Final = Buckets(rate_per_s=0.1, burst=5)
+"""How often a buyer may begin a recharge."""
 
 
 class Body(BaseModel):
@@ -159,7 +161,7 @@ async def ask(request: Request, order_id: UUID, tx: Tx = member_tx()) -> None:
     """The page says that it was paid, and no callback came yet: have WeChat Pay asked."""
     row = await _own(tx, request, order_id)
     if row["payment_id"] is not None and row["paid_at"] is None:
-        _not_too_often(actor_of(request))
+        _not_too_often(_asks, actor_of(request))
         await payments.ask_again(tx, row["payment_id"])
 
 
@@ -183,8 +185,8 @@ async def _own(tx: Tx, request: Request, order_id: UUID) -> Row:
     return row
 
 
-def _not_too_often(actor: Actor) -> None:
-    wait_s = _asks.try_take(actor.stamp)
+def _not_too_often(buckets: Buckets, actor: Actor) -> None:
+    wait_s = buckets.try_take(actor.stamp)
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
 
@@ -210,12 +212,14 @@ async def recharge_options(request: Request, tx: ReadTx = member_read()) -> view
 @member.post("/recharges", status_code=201)
 async def recharge(request: Request, body: RechargeBody, key: Key, actor: Member) -> views.RechargeStarted:
     """Buy stored value (S2-22): the balance grows when the payment is there."""
+    own = own_id(actor)
+    _not_too_often(_begins, actor)
     app_id, openid = members.account_of(actor)
     db: Database = request.app.state.db
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         recharge_id, payment_id = await recharges.begin(
             tx,
-            own_id(actor),
+            own,
             paid_fen=body.paid_fen,
             key=key,
             app_id=app_id,
@@ -235,7 +239,7 @@ async def ask_recharge(request: Request, recharge_id: UUID, tx: Tx = member_tx()
     """The page says that it was paid, and no callback came yet: have WeChat Pay asked."""
     row = await queries.recharge(tx, recharge_id, own_id(actor_of(request)))
     if row["payment_id"] is not None and row["state"] == "submitted":
-        _not_too_often(actor_of(request))
+        _not_too_often(_asks, actor_of(request))
         await payments.ask_again(tx, row["payment_id"])
 
 

@@ -10,12 +10,12 @@ from huida.kernel.clock import SHOP_ZONE
 from huida.kernel.db import Database
 from huida.kernel.money import yuan
 from huida.kernel.secrets import mask_phone
-from huida.kernel.sheets import BOM, csv_line
+from huida.kernel.sheets import BOM, as_text, csv_line
 from huida.modules import members
 from huida.modules.mall import queries
 from huida.modules.mall.orders import phone_of
 
-PAGE: Final = 500
+PAGE: Final = queries.ORDERS_MOST
 COLUMNS: Final = (
     "order_no",
     "created_at",
@@ -66,12 +66,22 @@ async def orders(
                     row["address"],
                     row["note"],
                     "; ".join(f"{one['carrier']} {one['tracking_no']}" for one in parts["parcels"][row["id"]]),
-                    row["transaction_id"],
+                    as_text(row["transaction_id"]),
                     _time(row["paid_at"]),
                 ]
-                head = [row["order_no"], _time(row["created_at"]), i18n.text(f"mall.state.{row['state']}", language)]
+                head = [
+                    as_text(row["order_no"]),
+                    _time(row["created_at"]),
+                    i18n.text(f"mall.state.{row['state']}", language),
+                ]
                 for line in parts["lines"][row["id"]]:
-                    sold = [line["title"], line["spec"], line["code"], yuan(line["price_fen"]), str(line["count"])]
+                    sold = [
+                        line["title"],
+                        line["spec"],
+                        as_text(line["code"]),
+                        yuan(line["price_fen"]),
+                        str(line["count"]),
+                    ]
                     text += csv_line([*head, *sold, *shared])
         yield text.encode()
         if len(rows) < PAGE:

@@ -123,12 +123,13 @@ class SettingsBody(Body):
 @console.get("")
 async def overview(tx: ReadTx = staff_read("mall.view")) -> views.MallOverview:
     """Whether the mall is bought and can receive money, what waits for the shop, and its settings."""
-    to_ship, to_pay_out = await queries.waiting(tx)
+    to_ship, to_pay_out, owed = await queries.waiting(tx)
     return {
         "locked": not await service.is_open(tx),
         "pay_ready": await payments.is_set_up(tx),
         "to_ship": to_ship,
         "to_pay_out": to_pay_out,
+        "owed": owed,
         "settings": show.settings(await service.settings_of(tx)),
     }
 
@@ -209,11 +210,15 @@ async def list_orders(
     q: str = "",
     state: OrderState | None = None,
     member_id: UUID | None = None,
+    owed: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
     tx: ReadTx = staff_read("mall.view"),
 ) -> Listing[views.OrderRow]:
-    """The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name."""
+    """The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name.
+
+    `owed`: closed orders with money that did not go back to the buyer.
+    """
     rows = await queries.search_orders(
         tx,
         limit=paging.limit + 1,
@@ -221,6 +226,7 @@ async def list_orders(
         q=q[:60],
         state=state,
         member_id=member_id,
+        owed=owed,
         since=since,
         until=until,
     )
@@ -285,8 +291,9 @@ async def refund_order(order_id: UUID, body: RefundBody, tx: Tx = staff_tx("mall
 
 
 @console.post("/orders/{order_id}/ask", status_code=204)
-async def ask_order(order_id: UUID, tx: Tx = staff_tx("mall.view")) -> None:
-    """Have WeChat Pay asked now how the order's payment and refunds stand."""
+async def ask_order(request: Request, order_id: UUID, tx: Tx = staff_tx("mall.view")) -> None:
+    """Have WeChat Pay asked now, once, how the order's payment and refunds stand."""
+    payments.not_too_often(actor_of(request).stamp)
     row = await orders.get(tx, order_id)
     if row["payment_id"] is not None:
         await payments.ask_again(tx, row["payment_id"])
@@ -297,9 +304,9 @@ async def ask_order(order_id: UUID, tx: Tx = staff_tx("mall.view")) -> None:
 async def list_withdrawals(
     request: Request, paging: Paging, state: WithdrawalState | None = None, tx: ReadTx = staff_read("mall.view")
 ) -> Listing[views.WithdrawalRow]:
-    """Newest first; where the money goes is shown to who may pay it out."""
+    """Newest first, each with what tells somebody who recharges only for the gift; the payee for who may pay it out."""
     rows = await queries.withdrawals(tx, state=state, before=paging.before, limit=paging.limit + 1)
-    people = await queries.names(tx, [row["member_id"] for row in rows])
+    people = await queries.payees(tx, [row["member_id"] for row in rows])
     open_payee = bool(actor_of(request).may & {"mall.withdraw", "*"})
     return paged(
         rows, paging, lambda row: [str(row["id"])], lambda row: show.withdrawal_row(tx, row, people, whole=open_payee)

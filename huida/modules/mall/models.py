@@ -80,13 +80,14 @@ class Sku(TenantOwned, Base):
 
 
 class Picture(TenantOwned, Base):
-    """An uploaded picture of a product."""
+    """An uploaded picture of a product; `unused_since` is when the nightly tidy first found nothing that shows it."""
 
     __tablename__ = "mall_pictures"
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     media_type: Mapped[str] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    unused_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Order(TenantOwned, Base):
@@ -105,6 +106,12 @@ class Order(TenantOwned, Base):
         Index("ix_mall_orders_member", "tenant_id", "member_id", "id"),
         Index("ix_mall_orders_state", "tenant_id", "state", "id"),
         Index("ix_mall_orders_phone", "tenant_id", "phone_hash", "id"),
+        Index(
+            "ix_mall_orders_owed",
+            "tenant_id",
+            "id",
+            postgresql_where=text("state = 'closed' AND paid_at IS NOT NULL AND refunded_fen < total_fen"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     order_no: Mapped[str] = mapped_column(Text)

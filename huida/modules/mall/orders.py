@@ -54,6 +54,12 @@ SELECT s.id, s.product_id, s.code, s.spec_values, s.price_fen, s.stock, p.title,
 JOIN mall_products p ON p.tenant_id = s.tenant_id AND p.id = s.product_id AND p.state = 'on'
 WHERE s.tenant_id = $1 AND s.id = ANY($2) AND NOT s.gone ORDER BY s.id FOR NO KEY UPDATE OF s
 """
+LOCK_SKUS: Final = """
+SELECT s.id FROM mall_skus s WHERE s.tenant_id = $1 AND s.id IN (
+  SELECT l.sku_id FROM mall_order_lines l JOIN mall_orders o ON o.tenant_id = l.tenant_id AND o.id = l.order_id
+  WHERE l.tenant_id = $1 AND l.order_id = ANY($2) AND o.stock_taken AND o.state IN ('submitted', 'paid'))
+ORDER BY s.id FOR NO KEY UPDATE OF s
+"""
 GIVE_BACK: Final = """
 UPDATE mall_skus s SET stock = s.stock + l.count FROM mall_order_lines l
 WHERE l.tenant_id = $1 AND l.order_id = $2 AND s.tenant_id = $1 AND s.id = l.sku_id
@@ -64,9 +70,11 @@ async def submit(tx: Tx, member_id: UUID, given: OrderIn, *, key: str) -> UUID:
     """Place an order: its stock is taken at once and waits thirty minutes for the payment. The same key is the same order.
 
     Raises Forbidden without the mall, Invalid, NotFound (no longer offered), Conflict (`mall.sold_out`,
-    `mall.price_changed`, `payments.not_set_up`), and Invalid `idempotency.mismatch` for a key of another order.
+    `mall.price_changed`, `mall.too_many_unpaid`, `member.not_active`, `payments.not_set_up`), and Invalid
+    `idempotency.mismatch` for a key of another order.
     """
     await require_open(tx)
+    await members.require_active(tx, member_id)
     phone = _check(given)
     if not await payments.is_set_up(tx):
         raise Conflict(code="payments.not_set_up")
@@ -74,12 +82,14 @@ async def submit(tx: Tx, member_id: UUID, given: OrderIn, *, key: str) -> UUID:
     known = await _submitted_before(tx, member_id, key, digest)
     if known is not None:
         return known
-    counts = {line.sku_id: line.count for line in given.lines}
-    # Locked in the order of their ids: what follows reads what the buyer before has committed, and nobody waits in a ring.
-    offered = {row["id"]: row for row in await tx.fetch(OFFERED, tx.tenant_id, list(counts))}
+    await one_at_a_time(tx, member_id)
     known = await _submitted_before(tx, member_id, key, digest)
     if known is not None:
         return known
+    await _check_unpaid(tx, member_id)
+    counts = {line.sku_id: line.count for line in given.lines}
+    # Locked in the order of their ids: what follows reads what the buyer before has committed, and nobody waits in a ring.
+    offered = {row["id"]: row for row in await tx.fetch(OFFERED, tx.tenant_id, list(counts))}
     if len(offered) < len(counts):
         raise NotFound(code="mall.not_offered", where="items")
     total = sum(offered[line.sku_id]["price_fen"] * line.count for line in given.lines)
@@ -91,6 +101,21 @@ async def submit(tx: Tx, member_id: UUID, given: OrderIn, *, key: str) -> UUID:
         short = next(row for row in offered.values() if row["stock"] < counts[row["id"]])
         raise Conflict(code="mall.sold_out", where="items", title=short["title"], left=short["stock"])
     return await _write(tx, member_id, given, key=key, digest=digest, phone=phone, total=total, offered=offered)
+
+
+async def one_at_a_time(tx: Tx, member_id: UUID) -> None:
+    """Wait until no other transaction places an order of this member; taken before any stock is locked."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"mall/{tx.tenant_id}/{member_id}")
+
+
+async def _check_unpaid(tx: Tx, member_id: UUID) -> None:
+    """Nobody holds the stock of the whole shop without paying. Exact, because a member's orders are placed one at a time."""
+    unpaid = await tx.value(
+        "SELECT count(*) FROM mall_orders WHERE tenant_id = $1 AND member_id = $2 AND state = 'submitted'",
+        *(tx.tenant_id, member_id),
+    )
+    if unpaid >= rules.UNPAID_MOST:
+        raise Conflict(code="mall.too_many_unpaid", most=rules.UNPAID_MOST)
 
 
 async def _submitted_before(tx: Tx, member_id: UUID, key: str, digest: bytes) -> UUID | None:
@@ -198,6 +223,20 @@ async def get(tx: Tx, order_id: UUID) -> Row:
     return row
 
 
+async def lock_all(tx: Tx, order_ids: Sequence[UUID], *, returning: Sequence[UUID]) -> list[Row]:
+    """Orders, then the stock of those it may return from, all locked in the order of their ids.
+
+    Whoever changes several orders in one transaction begins with this: no two then wait for each other in a ring.
+    """
+    rows = await tx.fetch(
+        "SELECT * FROM mall_orders WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
+        *(tx.tenant_id, list(order_ids)),
+    )
+    if returning:
+        await tx.fetch(LOCK_SKUS, tx.tenant_id, list(returning))
+    return rows
+
+
 async def lock(tx: Tx, order_id: UUID) -> Row:
     """The order's row, locked. Raises NotFound."""
     row = await tx.row(
@@ -218,6 +257,7 @@ async def begin_payment(tx: Tx, order_id: UUID, member_id: UUID, *, app_id: str,
     row = await lock(tx, order_id)
     if row["member_id"] != member_id:
         raise NotFound(code="mall.order_not_found", where="order_id")
+    await members.require_active(tx, member_id)
     if row["state"] != "submitted" or row["closing"]:
         code = "mall.order_closed" if row["closing"] or row["state"] == "closed" else "payments.already_paid"
         raise Conflict(code=code)
@@ -337,7 +377,8 @@ async def receive(tx: Tx, order_id: UUID, member_id: UUID) -> None:
 async def complete_due(tx: Tx, order_ids: Sequence[UUID]) -> None:
     """Complete what was sent long enough ago; the others stay."""
     rows: list[Any] = await tx.fetch(
-        "SELECT * FROM mall_orders WHERE tenant_id = $1 AND id = ANY($2) AND state = 'shipped' AND complete_at <= $3",
+        "SELECT * FROM mall_orders WHERE tenant_id = $1 AND id = ANY($2) AND state = 'shipped' AND complete_at <= $3 "
+        "ORDER BY id FOR NO KEY UPDATE",
         *(tx.tenant_id, list(order_ids), tx.now),
     )
     for row in rows:

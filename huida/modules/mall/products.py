@@ -1,6 +1,7 @@
 """Products: save with their combinations, on and off sale, pictures, stock as the ERP tells it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +18,13 @@ from huida.modules.mall.service import require_open
 
 PICTURE_BYTES: Final = 1024 * 1024
 PICTURES_OF_MERCHANT: Final = 2000
+UNUSED_FOR: Final = timedelta(days=1)
+TIDY_AT_ONCE: Final = 500
+SHOWN: Final = """
+'picture:' || m.id IN (SELECT unnest(p.pictures) FROM mall_products p WHERE p.tenant_id = $1)
+OR 'picture:' || m.id IN (SELECT l.picture FROM mall_order_lines l WHERE l.tenant_id = $1)
+"""
+"""Whether a product or an order shows the picture `m`."""
 KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 """What a picture may be, told by its first bytes: never by what the sender says it is."""
 
@@ -68,11 +76,11 @@ async def change_product(tx: Tx, product_id: UUID, given: ProductIn) -> None:
         ),
     )
     rows = await tx.fetch(
-        "SELECT id, spec_values FROM mall_skus WHERE tenant_id = $1 AND product_id = $2 ORDER BY id FOR NO KEY UPDATE",
+        "SELECT id, spec_values, stock, gone FROM mall_skus WHERE tenant_id = $1 AND product_id = $2 ORDER BY id FOR NO KEY UPDATE",
         *(tx.tenant_id, product_id),
     )
-    known = {tuple(row["spec_values"]): row["id"] for row in rows}
-    gone = [sku_id for values, sku_id in known.items() if values not in {sku.values for sku in given.skus}]
+    known = {tuple(row["spec_values"]): row for row in rows}
+    gone = [row["id"] for values, row in known.items() if values not in {sku.values for sku in given.skus}]
     await tx.execute(
         "UPDATE mall_skus SET gone = true WHERE tenant_id = $1 AND id = ANY($2) AND NOT gone", tx.tenant_id, gone
     )
@@ -153,12 +161,35 @@ async def picture(tx: Tx, picture_id: UUID) -> Row:
     return row
 
 
+async def tidy_pictures(tx: Tx) -> bool:
+    """Delete uploads that nothing has shown for more than a day; whether there may be more of them.
+
+    What is deleted is locked first and looked for once more: a product that took it meanwhile keeps it.
+    """
+    await tx.execute(
+        "UPDATE mall_pictures m SET unused_since = CASE WHEN m.unused_since IS NULL THEN $2::timestamptz END "
+        f"WHERE m.tenant_id = $1 AND (m.unused_since IS NULL) <> ({SHOWN})",
+        *(tx.tenant_id, tx.now),
+    )
+    rows = await tx.fetch(
+        "SELECT id FROM mall_pictures WHERE tenant_id = $1 AND unused_since < $2 "
+        "ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED",
+        *(tx.tenant_id, tx.now - UNUSED_FOR, TIDY_AT_ONCE),
+    )
+    await tx.execute(
+        f"DELETE FROM mall_pictures m WHERE m.tenant_id = $1 AND m.id = ANY($2) AND NOT ({SHOWN})",
+        *(tx.tenant_id, [row["id"] for row in rows]),
+    )
+    return len(rows) == TIDY_AT_ONCE
+
+
 async def _check_pictures(tx: Tx, pictures: Sequence[str]) -> None:
     own = {UUID(one.removeprefix("picture:")) for one in pictures if one.startswith("picture:")}
-    known = await tx.value(
-        "SELECT count(*) FROM mall_pictures WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, list(own)
+    known = await tx.fetch(
+        "SELECT id FROM mall_pictures WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR KEY SHARE",
+        *(tx.tenant_id, sorted(own)),
     )
-    if known != len(own):
+    if len(known) != len(own):
         raise Invalid(code="mall.bad_picture", where="pictures")
 
 
@@ -166,17 +197,26 @@ def _specs(given: ProductIn) -> str:
     return msgspec.json.encode([{"name": axis.name, "values": axis.values} for axis in given.specs]).decode()
 
 
-async def _save_skus(tx: Tx, product_id: UUID, skus: Sequence[SkuIn], *, known: dict[tuple[str, ...], UUID]) -> None:
-    """Write all combinations in two statements; the codes are freed first, so that two may swap theirs."""
-    old = [known[sku.values] for sku in skus if sku.values in known]
+async def _save_skus(tx: Tx, product_id: UUID, skus: Sequence[SkuIn], *, known: dict[tuple[str, ...], Row]) -> None:
+    """Write all combinations in two statements; the codes are freed first, so that two may swap theirs.
+
+    One that comes back has the stock that was typed, since no form showed what was left of it.
+    """
+    old = [known[sku.values]["id"] for sku in skus if sku.values in known]
     await tx.execute("UPDATE mall_skus SET code = '' WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, old)
     columns: list[list[Any]] = [[], [], [], [], [], [], []]
     for place, sku in enumerate(skus):
-        is_known = sku.values in known
-        was = sku.stock_was if is_known else 0
-        change = sku.stock - (sku.stock if was is None else was)
+        before = known.get(sku.values)
         values = msgspec.json.encode(sku.values).decode()
-        row = (known.get(sku.values) or uuid7(), place, sku.code, values, sku.price_fen, change, is_known)
+        row = (
+            uuid7() if before is None else before["id"],
+            place,
+            sku.code,
+            values,
+            sku.price_fen,
+            sku.stock - _stock_before(sku, before),
+            before is not None,
+        )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     try:
@@ -196,3 +236,12 @@ async def _save_skus(tx: Tx, product_id: UUID, skus: Sequence[SkuIn], *, known: 
         raise Conflict(code="mall.sku_code_taken", where="skus", value="") from None
     if done != len(skus):
         raise Conflict(code="mall.stock_sold", where="skus")
+
+
+def _stock_before(sku: SkuIn, before: Row | None) -> int:
+    """What the typed stock is the difference to: what the form showed, or what there is when it showed nothing."""
+    if before is None:
+        return 0
+    if before["gone"] or sku.stock_was is None:
+        return int(before["stock"])
+    return sku.stock_was

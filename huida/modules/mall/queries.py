@@ -1,6 +1,7 @@
 """Reads of the mall for screens, buyers and other systems. Every list is a keyset page."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,11 +12,17 @@ from huida.kernel.lists import Where, fetch
 from huida.modules import ledger, members
 from huida.modules.mall.models import SOURCE
 from huida.modules.mall.orders import PHONE
+from huida.modules.mall.rules import LINES_MOST, PARCELS_MOST
 
+ORDERS_MOST: Final = 250
+"""As many orders as `parts` reads whole: each has at most twenty lines and twenty parcels."""
+PARTS_MOST: Final = ORDERS_MOST * max(LINES_MOST, PARCELS_MOST)
 ORDERS: Final = (
     "SELECT o.*, (SELECT l.picture FROM mall_order_lines l WHERE l.tenant_id = o.tenant_id AND l.order_id = o.id "
     "AND l.place = 0) AS picture FROM mall_orders o"
 )
+OWED: Final = "state = 'closed' AND paid_at IS NOT NULL AND refunded_fen < total_fen"
+"""Money came for an order that is closed, and neither went back nor is on its way: people have to give it back."""
 PRODUCTS: Final = """
 SELECT p.id, p.title, p.pictures, p.state, p.updated_at, s.price_from, s.price_to, s.stock, s.skus FROM mall_products p
 JOIN LATERAL (SELECT min(price_fen) AS price_from, max(price_fen) AS price_to, sum(stock)::bigint AS stock,
@@ -51,6 +58,7 @@ async def search_orders(
     q: str = "",
     state: str | None = None,
     member_id: UUID | None = None,
+    owed: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
@@ -59,6 +67,8 @@ async def search_orders(
     where.equal(source=SOURCE, state=state, member_id=member_id)
     if before is not None:
         where.add("id < {}", before)
+    if owed:
+        where.add(OWED)
     if since is not None:
         where.add("created_at >= {}", since)
     if until is not None:
@@ -101,7 +111,8 @@ async def order_by_no(tx: Tx, order_no: str) -> Row:
 
 
 async def parts(tx: Tx, order_ids: Sequence[UUID]) -> dict[str, dict[UUID, list[Row]]]:
-    """Lines, parcels and refunds of orders, by order."""
+    """Lines, parcels and refunds of orders, by order; enough for `ORDERS_MOST` orders at a time."""
+    assert len(order_ids) <= ORDERS_MOST
     found: dict[str, dict[UUID, list[Row]]] = {}
     for name, table, order in (
         ("lines", "mall_order_lines", "place"),
@@ -109,7 +120,7 @@ async def parts(tx: Tx, order_ids: Sequence[UUID]) -> dict[str, dict[UUID, list[
         ("refunds", "mall_refunds", "id"),
     ):
         rows = await tx.fetch(
-            f"SELECT * FROM {table} WHERE tenant_id = $1 AND order_id = ANY($2) ORDER BY order_id, {order} LIMIT 5000",
+            f"SELECT * FROM {table} WHERE tenant_id = $1 AND order_id = ANY($2) ORDER BY order_id, {order} LIMIT {PARTS_MOST}",
             *(tx.tenant_id, list(order_ids)),
         )
         by_order: dict[UUID, list[Row]] = {order_id: [] for order_id in order_ids}
@@ -119,14 +130,19 @@ async def parts(tx: Tx, order_ids: Sequence[UUID]) -> dict[str, dict[UUID, list[
     return found
 
 
-async def waiting(tx: Tx) -> tuple[int, int]:
-    """How many orders wait to be sent, and how many withdrawals to be decided (up to a thousand each)."""
+async def waiting(tx: Tx) -> tuple[int, int, int]:
+    """How many orders wait to be sent, withdrawals to be decided, closed orders to be paid back (up to a thousand each)."""
     counts: list[Any] = [
-        await tx.value(f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = $1 AND state = $2 LIMIT 1000) t",
-                       *(tx.tenant_id, state))
-        for table, state in (("mall_orders", "paid"), ("mall_withdrawals", "asked"))
-    ]  # fmt: skip
-    return counts[0], counts[1]
+        await tx.value(
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = $1 AND {what} LIMIT 1000) t", tx.tenant_id
+        )
+        for table, what in (
+            ("mall_orders", "state = 'paid'"),
+            ("mall_withdrawals", "state = 'asked'"),
+            ("mall_orders", OWED),
+        )
+    ]
+    return counts[0], counts[1], counts[2]
 
 
 async def withdrawals(
@@ -163,8 +179,28 @@ async def recharge(tx: Tx, recharge_id: UUID, member_id: UUID) -> Row:
 
 
 async def names(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, Row]:
-    """Name and card number of members."""
+    """Name, card number and state of members."""
     return await members.recipients(tx, list(set(member_ids)), mini_app="", oa_app="")
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """A member who wants money back: who it is, the gift that stays, and the last recharge."""
+
+    person: Row
+    gift_fen: int
+    recharge: Row | None
+
+
+async def payees(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, Payee]:
+    """What staff look at before they pay out."""
+    wanted = list(set(member_ids))
+    balances = await ledger.balances(tx, wanted)
+    last = await ledger.last_of(tx, wanted, source_type="recharge", unit="cny_principal", beside="cny_gift")
+    return {
+        member_id: Payee(person, balances[member_id].get("cny_gift", 0), last.get(member_id))
+        for member_id, person in (await names(tx, wanted)).items()
+    }
 
 
 async def stored_value(tx: Tx, member_id: UUID) -> int:

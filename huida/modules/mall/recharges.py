@@ -1,5 +1,6 @@
 """Stored value bought with WeChat Pay: credited once, with the shop's gift, when the money is there."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid
 from huida.kernel.ids import uuid7
 from huida.kernel.money import Fen
-from huida.modules import loyalty, members, payments
+from huida.modules import ledger, loyalty, members, payments
 from huida.modules.mall import rules
 from huida.modules.mall.facts import OnlineRecharged
 from huida.modules.mall.service import require_open, settings_of
@@ -21,9 +22,10 @@ async def begin(
 ) -> tuple[UUID, UUID]:
     """A recharge and its payment, to be prepared. The same key is the same recharge.
 
-    Raises Forbidden without the mall, Invalid, Conflict.
+    Raises Forbidden without the mall, Invalid, Conflict (`member.not_active` among them).
     """
     await require_open(tx)
+    await members.require_active(tx, member_id)
     settings = await settings_of(tx)
     if not settings.recharge_on:
         raise Conflict(code="mall.recharge_off")
@@ -62,6 +64,15 @@ async def begin(
         *(tx.tenant_id, recharge_id, payment_id),
     )
     return recharge_id, payment_id
+
+
+async def lock_all(tx: Tx, recharge_ids: Sequence[UUID]) -> None:
+    """Recharges, then the accounts of their members, each in its order: before several are credited in one transaction."""
+    rows = await tx.fetch(
+        "SELECT member_id FROM mall_recharges WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
+        *(tx.tenant_id, list(recharge_ids)),
+    )
+    await ledger.lock(tx, [row["member_id"] for row in rows])
 
 
 async def take_paid(tx: Tx, fact: PaymentSucceeded) -> None:

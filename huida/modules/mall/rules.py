@@ -20,11 +20,14 @@ STOCK_MOST: Final = 1_000_000
 PRICE_MOST_FEN: Final = 10_000_000
 LINES_MOST: Final = 20
 COUNT_MOST: Final = 999
+PARCELS_MOST: Final = 20
 TOTAL_MOST_FEN: Final = 100_000_000
+UNPAID_MOST: Final = 5
+"""So many orders of a member may wait for their payment at once, each holding its stock."""
 PAY_WITHIN: Final = timedelta(minutes=30)
 
 SKU_CODE: Final = re.compile(r"[0-9A-Za-z._-]{0,40}")
-PICTURE: Final = re.compile(r"picture:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|https?://[^\s\"'<>\\]{4,490}")
+PICTURE: Final = re.compile(r"picture:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|https://[^\s\"'<>\\]{4,490}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def check_product(given: ProductIn) -> None:
         raise Invalid(code="mall.too_many_pictures", where="pictures", most=PICTURES_MOST)
     for number, picture in enumerate(given.pictures):
         if not PICTURE.fullmatch(picture):
-            raise Invalid(code="mall.bad_picture", where=f"pictures/{number}")
+            raise Invalid(code="mall.bad_picture_address", where=f"pictures/{number}")
     _check_specs(given.specs)
     wanted = set(every(*(axis.values for axis in given.specs)))
     if len(wanted) > SKUS_MOST:

@@ -10,10 +10,10 @@ from huida.kernel.ids import uuid7
 from huida.modules.mall import orders
 from huida.modules.mall.carriers import CARRIERS, OTHER
 from huida.modules.mall.facts import OrderShipped
+from huida.modules.mall.rules import PARCELS_MOST
 from huida.modules.mall.service import settings_of
 
 COMPLETE: Final = "mall.complete"
-PARCELS_MOST: Final = 20
 
 
 async def ship(tx: Tx, order_id: UUID, *, carrier_code: str, carrier: str = "", tracking_no: str) -> UUID:

@@ -250,13 +250,17 @@ def withdrawal(row: Row) -> views.Withdrawal:
     }
 
 
-def withdrawal_row(tx: Tx, row: Row, people: Mapping[UUID, Any], *, whole: bool) -> views.WithdrawalRow:
-    person = people.get(row["member_id"])
+def withdrawal_row(tx: Tx, row: Row, people: Mapping[UUID, queries.Payee], *, whole: bool) -> views.WithdrawalRow:
+    payee = people[row["member_id"]]
+    last = payee.recharge
     return {
         **withdrawal(row),
         "member_id": row["member_id"],
-        "member_name": person["name"] if person else "",
-        "card_no": person["card_no"] if person else "",
+        "member_name": payee.person["name"],
+        "card_no": payee.person["card_no"],
+        "member_state": payee.person["state"],
+        "gift_fen": payee.gift_fen,
+        "last_recharge": last and {"at": last["at"], "paid_fen": last["amount"], "gift_fen": last["beside"]},
         "payee": withdrawals.payee_of(tx, row) if whole else "",
         "paid_ref": row["paid_ref"],
     }

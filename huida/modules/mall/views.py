@@ -200,6 +200,7 @@ class MallOverview(TypedDict):
     pay_ready: bool
     to_ship: int
     to_pay_out: int
+    owed: int
     settings: MallSettings
 
 
@@ -221,12 +222,26 @@ class Withdrawal(TypedDict):
     decided_at: datetime | None
 
 
+class LastRecharge(TypedDict):
+    """What was paid and what the shop added."""
+
+    at: datetime
+    paid_fen: int
+    gift_fen: int
+
+
 class WithdrawalRow(Withdrawal):
-    """A withdrawal in the console; `payee` is hidden from who may not pay out."""
+    """A withdrawal in the console; `payee` is hidden from who may not pay out.
+
+    `gift_fen` is the gift that stays with the member, `last_recharge` the newest one, at a till or online.
+    """
 
     member_id: UUID
     member_name: str
     card_no: str
+    member_state: str
+    gift_fen: int
+    last_recharge: LastRecharge | None
     payee: str
     paid_ref: str
 

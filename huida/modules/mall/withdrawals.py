@@ -11,7 +11,7 @@ from huida.kernel.errors import Conflict, Invalid, NotFound, WrongState
 from huida.kernel.ids import uuid7
 from huida.kernel.money import yuan
 from huida.kernel.secrets import Secret
-from huida.modules import ledger
+from huida.modules import ledger, members
 from huida.modules.mall import rules
 from huida.modules.mall.facts import WithdrawalAsked, WithdrawalPaid, WithdrawalRejected
 from huida.modules.mall.service import require_open, settings_of
@@ -24,9 +24,11 @@ UNIT: Final = "cny_principal"
 async def ask(tx: Tx, member_id: UUID, *, amount_fen: int, way: str, payee: str, key: str) -> UUID:
     """Ask for stored value back; it is held from now on. The same key is the same withdrawal.
 
-    Raises Forbidden without the mall, Invalid, Conflict (`mall.withdraw_off`, `ledger.insufficient_balance`).
+    Raises Forbidden without the mall, Invalid, Conflict (`mall.withdraw_off`, `member.not_active`,
+    `ledger.insufficient_balance`).
     """
     await require_open(tx)
+    await members.require_active(tx, member_id)
     settings = await settings_of(tx)
     if not settings.withdraw_on:
         raise Conflict(code="mall.withdraw_off")

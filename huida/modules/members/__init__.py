@@ -22,6 +22,7 @@ from huida.modules.members.service import (
     link_identity,
     normal_phone,
     phone_of,
+    require_active,
     see_identity,
     set_level,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "open_for",
     "phone_of",
     "recipients",
+    "require_active",
     "see_identity",
     "sees_whole",
     "set_level",

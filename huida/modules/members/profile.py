@@ -76,7 +76,7 @@ def check_birthday(tx: Tx, birthday: date) -> date:
 
 
 async def freeze(tx: Tx, member_id: UUID) -> None:
-    """No purchases, no stored value, until unfrozen. Raises NotFound, WrongState."""
+    """No purchases, no stored value, until unfrozen; sessions by phone end. Raises NotFound, WrongState."""
     await _move(tx, member_id, "frozen")
 
 
@@ -95,4 +95,6 @@ async def _move(tx: Tx, member_id: UUID, target: str) -> None:
         "UPDATE members SET state = $3 WHERE tenant_id = $1 AND id = $2",
         *(tx.tenant_id, member_id, move(current, target, MEMBER_MOVES)),
     )
+    if target != "active":
+        await end_all_of(tx, member_id)
     tx.emit(MemberChanged(subject_id=member_id, fields=["state"]))

@@ -131,6 +131,17 @@ async def get(tx: Tx, member_id: UUID) -> Any:
     return row
 
 
+async def require_active(tx: Tx, member_id: UUID) -> None:
+    """Whoever freezes the member now waits for this transaction. Raises NotFound, Conflict `member.not_active`."""
+    state = await tx.value(
+        "SELECT state FROM members WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE", tx.tenant_id, member_id
+    )
+    if state is None:
+        raise NotFound(code="member.not_found", where="member_id")
+    if state != "active":
+        raise Conflict(code="member.not_active", state=state)
+
+
 def phone_of(tx: Tx, row: Any) -> str | None:
     """The phone of a member's row, unsealed; never for a log."""
     return tx.sealer.unseal(bytes(row["phone_sealed"]), purpose=PURPOSE).reveal() if row["phone_sealed"] else None

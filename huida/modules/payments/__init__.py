@@ -18,7 +18,7 @@ from huida.modules.payments.invariants import INVARIANTS
 from huida.modules.payments.models import PayAccount, Payment, PayRefund, PayRoute
 from huida.modules.payments.prepare import Prepared, prepare
 from huida.modules.payments.resolve import work
-from huida.modules.payments.service import ask_again, cancel, refund, start, state_of
+from huida.modules.payments.service import ask_again, cancel, not_too_often, refund, start, state_of
 from huida.modules.payments.views import JsapiParameters, NativeCode
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "ask_again",
     "cancel",
     "is_set_up",
+    "not_too_often",
     "prepare",
     "refund",
     "save_account",

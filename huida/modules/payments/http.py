@@ -11,11 +11,11 @@ from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Row, Tx
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
-from huida.kernel.web import Actor, Listing, Page, language_of, page, paged, staff_only, staff_read, staff_tx
+from huida.kernel.web import Actor, Listing, Page, actor_of, language_of, page, paged, staff_only, staff_read, staff_tx
 from huida.modules import tenants
 from huida.modules.payments import accounts, callbacks, views
 from huida.modules.payments.models import PaymentState
-from huida.modules.payments.service import ask_again
+from huida.modules.payments.service import ask_again, not_too_often
 from huida.providers.wechatpay.callbacks import GOOD_STATUS, LARGEST_BODY, BadCallback
 
 console = APIRouter(prefix="/api/console/payments", tags=["payments"])
@@ -116,8 +116,9 @@ async def list_payments(
 
 
 @console.post("/{payment_id}/ask", status_code=204)
-async def ask(payment_id: UUID, tx: Tx = staff_tx("payments.manage")) -> None:
-    """Have WeChat Pay asked now how a payment and its refunds stand."""
+async def ask(request: Request, payment_id: UUID, tx: Tx = staff_tx("payments.manage")) -> None:
+    """Have WeChat Pay asked now, once, how a payment and its refunds stand."""
+    not_too_often(actor_of(request).stamp)
     await ask_again(tx, payment_id)
 
 

@@ -5,9 +5,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from huida.kernel.db import Row, Tx
-from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from huida.kernel.ids import uuid7
 from huida.kernel.money import yuan
+from huida.kernel.rates import Buckets
 from huida.modules.payments import accounts
 from huida.modules.payments.facts import (
     PaymentClosed,
@@ -25,6 +26,7 @@ SLACK: Final = timedelta(seconds=5)
 LARGEST_FEN: Final = 100_000_000
 LOOK: Final = "payments.look"
 GIVE_BACK: Final = "payments.give_back"
+_asks: Final = Buckets(rate_per_s=0.5, burst=10)
 
 
 async def start(
@@ -109,6 +111,13 @@ async def cancel(tx: Tx, payment_id: UUID) -> None:
         await note_closed(tx, payment_id, out_trade_no=row["out_trade_no"], reason="cancelled")
     else:
         tx.enqueue(LOOK, {"payment_id": str(payment_id), "n": 0}, lane=payment_id)
+
+
+def not_too_often(asker: str) -> None:
+    """How often one of the staff may have WeChat Pay asked. Raises TooMany."""
+    wait_s = _asks.try_take(asker)
+    if wait_s:
+        raise TooMany(retry_after_s=int(wait_s) + 1)
 
 
 async def ask_again(tx: Tx, payment_id: UUID) -> None:
