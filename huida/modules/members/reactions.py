@@ -1,9 +1,12 @@
-"""What members do when WeChat tells who follows: note it, and ask for the unionid that joins the accounts (S1-130)."""
+"""What members do when WeChat tells who follows: note it, and ask for the unionid that joins the accounts (S1-130).
+
+Once a night sessions that are over are forgotten.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import time, timedelta
+from typing import Any, Final
 
 from huida.kernel.db import Tx
 from huida.kernel.facts import Recorded
@@ -11,13 +14,15 @@ from huida.kernel.http import ProviderOutcome, Refused
 from huida.kernel.jobs import Errand, Work
 from huida.kernel.queue import Job
 from huida.modules import connections
-from huida.modules.members.service import see_identity
+from huida.modules.members.service import forget_sessions, see_identity
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.official_account import OfficialAccount
 
 LEARN: Final = "members.learn_unionid"
 MOST_TRIES: Final = 6
 WAIT_FIRST: Final = timedelta(minutes=1)
+PORTION: Final = 5000
+"""Rows that one transaction deletes."""
 
 
 async def note_follow(tx: Tx, facts: Sequence[Recorded[connections.FollowChanged]]) -> None:
@@ -96,9 +101,16 @@ class LearnUnionid:
             ask_unionid(tx, job.payload["app_id"], job.payload["openid"], tries=job.payload["tries"] + 1)
 
 
+async def tidy(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Forget sessions that are over, portion by portion. Twice is safe: it deletes."""
+    if await forget_sessions(tx, most=PORTION):
+        tx.enqueue("members.tidy", None)
+
+
 def work(oa: OfficialAccount) -> Work:
-    """The members' reactions and errands, with the client that the errand needs."""
+    """The members' reactions, errands and schedules, with the client that the errand needs."""
     own = Work("members")
+    own.scheduled(at=time(3, 30))(tidy)
     own.reacts_to(connections.FollowChanged)(note_follow)
     errand: Errand = LearnUnionid(oa)
     own.errands[LEARN] = errand

@@ -249,3 +249,13 @@ async def end_all_of(tx: Tx, member_id: UUID) -> int:
     return await tx.execute(
         "DELETE FROM member_sessions WHERE tenant_id = $1 AND member_id = $2", tx.tenant_id, member_id
     )
+
+
+async def forget_sessions(tx: Tx, *, most: int) -> bool:
+    """Forget sessions of all merchants that are over; True when there may be more."""
+    gone = await tx.execute(
+        "DELETE FROM member_sessions WHERE token_hash IN "
+        "(SELECT token_hash FROM member_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        *(tx.now, most),
+    )
+    return gone == most

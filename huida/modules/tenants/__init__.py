@@ -6,7 +6,7 @@ Facts: StaffLoggedIn, StaffLocked, StaffChanged, KeyCreated, KeyRevoked, StoreCh
 EntitlementChanged.
 """
 
-from huida.modules.tenants.directory import find_open_merchant, open_merchants, short_name
+from huida.modules.tenants.directory import all_merchants, find_open_merchant, open_merchants, short_name
 from huida.modules.tenants.doors import COOKIE, Doors, operator_of, operator_read, operator_tx
 from huida.modules.tenants.facts import (
     EntitlementChanged,
@@ -74,6 +74,7 @@ __all__ = [
     "StoreChanged",
     "StoreRef",
     "active_staff",
+    "all_merchants",
     "bootstrap",
     "create_key",
     "create_merchant",

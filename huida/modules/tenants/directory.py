@@ -13,6 +13,11 @@ async def open_merchants(tx: Tx) -> list[int]:
     return [row["id"] for row in await tx.fetch("SELECT id FROM merchants WHERE state = 'open' ORDER BY id")]
 
 
+async def all_merchants(tx: Tx) -> list[int]:
+    """Every merchant's tenant id, closed ones too: what is kept for a time only is forgotten there as well."""
+    return [row["id"] for row in await tx.fetch("SELECT id FROM merchants WHERE id > 0 ORDER BY id")]
+
+
 async def find_open_merchant(tx: Tx, tenant_id: int | None) -> int | None:
     """The open merchant with this id, or without one the only open merchant there is; None otherwise."""
     rows = await tx.fetch(

@@ -172,9 +172,11 @@ def _password_key(tx: Tx, phone: str) -> bytes:
     return tx.sealer.blind_index(f"password/{tx.tenant_id}/{phone}", purpose="verification.count")
 
 
-async def forget(tx: Tx) -> int:
-    """Forget counts that are long over; returns how many."""
-    return await tx.execute(
-        "DELETE FROM verification_counts WHERE key IN (SELECT key FROM verification_counts WHERE ends_at < $1 LIMIT 10000)",
-        tx.now - timedelta(days=1),
+async def forget(tx: Tx, *, most: int) -> bool:
+    """Forget counts that are over for a day; True when there may be more."""
+    gone = await tx.execute(
+        "DELETE FROM verification_counts WHERE key IN (SELECT key FROM verification_counts WHERE ends_at < $1 "
+        "ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        *(tx.now - timedelta(days=1), most),
     )
+    return gone == most

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from huida.kernel.db import Tx
@@ -12,6 +12,9 @@ from huida.modules import sms, tenants
 from huida.modules.verification import limits, service
 from huida.modules.verification.errands import ASK, AskCode, SendCode
 from huida.providers.sms.provider import SmsProvider
+
+PORTION: Final = 5000
+"""Rows that one transaction deletes."""
 
 
 def work(desk: "sms.SmsDesk", providers: Mapping[str, SmsProvider]) -> Work:
@@ -44,13 +47,20 @@ def work(desk: "sms.SmsDesk", providers: Mapping[str, SmsProvider]) -> Work:
     @made.scheduled(every=timedelta(hours=6))
     async def tidy(tx: Tx, payloads: Sequence[Any]) -> None:
         """Forget counters and old codes. Twice is safe: it deletes."""
-        await limits.forget(tx)
-        await fan_out(tx, "verification.tidy_merchant", await tenants.open_merchants(tx))
+        tx.enqueue("verification.tidy_counts", None)
+        await fan_out(tx, "verification.tidy_merchant", await tenants.all_merchants(tx))
+
+    @made.job
+    async def tidy_counts(tx: Tx, payloads: Sequence[Any]) -> None:
+        """Forget counters, portion by portion. Twice is safe: it deletes."""
+        if await limits.forget(tx, most=PORTION):
+            tx.enqueue("verification.tidy_counts", None)
 
     @made.job
     async def tidy_merchant(tx: Tx, payloads: Sequence[Any]) -> None:
-        """Forget a merchant's old codes. Twice is safe: it deletes."""
-        await service.forget(tx)
+        """Forget a merchant's old codes, portion by portion. Twice is safe: it deletes."""
+        if await service.forget(tx, most=PORTION):
+            tx.enqueue("verification.tidy_merchant", None)
 
     return made
 

@@ -17,6 +17,8 @@ from huida.modules.verification.rules import ACCEPTS, MINUTES, TRIES, Purpose, n
 PHONE: Final = "verification.phone"
 CODE: Final = "verification.code"
 SEND: Final = "verification.send"
+KEPT_DAYS: Final = 30
+"""How long the list of codes that were sent goes back."""
 
 
 class CannotSend(Conflict):
@@ -151,12 +153,14 @@ async def lock(tx: Tx, code_ids: Sequence[UUID]) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def forget(tx: Tx, *, days: int = 30) -> int:
-    """Forget codes asked for so long ago; returns how many."""
-    return await tx.execute(
-        "DELETE FROM verification_codes WHERE tenant_id = $1 AND created_at < $2::timestamptz - make_interval(days => $3)",
-        *(tx.tenant_id, tx.now, days),
+async def forget(tx: Tx, *, most: int, days: int = KEPT_DAYS) -> bool:
+    """Forget codes asked for so long ago; True when there may be more."""
+    gone = await tx.execute(
+        "DELETE FROM verification_codes WHERE tenant_id = $1 AND id IN (SELECT id FROM verification_codes "
+        "WHERE tenant_id = $1 AND created_at < $2::timestamptz - make_interval(days => $3) ORDER BY id LIMIT $4)",
+        *(tx.tenant_id, tx.now, days, most),
     )
+    return gone == most
 
 
 def shown(row: Any) -> str:
