@@ -17,7 +17,7 @@ from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.ids import uuid7
 from huida.modules.members.facts import MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.profile import check_birthday, phone_columns
-from huida.modules.members.service import CARD_NO, PURPOSE, next_card_no, normal_phone
+from huida.modules.members.service import CARD_NO, PURPOSE, end_all_of, next_card_no, normal_phone
 from huida.modules.members.views import ImportStatus
 
 Progress = Callable[[str, int, int], None]
@@ -294,3 +294,4 @@ async def _update(tx: Tx, made: Plan) -> None:
             "AS v(id, name, birthday, note, sealed, hash, tail) WHERE m.tenant_id = $1 AND m.id = v.id",
             *(tx.tenant_id, *columns(values, 7)),
         )
+    await end_all_of(tx, *(member_id for member_id, changes in made.changes.items() if "phone" in changes))

@@ -16,8 +16,8 @@ from huida.kernel.web import Actor
 from huida.modules import connections
 from huida.modules.members.profile import change
 from huida.modules.members.service import (
+    PURPOSE,
     by_phone,
-    get,
     join,
     link_identity,
     normal_phone,
@@ -84,9 +84,18 @@ async def _open(db: Database, tenant_id: int, app_id: str, who: Session | WebIde
     return LoggedIn(session, tenant_id, member_id)
 
 
-async def open_for(tx: Tx, member_id: UUID) -> Secret:
-    """A session of a member who proved a phone, without a WeChat account. Raises Conflict for one who is not active."""
-    row = await get(tx, member_id)
+async def open_for(tx: Tx, member_id: UUID, *, phone: str) -> Secret:
+    """A session of a member who proved a phone, without a WeChat account. Raises Conflict for one who is not active.
+
+    Raises NotFound for one whose phone is another by now. The member's row is held, so that whoever changes the phone or
+    freezes the member at the same time ends this session too.
+    """
+    row = await tx.row(
+        "SELECT state FROM members WHERE tenant_id = $1 AND id = $2 AND phone_hash = $3 FOR SHARE",
+        *(tx.tenant_id, member_id, tx.sealer.blind_index(phone, purpose=PURPOSE)),
+    )
+    if row is None:
+        raise NotFound(code="member.not_found", where="phone")
     if row["state"] != "active":
         raise Conflict(code="member.not_active", state=row["state"])
     session = token("hm")

@@ -65,7 +65,7 @@ async def register(
             raise Conflict(code="verification.registered", where="phone") from taken
         if password_hash is not None:
             await _save_password(tx, member_id, proof.phone, password_hash)
-        return Entered(await members.open_for(tx, member_id), member_id)
+        return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
 async def log_in(db: Database, tenant_id: int, *, phone: str, code: str) -> Entered:
@@ -74,7 +74,7 @@ async def log_in(db: Database, tenant_id: int, *, phone: str, code: str) -> Ente
     async with db.tx(tenant_id, actor="member:login") as tx:
         await use(tx, proof)
         member_id = await _owner(tx, proof)
-        return Entered(await members.open_for(tx, member_id), member_id)
+        return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
 async def recover(db: Database, tenant_id: int, *, phone: str, code: str, password: Secret) -> Entered:
@@ -87,9 +87,9 @@ async def recover(db: Database, tenant_id: int, *, phone: str, code: str, passwo
     async with db.tx(tenant_id, actor="member:recover") as tx:
         await use(tx, proof)
         member_id = await _owner(tx, proof)
-        await members.end_all_of(tx, member_id)
         await _save_password(tx, member_id, proof.phone, password_hash)
-        return Entered(await members.open_for(tx, member_id), member_id)
+        await members.end_all_of(tx, member_id)
+        return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
 async def bind(db: Database, actor: Actor, *, phone: str, code: str) -> UUID:
@@ -125,8 +125,14 @@ async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, passwo
     if not await tenants.matches(password_hash, password.reveal()) or known is None:
         raise BadLogin(where="password")
     async with db.tx(tenant_id, actor="member:login") as tx:
+        # Comparing takes a while: a password that was replaced meanwhile opens nothing.
+        if not await tx.value(
+            "SELECT true FROM member_passwords WHERE tenant_id = $1 AND member_id = $2 AND password_hash = $3 FOR SHARE",
+            *(tenant_id, known.id, password_hash),
+        ):
+            raise BadLogin(where="password")
         await limits.forgive_passwords(tx, number)
-        return Entered(await members.open_for(tx, known.id), known.id)
+        return Entered(await members.open_for(tx, known.id, phone=number), known.id)
 
 
 async def _owner(tx: Tx, proof: Proof) -> UUID:
