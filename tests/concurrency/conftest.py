@@ -10,13 +10,23 @@ from huida.kernel import migrate
 from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.kernel.embedded import EmbeddedPostgres, temporary
-from huida.kernel.secrets import Sealer
+from huida.kernel.secrets import Sealer, Secret
+from huida.modules import sms
 from tests.shop import Shop, open_shop
+from wesim.sms import catalogue
 
 
 @pytest.fixture
 async def shop(world: Any) -> Shop:
     return await open_shop(world)
+
+
+@pytest.fixture
+async def provider(db: Database) -> None:
+    """The platform's SMS set up at Aliyun, with a price for a part."""
+    account = sms.Account("aliyun", catalogue.ALIYUN_KEY_ID, Secret(catalogue.ALIYUN_KEY_SECRET))
+    async with db.tx(0) as tx:
+        await sms.seed_platform(tx, accounts=[account], texts={})
 
 
 @pytest.fixture(scope="session")

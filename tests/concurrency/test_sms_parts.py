@@ -19,6 +19,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 STOCK = 50
 RUSH = 200
 
+pytestmark = pytest.mark.usefixtures("provider")
+
 
 async def give(db: Database, tenant: int, parts: int) -> None:
     async with db.tx(tenant) as tx:

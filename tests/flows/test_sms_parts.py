@@ -2,13 +2,19 @@
 
 import csv
 import io
+from importlib import import_module
 from typing import Any
 
 import pytest
 
+from tests import make
 from tests.asgi import Client
 from tests.shop import Shop
 from tests.smsshop import CONSOLE, OPERATOR, Desk, open_desk
+
+WAYS = import_module("huida.modules.sms.ways")
+MANY_LOST = 120
+"""More than one errand asks about at once."""
 
 
 @pytest.fixture
@@ -160,6 +166,27 @@ async def test_a_lost_answer_stays_drawn_until_the_provider_says_that_it_knows_n
         ("unknown", "provider_knows_none", 0)
     ]
     assert (await desk.ledger(), await desk.billed()) == ((10, 0, 0), 0)
+    assert await desk.shop.invariants() == {}
+
+
+@pytest.mark.covers("S2-66", "X-05")
+async def test_after_many_lost_answers_every_message_is_asked_about(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WAYS, "REST_AFTER", 2 * MANY_LOST)  # as if a worker died with all of them under way
+    await desk.given(200)
+    members = [
+        await make.member(desk.shop.db, desk.shop.tenant, phone=f"138{number:08}") for number in range(MANY_LOST)
+    ]
+    await desk.shop.fault("drop", host="dysmsapi.aliyuncs.com")
+    for number, member in enumerate(members):
+        assert (await desk.shop.buy(member, f"T-{number}")).status == 201
+    await desk.settle()
+    assert await desk.ledger() == (200 - MANY_LOST, MANY_LOST, 0)
+    await desk.shop.no_faults()
+    for hours in (1, 1, 1, 2, 7, 25):
+        await desk.later(hours=hours)
+    assert (await desk.ledger(), await desk.billed()) == ((200, 0, 0), 0)
     assert await desk.shop.invariants() == {}
 
 

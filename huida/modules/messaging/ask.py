@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from huida.kernel.clock import business_day
-from huida.kernel.db import Tx
+from huida.kernel.db import Tx, columns
 from huida.kernel.http import ProviderOutcome
 from huida.kernel.queue import Job
 from huida.modules import members, sms
@@ -43,21 +43,22 @@ class AskSms:
         self.sms_providers = sms_providers
 
     async def load(self, tx: Tx, jobs: Sequence[Job]) -> Questions:
+        asked = {asked_for(job): int(job.payload["asked"]) for job in jobs}
+        rows = await tx.fetch(
+            "SELECT d.fact_id, d.scenario, d.slot, d.member_id, d.provider_ref, d.sent_at, d.body "
+            "FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(fact_id, scenario, slot) JOIN deliveries d ON d.tenant_id = $1 "
+            "AND d.fact_id = k.fact_id AND d.scenario = k.scenario AND d.slot = k.slot AND d.state = 'unknown'",
+            *(tx.tenant_id, *columns(list(asked), 3)),
+        )
+        people = await members.recipients(tx, list({row["member_id"] for row in rows}), mini_app="", oa_app="")
         items = []
-        for job in jobs[:100]:
-            row = await tx.row(
-                "SELECT fact_id, scenario, slot, member_id, provider_ref, sent_at, body FROM deliveries "
-                "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
-                *(tx.tenant_id, *asked_for(job)),
-            )
-            if row is None:
-                continue
-            person = await members.get(tx, row["member_id"])
+        for row in rows:
+            person = people.get(row["member_id"])
             number = out_id(tx.tenant_id, key_of(row))
             day = business_day(row["sent_at"] or tx.now)
             given = [way.provider for way in texting.read(row["body"]).ways]
-            phone = members.phone_of(tx, person) or ""
-            items.append(Question(row, job.payload["asked"], phone, number, day, given))
+            phone = (members.phone_of(tx, person) or "") if person else ""
+            items.append(Question(row, asked[key_of(row)], phone, number, day, given))
         asked_at = await sms.asked_at(tx, [sms.source_of(item.out_id) for item in items])
         for item in items:
             if sms.source_of(item.out_id) in asked_at:
@@ -116,7 +117,9 @@ class AskSms:
             if state != "accepted":
                 ended.append(sms.Ended(number, state, item.answer.at or tx.now))
         await self._forget(tx, never)
-        await texting.copy_costs(tx, await sms.note_sent(tx, [one for _, one in sent]), [key for key, _ in sent])
+        back = [sms.source_of(item.out_id) for item in never]
+        settled = await sms.note_sent(tx, [one for _, one in sent], back=back)
+        await texting.copy_costs(tx, settled, [key for key, _ in sent])
         await sms.note_ended(tx, ended)
 
     async def _forget(self, tx: Tx, never: Sequence[Question]) -> None:
@@ -126,8 +129,6 @@ class AskSms:
                 "WHERE tenant_id = $1 AND fact_id = $2 AND scenario = $3 AND slot = $4 AND state = 'unknown'",
                 *(tx.tenant_id, *key_of(item.row)),
             )
-        if never:
-            await sms.give_back(tx, [sms.source_of(item.out_id) for item in never])
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -141,26 +141,33 @@ async def fall_back(tx: Tx, payloads: Sequence[Any]) -> None:
         await next_turn(tx, from_entry(payload))
 
 
+END_SMS = """
+UPDATE deliveries d SET state = r.state, reason = r.reason, done_at = $2, parts = coalesce(r.parts, d.parts),
+  cost_fen = CASE WHEN d.parts > 0 THEN d.cost_fen / d.parts * coalesce(r.parts, d.parts) ELSE d.cost_fen END,
+  provider_ref = CASE WHEN d.provider_ref = '' THEN r.provider_ref ELSE d.provider_ref END
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::text[])
+  AS r(fact_id, scenario, slot, state, reason, parts, provider_ref)
+WHERE d.tenant_id = $1 AND d.fact_id = r.fact_id AND d.scenario = r.scenario AND d.slot = r.slot AND d.channel = 'sms'
+  AND d.state IN ('queued', 'retrying', 'accepted', 'unknown')
+"""
+
+
 @work.reacts_to(sms.SmsReported)
 async def note_sms_outcome(tx: Tx, facts: Sequence[Recorded[sms.SmsReported]]) -> None:
     """The carrier's word on an SMS (S1-26), also when it comes before our own record of the send. Twice is safe: a
     delivery in its last state does not move."""
     billed: dict[Key, int] = {}
+    words: dict[Key, tuple[Any, ...]] = {}
     for recorded in facts:
         fact = recorded.fact
         key = from_out_id(fact.out_id)
         if key is None:
             continue
-        await tx.execute(
-            "UPDATE deliveries SET state = $5, reason = $6, done_at = $7, parts = coalesce($8::smallint, parts), "
-            "cost_fen = CASE WHEN parts > 0 THEN cost_fen / parts * coalesce($8::smallint, parts) ELSE cost_fen END, "
-            "provider_ref = CASE WHEN provider_ref = '' THEN $9 ELSE provider_ref END WHERE tenant_id = $1 "
-            "AND fact_id = $2 AND scenario = $3 AND slot = $4 AND channel = 'sms' "
-            "AND state IN ('queued', 'retrying', 'accepted', 'unknown')",
-            *(tx.tenant_id, *key, fact.state, "" if fact.state == "delivered" else fact.code, tx.now),
-            *(fact.parts, fact.provider_ref),
-        )
+        reason = "" if fact.state == "delivered" else fact.code
+        words.setdefault(key, (*key, fact.state, reason, fact.parts, fact.provider_ref))
         if fact.parts is not None:
             billed[key] = fact.parts
+    if words:
+        await tx.execute(END_SMS, tx.tenant_id, tx.now, *columns([words[key] for key in sorted(words)], 7))
     numbers = [(texting.source(tx.tenant_id, key), parts) for key, parts in billed.items()]
     await texting.copy_costs(tx, await sms.settle(tx, numbers), list(billed))

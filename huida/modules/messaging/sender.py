@@ -258,7 +258,8 @@ class Sender:
                 tx.emit(died(row, item.reason))
             done.append((*key, item.state, item.reason, item.provider_ref, item.parts, item.lost))
         if done:
-            fact_ids, *others, parts, lost = columns(done, 8)
+            # Reports of the carrier lock the same rows, in the same order.
+            fact_ids, *others, parts, lost = columns(sorted(done), 8)
             await tx.value(
                 RECORD, tx.tenant_id, tx.now, uuids(fact_ids), *map(texts, others), ints(parts), ints(map(int, lost))
             )
@@ -322,15 +323,13 @@ class Sender:
         if not items:
             return
         back = [sms.source_of(item.out_id) for item in items if item.state in ("failed", "dead")]
-        if back:
-            await sms.give_back(tx, back)
         sent = []
         for item in items:
             if item.provider:
                 parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}[item.provider]
                 told = item.told_parts is not None
                 sent.append(sms.Sent(sms.source_of(item.out_id), item.provider, item.told_parts or parts, told))
-        settled = await sms.note_sent(tx, sent)
+        settled = await sms.note_sent(tx, sent, back=back)
         await texting.copy_costs(tx, settled, [key_of(item.row) for item in items if item.provider])
         await self.desk.note(tx)
 

@@ -1,6 +1,7 @@
 """What messages cost: parts drawn when a message is decided, settled by the provider's word, returned if never sent.
 
-Locks are taken in one order: charges, days, the ledger's accounts, the plan. Each step of a message is posted once.
+Locks are taken in one order: charges, days, the ledger's accounts, the plan, the operators' line. Each step of a message
+is posted once.
 """
 
 from collections import defaultdict
@@ -82,6 +83,8 @@ async def _charge(tx: Tx, charges: Sequence[Charge], anew: frozenset[str]) -> li
         return []
     mine = await plans.plan(tx)
     price_milli = await plans.part_milli(tx, mine)
+    if anew:
+        await _lock(tx, [one.source_id for one in charges])
     day = (await plans.lock_days(tx, [tx.today]))[tx.today]
     known = await _known(tx, [one.source_id for one in charges])
     results: dict[UUID, Charged] = {
@@ -118,6 +121,8 @@ async def _charge(tx: Tx, charges: Sequence[Charge], anew: frozenset[str]) -> li
         await _tell_budget(tx, mine, day["hard_told"], "hard")
     if mine.model == "package":
         await plans.tell_when_low(tx, mine, (await plans.parts(tx)).left)
+    if day["is_new"]:
+        await plans.note_active(tx)
     return [results[one.source_id] for one in charges]
 
 
@@ -231,14 +236,18 @@ async def settle(tx: Tx, billed: Sequence[tuple[UUID, int]]) -> dict[UUID, tuple
     return await _adjust(tx, dict(billed), states=("drawn", "billed", "returned"), state="billed")
 
 
-async def note_sent(tx: Tx, sent: Sequence[Sent]) -> dict[UUID, tuple[int, int]]:
+async def note_sent(tx: Tx, sent: Sequence[Sent], *, back: Sequence[UUID] = ()) -> dict[UUID, tuple[int, int]]:
     """A provider took these messages, or may have: whose they are, and what they will be billed as for all we know.
 
-    Returns parts and money's worth of each. What a report has settled before stays.
+    Returns parts and money's worth of each. What a report has settled before stays. `back` were certainly not sent: what
+    was drawn for them is returned, all under locks taken once and in order.
     """
+    if not sent and not back:
+        return {}
+    await _lock(tx, [*back, *(one.source_id for one in sent)])
+    await give_back(tx, back)
     if not sent:
         return {}
-    await _lock(tx, [one.source_id for one in sent])
     await tx.execute(
         "UPDATE sms_charges c SET provider = s.provider, sent_at = coalesce(c.sent_at, $2) "
         "FROM unnest($3::uuid[], $4::text[]) AS s(source_id, provider) WHERE c.tenant_id = $1 AND c.source_id = s.source_id",

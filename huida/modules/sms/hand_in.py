@@ -12,7 +12,7 @@ from huida.kernel.queue import Job, retry_at
 from huida.modules import tenants
 from huida.modules.sms.models import SOURCES
 from huida.modules.sms.service import credentials
-from huida.modules.sms.signatures import HAND_IN, SUFFIXES, media_type
+from huida.modules.sms.signatures import HAND_IN, SUFFIXES, lock, media_type
 from huida.providers.sms.provider import Audit, SignPaper, SignRequest, SmsCredentials, SmsProvider, TakesSigns
 
 UNANSWERED: Final = "unanswered"
@@ -105,6 +105,7 @@ class HandIn:
             payload = {"signature_id": str(outcome.signature_id), "tries": outcome.tries + 1}
             tx.enqueue(HAND_IN, payload, lane=outcome.signature_id, due=due)
             return
+        await lock(tx)
         if not outcome.code:
             await tx.execute(
                 "UPDATE sms_reviews SET handed_in_at = $3 WHERE merchant_id = $1 AND signature_id = $2",

@@ -246,6 +246,15 @@ async def copy_for_operators(tx: Tx) -> None:
     )
 
 
+async def note_active(tx: Tx) -> None:
+    """The merchant sends today: its counts are copied to the operators. Called last, as its line is locked last."""
+    await tx.execute(
+        "INSERT INTO sms_merchants (merchant_id, model, parts_left, parts_owed, active_on, as_of) "
+        "VALUES ($1, 'per_part', 0, 0, $2, $3) ON CONFLICT (merchant_id) DO UPDATE SET active_on = excluded.active_on",
+        *(tx.tenant_id, tx.today, tx.now),
+    )
+
+
 async def lock_days(tx: Tx, days: Sequence[Any]) -> dict[Any, Any]:
     """Lock the days' rows in their order, making those that are missing; every change of a charge does this first."""
     rows = await tx.fetch(
@@ -254,10 +263,4 @@ async def lock_days(tx: Tx, days: Sequence[Any]) -> dict[Any, Any]:
         "RETURNING day, parts, cost_fen, soft_told, hard_told, xmax = 0 AS is_new",
         *(tx.tenant_id, sorted(set(days))),
     )
-    if any(row["is_new"] for row in rows):
-        await tx.execute(
-            "INSERT INTO sms_merchants (merchant_id, model, parts_left, parts_owed, active_on, as_of) "
-            "VALUES ($1, 'per_part', 0, 0, $2, $3) ON CONFLICT (merchant_id) DO UPDATE SET active_on = excluded.active_on",
-            *(tx.tenant_id, tx.today, tx.now),
-        )
     return {row["day"]: row for row in rows}

@@ -132,6 +132,7 @@ async def hand_in(tx: Tx, signature_id: UUID) -> None:
 
     Pressed again it does nothing new. Raises NotFound when it is not in review, Conflict without a provider.
     """
+    await lock(tx)
     row = await tx.row(
         "SELECT handed_in_at FROM sms_reviews WHERE merchant_id = $1 AND signature_id = $2 FOR UPDATE",
         *(tx.tenant_id, signature_id),
