@@ -1,6 +1,7 @@
 """Withdrawals: a member asks for own money back, it is held, and the shop pays it out or gives it free again.
 
-Only the principal can be withdrawn: what the shop added as a gift is for spending.
+Only the principal can be withdrawn: what the shop added as a gift is for spending. The gift of a recharge whose principal
+is withdrawn stays with the member; staff see it, and the last recharge, before they pay out, and may reject.
 """
 
 from typing import Final

@@ -1,8 +1,9 @@
 """The mall's pages of the console: what each role sees, specifications, reviews, and every page in order for every reader."""
 
+import os
 import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +17,7 @@ from tests.browser.watch import login
 from wesim.pay.state import MCHID
 
 BUYER = "/api/member/mall"
+SHOTS = os.environ.get("HUIDA_SHOTS", "")
 
 
 def buyer(shop: Shop) -> Api:
@@ -176,6 +178,101 @@ def test_a_refund_that_failed_says_why(ready: Shop, page: Page, stage: Stage) ->
     expect(page.get_by_text("商户号余额不足，充值后再退")).to_be_visible()
     expect(page.get_by_text("未退成")).to_be_visible()
     stage.sim.post(f"/_sim/pay/merchants/{MCHID}", {"balance_fen": None})
+
+
+def close_though_paid(shop: Shop, order_id: str) -> None:
+    """As if the money had come a moment too late and had not gone back."""
+
+    async def closed() -> None:
+        async with shop.stage.db.tx(shop.tenant) as tx:
+            await tx.execute(
+                "UPDATE mall_orders SET state = 'closed', closing = 'unpaid', closed_at = $3, stock_taken = false "
+                "WHERE tenant_id = $1 AND id = $2",
+                *(tx.tenant_id, UUID(order_id), tx.now),
+            )
+
+    shop.stage.run(closed())
+
+
+def test_a_closed_order_that_holds_money_is_shown_and_refunded(ready: Shop, page: Page, stage: Stage) -> None:
+    [product_id] = open_mall(ready, TEA)
+    me = joined(ready)
+    ordered(ready, me, product_id)
+    order_id = ordered(ready, me, product_id)
+    close_though_paid(ready, order_id)
+    login(page, stage, ready.admin, "/mall/orders")
+    expect(rows(page)).to_have_count(2)
+    expect(page.get_by_role("note")).to_contain_text("有 1 笔已关闭的订单还留着买家的钱")
+    shoot(page, "owed-list")
+    assert faults_of(page) == []
+    page.get_by_role("link", name="去退款").click()
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_label("只看待退款的")).to_be_checked()
+    rows(page).first.click()
+    expect(page.get_by_role("alert")).to_contain_text("还有 ¥28.00 没有退给买家")
+    shoot(page, "owed-order")
+    page.get_by_role("button", name="退款").click()
+    form = dialog(page, "退款")
+    field(form, "退款原因").fill("订单已关闭")
+    form.get_by_role("button", name="下一步").click()
+    agree(page, "退款 ¥28.00")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("button", name="退款")).to_have_count(0)
+    ready.settle()
+    assert ready.api.get(CONSOLE)["owed"] == 0
+    assert ready.api.get(f"{CONSOLE}/orders/{order_id}")["refunded_fen"] == 2800
+    page.goto(f"{stage.console}/mall/orders?owed=1")
+    expect(page.get_by_text("还没有订单").or_(page.get_by_text("没有符合条件的"))).to_be_visible()
+    expect(page.get_by_role("note")).to_have_count(0)
+
+
+def test_who_pays_out_sees_the_gift_the_last_recharge_and_a_frozen_member(
+    ready: Shop, page: Page, stage: Stage
+) -> None:
+    open_mall(ready, TEA)
+    me = joined(ready)
+    ready.api.put("/api/console/loyalty/rules", {"gift_tiers": [{"from_fen": 10_000, "gift_fen": 2_000}]})
+    [member] = ready.api.get("/api/console/members")["items"]
+    till = {"store": "S01", "card_no": member["card_no"]}
+    for till_no, paid_fen in (("R-1", 5_000), ("R-2", 10_000)):
+        ready.till().post("/api/v1/recharges", {**till, "till_no": till_no, "paid_fen": paid_fen})
+    body: dict[str, Any] = {"amount_fen": 10_000, "way": "bank", "payee": "招商银行 6225 8888"}
+    me.post(f"{BUYER}/withdrawals", body, headers={"Idempotency-Key": "w"})
+    ready.api.post(f"/api/console/members/{member['id']}/freeze", {})
+    [row] = ready.api.get(f"{CONSOLE}/withdrawals")["items"]
+    assert (row["gift_fen"], row["member_state"]) == (2_000, "frozen")
+    assert (row["last_recharge"]["paid_fen"], row["last_recharge"]["gift_fen"]) == (10_000, 2_000)
+    login(page, stage, ready.admin, "/mall/withdrawals")
+    for text in ("¥100.00", "¥20.00", "¥100.00，送 ¥20.00", "会员已冻结"):
+        expect(rows(page).first).to_contain_text(text)
+    shoot(page, "withdrawals")
+    assert faults_of(page) == []
+    page.get_by_role("button", name="处理", exact=True).click()
+    form = dialog(page, "处理提现")
+    for text in ("¥100.00，送 ¥20.00", "会员已冻结", "赠送的 ¥20.00 会留在会员的余额里"):
+        expect(form).to_contain_text(text)
+    shoot(page, "withdrawal")
+    assert faults_of(page) == []
+    page.set_viewport_size({"width": 768, "height": 1024})
+    shoot(page, "withdrawal-768")
+    assert not wider_than_screen(page)
+
+
+def test_a_picture_by_its_address_is_https(ready: Shop, page: Page, stage: Stage) -> None:
+    [product_id] = open_mall(ready, TEA)
+    login(page, stage, ready.admin, f"/mall/products/{product_id}")
+    address = page.get_by_label("或填写图片地址 https://")
+    address.fill("http://img.test/1.jpg")
+    page.get_by_role("button", name="添加", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="图片地址要以 https:// 开头")).to_be_visible()
+    expect(page.get_by_alt_text("第 1 张图片")).to_have_count(0)
+    assert ready.api.get(f"{CONSOLE}/products/{product_id}")["pictures"] == []
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture for who changes the page: `HUIDA_SHOTS=folder`."""
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png")
 
 
 def furnished(shop: Shop) -> dict[str, str]:

@@ -1,3 +1,4 @@
+import type { Schema } from '@/api/types'
 import type { Tone } from '@/components/StatusTag.vue'
 import { money } from '@/components/format'
 import { t } from '@/i18n'
@@ -24,6 +25,13 @@ export function orderState(order: { state: string; closing: string }): string {
 /** Yuan as people type them, from fen, without a sign. */
 export function yuanText(fen: number): string {
   return (fen / 100).toFixed(2)
+}
+
+/** What a member last recharged, with the gift that came with it. */
+export function lastRecharge(row: Schema<'WithdrawalRow'>): string {
+  const last = row.last_recharge
+  if (!last) return t('mall.withdrawal.never')
+  return last.gift_fen ? t('mall.withdrawal.withGift', { paid: money(last.paid_fen), gift: money(last.gift_fen) }) : money(last.paid_fen)
 }
 
 export const WITHDRAWAL_TONES: Record<string, Tone> = { asked: 'wait', paid: 'good', rejected: 'bad' }
