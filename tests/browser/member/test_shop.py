@@ -1,12 +1,18 @@
 """The member's shop on a phone of 375×667: for every reader, in both languages, and outside of where one can pay."""
 
+from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from huida.demo.stage import OA
 from tests.browser.mallshop import BOX, TEA, open_mall
 from tests.browser.member.kit import Centre
+from tests.browser.stage import LIN
+from tests.browser.watch import Watch
+
+WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.50"
 
 PATHS = (
     "pages/shop/index",
@@ -58,10 +64,9 @@ def test_a_sold_out_combination_cannot_be_bought(mall: tuple[Centre, dict[str, s
     expect(screen.get_by_test_id("count")).to_have_text("1")
 
 
-def test_the_last_receiver_is_remembered_where_the_browser_keeps_things(mall: tuple[Centre, dict[str, str]]) -> None:
+def test_a_wrong_receiver_is_refused_at_the_page(mall: tuple[Centre, dict[str, str]]) -> None:
     centre, made = mall
-    path = f"pages/shop/checkout?product={made['product']}&sku={made['sku']}&count=1"
-    screen = centre.open(path)
+    screen = centre.open(f"pages/shop/checkout?product={made['product']}&sku={made['sku']}&count=1")
     for name, wrong in (("receiver", "林小满"), ("phone", "1380"), ("address", "杭州")):
         screen.get_by_test_id("submit").click()
         expect(screen.get_by_role("alert")).to_be_visible()
@@ -69,3 +74,45 @@ def test_the_last_receiver_is_remembered_where_the_browser_keeps_things(mall: tu
     screen.get_by_test_id("submit").click()
     expect(screen.get_by_role("alert")).to_have_text("请填写 11 位手机号")
     assert centre.shop.api.get("/api/console/mall/orders")["items"] == []
+
+
+def test_the_last_receiver_is_remembered_where_the_browser_keeps_things(
+    mall: tuple[Centre, dict[str, str]], browser: Browser, watch: Watch
+) -> None:
+    centre, made = mall
+    page = in_wechat(centre, browser, watch)
+    address = f"{centre.shop.stage.url}/h5/?m={centre.shop.tenant}#/pages/shop/checkout?product={made['product']}&sku={made['sku']}&count=1"
+    page.goto(address)
+    to = {"receiver": "林小满", "phone": "13800000001", "address": "杭州市西湖区龙井路 1 号"}
+    for name, right in {**to, "note": "周末送"}.items():
+        field = page.get_by_test_id(name).locator("input")
+        expect(field).to_have_value("")
+        field.fill(right)
+    page.get_by_test_id("submit").click()
+    page.wait_for_url("**/pages/shop/order?**")
+    [order] = centre.shop.api.get("/api/console/mall/orders")["items"]
+    assert order["receiver"] == "林小满"
+    page.goto("about:blank")
+    page.goto(address)
+    for name, kept in {**to, "note": ""}.items():
+        expect(page.get_by_test_id(name).locator("input")).to_have_value(kept)
+    page.context.close()
+
+
+def in_wechat(centre: Centre, browser: Browser, watch: Watch) -> Page:
+    """WeChat's own browser: it says who the person is, and the person does not pay."""
+    opened = browser.new_context(viewport={"width": 375, "height": 667}, user_agent=WECHAT, locale="zh-CN")
+    watch.over(opened)
+    opened.add_init_script(
+        "window.WeixinJSBridge = { invoke: (name, given, told) => told({ err_msg: 'get_brand_wcpay_request:cancel' }) }"
+    )
+
+    def authorize(route: Route) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(route.request.url).query).items()}
+        body = {"person": LIN, "app": OA, "scope": "snsapi_userinfo"}
+        code = centre.shop.stage.sim.post("/_sim/oauth-code", body)["code"]
+        back = f"{unquote(query['redirect_uri'])}&code={code}&state={query['state']}"
+        route.fulfill(status=302, headers={"Location": back})
+
+    opened.route("**/connect/oauth2/authorize*", authorize)
+    return opened.new_page()
