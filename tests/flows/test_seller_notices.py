@@ -64,6 +64,9 @@ async def test_a_code_works_once_for_its_person_and_not_for_ever(desk: Desk) -> 
     assert await desk.bound() == {}
     await desk.scan("chenyiming", code)
     assert await desk.bound() == {"张店长": "follows"}
+    rows = {row["name"]: row for row in (await desk.staff.get(f"{PATH}/recipients")).json()["items"]}
+    openid = desk.shop.world.user(seed.OA_APPID, "chenyiming").openid
+    assert (rows["张店长"]["account"], openid[:-4] in str(rows)) == (f"…{openid[-4:]}", False)
     await desk.scan("wangsiyuan", code)  # somebody scans it off the screen afterwards
     await desk.on("seller_order_paid")
     product = await desk.mall.product()

@@ -311,6 +311,24 @@ async def test_parts_by_hand_need_a_reason_and_are_in_the_audit(desk: Desk) -> N
     assert [(fact["parts"], fact["reason"]) for fact in told] == [(30, "开业赠送"), (-5, "多给了")]
 
 
+@pytest.mark.covers("X-05")
+async def test_parts_by_hand_are_given_once_for_one_entry(desk: Desk) -> None:
+    path = f"{OPERATOR}/merchants/{desk.shop.tenant}/grants"
+
+    async def give(parts: int, key: str) -> Any:
+        body = {"parts": parts, "reason": "补偿"}
+        return await desk.operator.post(path, body, headers={"Idempotency-Key": key})
+
+    first, again = await give(30, "one"), await give(30, "one")
+    assert (first.status, again.status, first.json()) == (201, 201, again.json())
+    assert (await give(40, "one")).refusal == (422, "idempotency.mismatch")
+    assert await desk.ledger() == (30, 0, 0)
+    assert (await give(30, "two")).status == 201
+    shown = (await desk.operator.get(f"{OPERATOR}/merchants/{desk.shop.tenant}")).json()["grants"]
+    assert (await desk.ledger(), [one["parts"] for one in shown]) == ((60, 0, 0), [30, 30])
+    assert await desk.shop.invariants() == {}
+
+
 @pytest.mark.covers("S2-67")
 async def test_a_days_budget_warns_then_stops_and_gets_its_room_back(desk: Desk) -> None:
     limits = {"soft_parts": 2, "hard_parts": 3}

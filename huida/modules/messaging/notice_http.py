@@ -266,6 +266,7 @@ def _recipient(
         "bound": bound is not None,
         "follows": bound is not None and bound["follows"],
         "bound_at": None if bound is None else bound["bound_at"],
+        "account": "" if bound is None else f"…{bound['openid'][-4:]}",
         "scenarios": [] if bound is None else staff.chosen(bound),
         "waiting_until": None if waiting is None else waiting["expires_at"],
         "trouble": "" if waiting is None else waiting["trouble"],

@@ -107,7 +107,8 @@ class RemapAnswer(TypedDict):
 
 
 class Recipient(TypedDict):
-    """Somebody of the staff; bound to a WeChat account or not. `trouble`: a code was scanned by the wrong person."""
+    """Somebody of the staff; bound to a WeChat account or not. `account` is the end of that account's id, for telling one
+    from another; `trouble`: a code was scanned by the wrong person."""
 
     staff_id: UUID
     name: str
@@ -115,6 +116,7 @@ class Recipient(TypedDict):
     bound: bool
     follows: bool
     bound_at: datetime | None
+    account: str
     scenarios: list[str]
     waiting_until: datetime | None
     trouble: str

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -310,9 +310,16 @@ async def set_plan(body: PlanIn, tx: Tx = tenants.operator_tx()) -> None:
 
 
 @operator.post(f"{MERCHANT}/grants", status_code=201)
-async def grant(body: GrantIn, tx: Tx = tenants.operator_tx()) -> Created:
-    """Give parts by hand, or take some back (negative), with a reason that the merchant's audit shows."""
-    return {"id": await packages.grant(tx, parts=body.parts, reason=body.reason)}
+async def grant(
+    body: GrantIn,
+    tx: Tx = tenants.operator_tx(),
+    key: Annotated[str, Header(alias="Idempotency-Key", max_length=64)] = "",
+) -> Created:
+    """Give parts by hand, or take some back (negative), with a reason that the merchant's audit shows.
+
+    The page sends one `Idempotency-Key` for each entry, so that a repeated call gives once.
+    """
+    return {"id": await packages.grant(tx, parts=body.parts, reason=body.reason, key=key)}
 
 
 @operator.post(f"{MERCHANT}/purchases/{{purchase_id}}/refund", status_code=204)

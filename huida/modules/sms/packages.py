@@ -248,28 +248,36 @@ async def _take_back(tx: Tx, source_type: str, source_id: UUID, parts: int) -> N
     await plans.copy_for_operators(tx)
 
 
-async def grant(tx: Tx, *, parts: int, reason: str) -> UUID:
-    """Give parts by hand, or take some back (negative). Raises Invalid, Conflict when fewer are left."""
-    if parts == 0 or abs(parts) > MOST_GRANT or not reason.strip():
+async def grant(tx: Tx, *, parts: int, reason: str, key: str = "") -> UUID:
+    """Give parts by hand, or take some back (negative); under one key once. Raises Invalid, Conflict when fewer are left."""
+    reason = reason.strip()[:200]
+    if parts == 0 or abs(parts) > MOST_GRANT or not reason:
         raise Invalid(code="sms.bad_grant", where="parts")
-    grant_id = uuid7()
-    await tx.execute(
-        "INSERT INTO sms_grants (tenant_id, id, parts, reason, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5, $6)",
-        *(tx.tenant_id, grant_id, parts, reason.strip()[:200], tx.now, tx.actor),
-    )
+    grant_id = uuid5(plans.owner(tx.tenant_id), f"grant {key}") if key else uuid7()
+    if not await tx.execute(
+        "INSERT INTO sms_grants (tenant_id, id, parts, reason, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5, $6) "
+        "ON CONFLICT DO NOTHING",
+        *(tx.tenant_id, grant_id, parts, reason, tx.now, tx.actor),
+    ):
+        known = await tx.row(
+            "SELECT parts, reason FROM sms_grants WHERE tenant_id = $1 AND id = $2", tx.tenant_id, grant_id
+        )
+        if known is None or (known["parts"], known["reason"]) != (parts, reason):
+            raise Invalid(code="idempotency.mismatch", where="Idempotency-Key")
+        return grant_id
     if parts > 0:
         await plans.credit(tx, source_type=GRANTED, source_id=grant_id, amount=parts, price_fen=0, contra="sms_granted")
     else:
         await _take_back(tx, GRANTED, grant_id, -parts)
-    await _note_sale(tx, grant_id, "grant", reason.strip()[:60], parts, 0)
-    tx.emit(SmsPartsGranted(grant_id=grant_id, parts=parts, reason=reason.strip()[:200]))
+    await _note_sale(tx, grant_id, "grant", reason[:60], parts, 0)
+    tx.emit(SmsPartsGranted(grant_id=grant_id, parts=parts, reason=reason))
     return grant_id
 
 
 async def grants(tx: Tx, *, limit: int = 100) -> Sequence[Any]:
     """What was given by hand, newest first."""
     return await tx.fetch(
-        "SELECT * FROM sms_grants WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2", tx.tenant_id, limit
+        "SELECT * FROM sms_grants WHERE tenant_id = $1 ORDER BY granted_at DESC, id LIMIT $2", tx.tenant_id, limit
     )
 
 

@@ -3388,6 +3388,8 @@ export interface paths {
         /**
          * Grant
          * @description Give parts by hand, or take some back (negative), with a reason that the merchant's audit shows.
+         *
+         *     The page sends one `Idempotency-Key` for each entry, so that a repeated call gives once.
          */
         post: operations["sms_grant"];
         delete?: never;
@@ -7660,9 +7662,12 @@ export interface components {
         };
         /**
          * Recipient
-         * @description Somebody of the staff; bound to a WeChat account or not. `trouble`: a code was scanned by the wrong person.
+         * @description Somebody of the staff; bound to a WeChat account or not. `account` is the end of that account's id, for telling one
+         *     from another; `trouble`: a code was scanned by the wrong person.
          */
         Recipient: {
+            /** Account */
+            account: string;
             /** Bound */
             bound: boolean;
             /** Bound At */
@@ -16030,7 +16035,9 @@ export interface operations {
     sms_grant: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
             path: {
                 merchant_id: number;
             };

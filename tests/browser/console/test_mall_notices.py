@@ -233,6 +233,28 @@ def test_a_seller_binds_by_code_and_is_told(stage: Stage, mall_shop: Shop, page:
     expect(page.get_by_role("row").filter(has_text="卖家订单付款通知")).to_contain_text("员工")
 
 
+@pytest.mark.covers("S2-50")
+def test_who_scanned_is_shown_and_somebody_else_is_undone_at_once(stage: Stage, mall_shop: Shop, page: Page) -> None:
+    login(page, stage, mall_shop.admin, "/notify/sellers")
+    recipients = page.get_by_test_id("recipients")
+    recipients.get_by_role("button", name="扫码绑定").first.click()
+    dialog = page.get_by_role("dialog")
+    content = dialog.locator("img").get_attribute("data-content")
+    stage.sim.post("/_sim/scan", {"person": CHEN, "content": content})
+    expect(dialog).to_contain_text("如果刚才扫码的不是")
+    [bound] = [one for one in mall_shop.api.get(f"{DOOR}/recipients")["items"] if one["bound"]]
+    expect(dialog).to_contain_text(f"微信标识 {bound['account']}")
+    assert faults_of(page) == []
+    dialog.get_by_role("button", name="不是本人，解除绑定").click()
+    expect(dialog).to_contain_text("已解除绑定")
+    assert not any(one["bound"] for one in mall_shop.api.get(f"{DOOR}/recipients")["items"])
+    stage.sim.post("/_sim/scan", {"person": CHEN, "content": content})
+    mall_shop.settle()
+    assert not any(one["bound"] for one in mall_shop.api.get(f"{DOOR}/recipients")["items"])
+    dialog.get_by_role("button", name="重新生成").click()
+    expect(dialog.locator("img")).to_be_visible()
+
+
 @pytest.mark.covers("S2-51", "S2-52", "S2-53")
 def test_a_template_that_drifted_is_shown_and_mapped_anew(stage: Stage, mall_shop: Shop, page: Page) -> None:
     mall_shop.api.post(f"{DOOR}/scenarios/order_paid/channels/template/default", {})
