@@ -13,6 +13,7 @@ from tests.mallshop import PLAIN, Mall, buyer_of, open_mall
 from wesim.pay.state import pay_of
 
 ORDERS, DEATHS = 8, 6
+PERSONS = ("linxiaoman", "chenyiming")
 PAID, REFUNDED = "TRANSACTION.SUCCESS", "REFUND.SUCCESS"
 
 
@@ -63,13 +64,14 @@ async def test_payments_and_refunds_survive_their_workers(
 ) -> None:
     url = postgres.url
     product = await mall.product(PLAIN)
-    _, buyer = await buyer_of(mall)
+    buyers = [(person, (await buyer_of(mall, person))[1]) for person in PERSONS]
     await mall.shop.fault("lost_callback", event=PAID)
     await mall.shop.fault("lost_callback", event=REFUNDED)
     ids = []
-    for _ in range(ORDERS):
+    for number in range(ORDERS):
+        person, buyer = buyers[number % len(buyers)]
         ids.append(await mall.ordered(buyer, product))
-        assert await mall.phone_pays(await mall.to_pay(buyer, ids[-1])) == "requestPayment:ok"
+        assert await mall.phone_pays(await mall.to_pay(buyer, ids[-1]), person=person) == "requestPayment:ok"
     await mall.shop.fault("delay", path="/v3/*", delay_s=0.4)
 
     cut_off = await die_again_and_again(url, workers, dice, DEATHS)
@@ -88,7 +90,7 @@ async def test_payments_and_refunds_survive_their_workers(
     await until(url, "SELECT state, count(*)::int FROM mall_refunds GROUP BY 1", [("succeeded", ORDERS)])
     assert cut_off >= 1
     assert len(pay_of(mall.sim).refunds) == ORDERS
-    assert mall.wallet() == 100_000 - ORDERS * 1_800
+    assert sum(100_000 - mall.wallet(person) for person in PERSONS) == ORDERS * 1_800
     told = await kit.ask(url, "SELECT count(*)::int AS n FROM facts WHERE kind = 'mall.order_refunded'")
     assert told[0]["n"] == ORDERS
     assert await kit.broken(url) == {}

@@ -1,5 +1,7 @@
 """Products: combinations that fit, pictures that are pictures, stock that a form cannot undo."""
 
+import asyncio
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +9,8 @@ import pytest
 
 from huida.modules import mall as mall_module
 from huida.modules import tenants
+from huida.modules.mall import products
+from huida.modules.mall.rules import ProductIn, SkuIn
 from tests import make
 from tests.asgi import Client, call
 from tests.mallshop import BOXES, BUYER, CONSOLE, PLAIN, Mall, buyer_of, open_mall
@@ -202,6 +206,23 @@ async def test_uploads_that_nothing_shows_go_after_a_day(mall: Mall) -> None:
     assert (await call(mall.shop.world.app, "GET", line["url"])).status == 200
     gone = form(second, pictures=[never])
     assert (await mall.shop.staff.put(paths[1], gone)).refusal == (422, "mall.bad_picture")
+
+
+async def test_an_upload_that_is_being_taken_is_not_tidied_away(mall: Mall) -> None:
+    made = (await mall.shop.staff.upload(f"{CONSOLE}/pictures", "a.png", PNG)).json()
+    await night(mall)
+    mall.shop.world.clock.advance(timedelta(days=1, minutes=1))
+    taken = ProductIn(title="新茶", skus=(SkuIn(values=(), price_fen=1, stock=1),), pictures=(made["picture"],))
+    outside = copy_context()
+
+    async def tidy() -> None:
+        async with mall.shop.db.tx(mall.shop.tenant) as tx:
+            await products.tidy_pictures(tx)
+
+    async with mall.shop.db.tx(mall.shop.tenant) as tx:
+        await mall_module.create_product(tx, taken)
+        await asyncio.create_task(tidy(), context=outside)
+    assert (await call(mall.shop.world.app, "GET", made["url"])).status == 200
 
 
 async def night(mall: Mall) -> None:
