@@ -166,3 +166,37 @@ async def test_two_hundred_phones_at_once_hold_the_merchants_limit(
 async def test_without_a_setting_the_usual_limits_hold(db: Database, tenant: int) -> None:
     assert (MERCHANT_HOUR, MERCHANT_DAY) == (500, 5000)
     assert await sweep(db, tenant, 520) == {"counted": 500, "verification.shop_limit/merchant_hour": 20}
+
+
+async def test_two_hundred_guesses_at_once_a_hundred_are_compared(
+    db: Database, tenant: int, clock: ShiftedClock
+) -> None:
+    others = await make.merchant(db)
+
+    async def guess(number: int) -> int:
+        async with db.tx(others if number % 2 else tenant) as tx:
+            return await limits.guess(tx, f"2001:db8:1:2::{number + 1:x}")
+
+    # when
+    waits = await asyncio.gather(*(guess(number) for number in range(RUSH)))
+    # then
+    assert Counter(wait_s == 0 for wait_s in waits) == {True: 100, False: 100}
+    assert all(0 < wait_s <= 3600 for wait_s in waits if wait_s)
+    # when: one was right
+    async with db.tx(tenant) as tx:
+        await limits.was_right(tx, "2001:db8:1:2::9")
+    # then: one more is heard
+    assert Counter([await guess(number) == 0 for number in range(4)]) == {True: 1, False: 3}
+    clock.advance(timedelta(hours=1))
+    assert await guess(1) == 0
+
+
+async def test_two_hundred_passwords_at_once_eight_are_compared(db: Database, tenant: int, clock: ShiftedClock) -> None:
+    async def guess() -> int:
+        async with db.tx(tenant) as tx:
+            return await limits.try_password(tx, PHONE)
+
+    waits = await asyncio.gather(*(guess() for _ in range(RUSH)))
+    assert Counter(wait_s == 0 for wait_s in waits) == {True: 8, False: 192}
+    clock.advance(timedelta(minutes=15))
+    assert Counter([await guess() == 0 for _ in range(10)]) == {True: 8, False: 2}

@@ -32,7 +32,7 @@ from huida.modules.tenants.models import (
     Staff,
     Store,
 )
-from huida.modules.tenants.passwords import hashed, matches
+from huida.modules.tenants.passwords import check_password, hashed, matches
 from huida.modules.tenants.service import (
     StoreRef,
     bootstrap,
@@ -76,6 +76,7 @@ __all__ = [
     "active_staff",
     "all_merchants",
     "bootstrap",
+    "check_password",
     "create_key",
     "create_merchant",
     "create_staff",

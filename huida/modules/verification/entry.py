@@ -50,11 +50,13 @@ async def ask(
 
 
 async def register(
-    db: Database, tenant_id: int, *, phone: str, code: str, name: str, password: Secret | None
+    db: Database, tenant_id: int, *, phone: str, code: str, name: str, password: Secret | None, address: str
 ) -> Entered:
     """Take a new member in by a proved phone (S2-38). Raises Conflict when the phone is a member's; the code stays good."""
-    password_hash = None if password is None else await tenants.hashed(password.reveal(), login=phone)
-    proof = await check(db, tenant_id, "register", phone=phone, code=code)
+    if password is not None:
+        tenants.check_password(password.reveal(), login=members.normal_phone(phone))
+    proof = await check(db, tenant_id, "register", phone=phone, code=code, address=address)
+    password_hash = None if password is None else await tenants.hashed(password.reveal(), login=proof.phone)
     async with db.tx(tenant_id, actor="member:register") as tx:
         await use(tx, proof)
         if (await members.by_phone(tx, [proof.phone])).get(proof.phone) is not None:
@@ -68,22 +70,23 @@ async def register(
         return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
-async def log_in(db: Database, tenant_id: int, *, phone: str, code: str) -> Entered:
+async def log_in(db: Database, tenant_id: int, *, phone: str, code: str, address: str) -> Entered:
     """A session by a proved phone (S2-40). Raises Conflict when nobody has the phone; the code stays good to register."""
-    proof = await check(db, tenant_id, "login", phone=phone, code=code)
+    proof = await check(db, tenant_id, "login", phone=phone, code=code, address=address)
     async with db.tx(tenant_id, actor="member:login") as tx:
         await use(tx, proof)
         member_id = await _owner(tx, proof)
         return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
-async def recover(db: Database, tenant_id: int, *, phone: str, code: str, password: Secret) -> Entered:
+async def recover(db: Database, tenant_id: int, *, phone: str, code: str, password: Secret, address: str) -> Entered:
     """A new password by a proved phone (S2-39): older sessions by phone end, a lock is lifted.
 
     Raises Invalid for a weak password, Conflict when nobody has the phone.
     """
-    password_hash = await tenants.hashed(password.reveal(), login=phone)
-    proof = await check(db, tenant_id, "recover", phone=phone, code=code)
+    tenants.check_password(password.reveal(), login=members.normal_phone(phone))
+    proof = await check(db, tenant_id, "recover", phone=phone, code=code, address=address)
+    password_hash = await tenants.hashed(password.reveal(), login=proof.phone)
     async with db.tx(tenant_id, actor="member:recover") as tx:
         await use(tx, proof)
         member_id = await _owner(tx, proof)
@@ -92,28 +95,36 @@ async def recover(db: Database, tenant_id: int, *, phone: str, code: str, passwo
         return Entered(await members.open_for(tx, member_id, phone=proof.phone), member_id)
 
 
-async def bind(db: Database, actor: Actor, *, phone: str, code: str) -> UUID:
+def account_of(actor: Actor) -> tuple[str, str]:
+    """(app id, openid) of this session. Raises Conflict for one without a WeChat account."""
+    app_id, openid = members.account_of(actor)
+    if not openid:
+        raise Conflict(code="verification.no_account")
+    return app_id, openid
+
+
+async def bind(db: Database, actor: Actor, *, phone: str, code: str, address: str) -> UUID:
     """Give a WeChat account its phone where WeChat has no button for it (H5 in an official account; X-10).
 
     Raises Conflict when account and phone are two different members', or for a session without a WeChat account.
     """
-    app_id, openid = members.account_of(actor)
-    if not openid:
-        raise Conflict(code="verification.no_account")
-    proof = await check(db, actor.tenant_id, "bind", phone=phone, code=code)
+    app_id, openid = account_of(actor)
+    proof = await check(db, actor.tenant_id, "bind", phone=phone, code=code, address=address)
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         await use(tx, proof)
         return await members.join_by_phone(tx, app_id=app_id, openid=openid, phone=proof.phone)
 
 
-async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, password: Secret) -> Entered:
-    """A session by phone and password. Raises BadLogin, Locked after eight wrong ones in a row, for a quarter of an hour.
+async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, password: Secret, address: str) -> Entered:
+    """A session by phone and password. Raises BadLogin, GuessLimit, and Locked after eight wrong ones in a row.
 
     A try is counted before the password is compared, so that guessing at once does not give more tries. All of it is the
     same for a phone that is nobody's: the answers, the order in which they come, and the work.
     """
     number = members.normal_phone(phone)
     async with db.tx(tenant_id, actor="member:login") as tx:
+        if guess_wait_s := await limits.guess(tx, address):
+            raise limits.GuessLimit(retry_after_s=guess_wait_s)
         wait_s = await limits.try_password(tx, number)
         known = (await members.by_phone(tx, [number])).get(number)
         password_hash: str | None = await tx.value(
@@ -131,6 +142,7 @@ async def log_in_by_password(db: Database, tenant_id: int, *, phone: str, passwo
             *(tenant_id, known.id, password_hash),
         ):
             raise BadLogin(where="password")
+        await limits.was_right(tx, address)
         await limits.forgive_passwords(tx, number)
         return Entered(await members.open_for(tx, known.id, phone=number), known.id)
 

@@ -78,11 +78,13 @@ class CodeLimitsIn(Body):
     day: int = Field(ge=1, le=rules.MOST)
 
 
-def slow_down(request: Request) -> None:
-    """Raises TooMany."""
-    wait_s = _tries_by_address.try_take(rules.network_of(members.address_of(request)))
+def slow_down(request: Request) -> str:
+    """The address of who guesses. Raises TooMany."""
+    address = members.address_of(request)
+    wait_s = _tries_by_address.try_take(rules.network_of(address))
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
+    return address
 
 
 @member.get("/codes")
@@ -108,6 +110,7 @@ async def ask(request: Request, body: CodeWanted) -> views.CodeAsked:
 async def ask_to_bind(request: Request, body: BindWanted) -> views.CodeAsked:
     """Send a code to the phone that a WeChat account wants to bind."""
     actor = await admitted(request, "member", "")
+    entry.account_of(actor)
     asked = await entry.ask(
         request.app.state.db,
         actor.tenant_id,
@@ -129,37 +132,45 @@ def show_asked(asked: service.Asked) -> views.CodeAsked:
 
 @member.post("/register", status_code=201)
 async def register(request: Request, body: RegisterIn) -> members.MemberSessionView:
-    slow_down(request)
+    address = slow_down(request)
     db = request.app.state.db
     password = None if body.password is None else Secret(body.password)
     tenant_id = await members.merchant_of(db, body.m)
     return show_entered(
-        await entry.register(db, tenant_id, phone=body.phone, code=body.code, name=body.name, password=password)
+        await entry.register(
+            db, tenant_id, phone=body.phone, code=body.code, name=body.name, password=password, address=address
+        )
     )
 
 
 @member.post("/login/code")
 async def log_in(request: Request, body: WithCode) -> members.MemberSessionView:
-    slow_down(request)
+    address = slow_down(request)
     db = request.app.state.db
-    return show_entered(await entry.log_in(db, await members.merchant_of(db, body.m), phone=body.phone, code=body.code))
+    return show_entered(
+        await entry.log_in(db, await members.merchant_of(db, body.m), phone=body.phone, code=body.code, address=address)
+    )
 
 
 @member.post("/login/password")
 async def log_in_by_password(request: Request, body: PasswordLoginIn) -> members.MemberSessionView:
-    slow_down(request)
+    address = slow_down(request)
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
-    return show_entered(await entry.log_in_by_password(db, tenant_id, phone=body.phone, password=Secret(body.password)))
+    return show_entered(
+        await entry.log_in_by_password(db, tenant_id, phone=body.phone, password=Secret(body.password), address=address)
+    )
 
 
 @member.post("/recover")
 async def recover(request: Request, body: RecoverIn) -> members.MemberSessionView:
-    slow_down(request)
+    address = slow_down(request)
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
     return show_entered(
-        await entry.recover(db, tenant_id, phone=body.phone, code=body.code, password=Secret(body.password))
+        await entry.recover(
+            db, tenant_id, phone=body.phone, code=body.code, password=Secret(body.password), address=address
+        )
     )
 
 
@@ -171,8 +182,8 @@ def show_entered(entered: entry.Entered) -> members.MemberSessionView:
 async def bind(request: Request, body: BindIn) -> None:
     """Bind the WeChat account of this session to a phone by the code sent there."""
     actor = await admitted(request, "member", "")
-    slow_down(request)
-    await entry.bind(request.app.state.db, actor, phone=body.phone, code=body.code)
+    address = slow_down(request)
+    await entry.bind(request.app.state.db, actor, phone=body.phone, code=body.code, address=address)
 
 
 @console.get("")

@@ -13,6 +13,7 @@ from huida.modules.verification.rules import (
     EACH_DEVICE,
     EACH_PHONE,
     EACH_PHONE_ANYWHERE,
+    GUESSES,
     MERCHANT_DAY,
     MERCHANT_HOUR,
     PASSWORD_MEMORY,
@@ -49,6 +50,12 @@ class MerchantLimit(CodeLimit):
     """The merchant has let out as many codes as it wants to."""
 
     code = "verification.shop_limit"
+
+
+class GuessLimit(TooMany):
+    """Too many wrong codes and passwords came from this address."""
+
+    code = "verification.too_many_guesses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,25 @@ async def tell_full(tx: Tx, name: str) -> None:
 
 def _wait_s(tx: Tx, until: datetime | None) -> int:
     return 1 if until is None else max(1, math.ceil((until - tx.now).total_seconds()))
+
+
+async def guess(tx: Tx, address: str) -> int:
+    """Count a guess from this address before it is compared; returns 0, or the seconds until there is a next one."""
+    key = _guess_key(tx, address)
+    if await tx.value(TAKE, tx.now, [key], [window_end(GUESSES, tx.now)], [GUESSES.most]) is not None:
+        return 0
+    return _wait_s(tx, await tx.value("SELECT ends_at FROM verification_counts WHERE key = $1", key))
+
+
+async def was_right(tx: Tx, address: str) -> None:
+    """The guess was none: it does not count."""
+    await tx.execute(
+        "UPDATE verification_counts SET count = count - 1 WHERE key = $1 AND count > 0", _guess_key(tx, address)
+    )
+
+
+def _guess_key(tx: Tx, address: str) -> bytes:
+    return _key(tx, GUESSES, network_of(address))
 
 
 # The last try that counts begins the pause; during it none counts, so that no row comes back.

@@ -69,6 +69,9 @@ PASSWORD_PAUSE: Final = timedelta(minutes=15)
 PASSWORD_MEMORY: Final = timedelta(days=1)
 """Tries that nothing followed for so long do not count any more."""
 
+GUESSES: Final = Limit("guess_hour", 100, HOUR)
+"""Wrong codes and passwords from one network address, over all phones and merchants: guesses spread thin are guesses too."""
+
 
 def window_end(limit: Limit, now: datetime) -> datetime:
     """When a count that begins now is over."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,12 @@ CODE: Final = "verification.code"
 SEND: Final = "verification.send"
 KEPT_DAYS: Final = 30
 """How long the list of codes that were sent goes back."""
+
+
+class Off(Conflict):
+    """The merchant has not opened this door."""
+
+    code = "verification.off"
 
 
 class CannotSend(Conflict):
@@ -55,9 +61,7 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, asker: limits.Asker) -> A
     number = members.normal_phone(phone)
     text = await messaging.sms_template(tx, scenario_of(purpose))
     if text is None:
-        known = (await messaging.chosen(tx, "sms")).get(scenario_of(purpose))
-        paused = known is not None and (known.live or known.paused_reason not in (None, "switched_off"))
-        raise CannotSend(code="verification.no_template" if paused else None, where="scenario")
+        raise CannotSend(code="verification.no_template" if await is_open(tx, purpose) else None, where="scenario")
     reason = await sms.usable(tx)
     if reason:
         raise CannotSend(code=f"verification.{reason}")
@@ -89,6 +93,12 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, asker: limits.Asker) -> A
     return Asked(code_id, MINUTES, int(limits.PAUSE_S))
 
 
+async def is_open(tx: Tx, purpose: str) -> bool:
+    """Whether the merchant wants this door, also while its template keeps codes from being sent."""
+    known = (await messaging.chosen(tx, "sms")).get(scenario_of(purpose))
+    return known is not None and (known.live or known.paused_reason not in (None, "switched_off"))
+
+
 async def values_of(tx: Tx, code: str) -> dict[str, str]:
     """The variables of code scenarios."""
     return {"code": code, "minutes": str(MINUTES), "shop_name": await tenants.short_name(tx)}
@@ -107,23 +117,31 @@ class Proof:
     """A code that fits; it is used up by `use`, in the transaction of what it opens."""
 
     code_id: UUID
-    phone: str
+    phone: str = field(repr=False)
 
 
-async def check(db: Database, tenant_id: int, purpose: Purpose, *, phone: str, code: str) -> Proof:
-    """Count one try and compare. Commits the try whatever comes of it. Raises Invalid.
+async def check(db: Database, tenant_id: int, purpose: Purpose, *, phone: str, code: str, address: str) -> Proof:
+    """Count one try and compare. Commits the try whatever comes of it. Raises Invalid, Off, GuessLimit.
 
     Only the newest code of the phone for this door counts. Whoever guesses has five tries, also when they guess at once.
     """
     number = members.normal_phone(phone)
     async with db.tx(tenant_id, actor="member:code") as tx:
-        row = await tx.row(TRY, tenant_id, _phone_hash(tx, number), sorted(ACCEPTS[purpose]), tx.now, TRIES)
+        if not await is_open(tx, purpose):
+            raise Off()
+        wait_s = await limits.guess(tx, address)
+        row = None
+        if not wait_s:
+            row = await tx.row(TRY, tenant_id, _phone_hash(tx, number), sorted(ACCEPTS[purpose]), tx.now, TRIES)
         right = row is not None and bytes(row["code_hash"]) == code_hash(tx, number, code)
-        left = 0 if row is None else TRIES - row["tries"]
+        if right:
+            await limits.was_right(tx, address)
+    if wait_s:
+        raise limits.GuessLimit(retry_after_s=wait_s)
     if row is None:
         raise Invalid(code="verification.code_gone", where="code")
     if not right:
-        raise Invalid(code="verification.code_wrong", where="code", left=left)
+        raise Invalid(code="verification.code_wrong", where="code", left=TRIES - row["tries"])
     return Proof(row["id"], number)
 
 
