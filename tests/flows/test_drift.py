@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.noticeshop import PAID_CODE, PAID_TEXT, PATH, Desk, buyer_of, open_desk
+from tests.smsshop import two_providers
 from wesim import seed
 
 
@@ -115,6 +116,33 @@ async def test_an_sms_text_that_is_approved_no_more_is_paused_until_it_is_again(
     [shown] = (await desk.staff.get(f"{PATH}/sms-templates")).json()["items"]
     assert shown["paused_reason"] is None
     assert (await desk.save("order_paid", "sms", text_id, {})).status == 200
+
+
+@pytest.mark.covers("S2-60", "S2-11")
+async def test_a_text_that_one_of_two_providers_still_has_goes_on_through_that_one(desk: Desk) -> None:
+    theirs = {
+        "provider": "tencent",
+        "code": "2000077",
+        "content": PAID_TEXT.replace("${no}", "{1}").replace("${sum}", "{2}"),
+    }
+    async with two_providers(desk.shop, aliyun=100, tencent=0):
+        await desk.approve()
+        await desk.approve(**theirs)
+        added = await desk.add_text(codes={"aliyun": PAID_CODE, "tencent": "2000077"})
+        assert (await desk.save("order_paid", "sms", added.json()["id"], {})).status == 200
+        await desk.approve(status=2)
+        await look(desk)
+        assert await desk.live("order_paid") == ["sms"]
+        assert await desk.attention() == []
+        product = await desk.mall.product()
+        member, buyer = await buyer_of(desk.mall)
+        await desk.mall.paid(buyer, product)
+        sent = (await desk.shop.sim.get("/_sim/sms/sent", limit=1)).json()
+        assert (sent[0]["provider"], len(await desk.shop.texts(member))) == ("tencent", 1)
+        # Other words there are never sent, and what nobody has is paused.
+        await desk.approve(**{**theirs, "content": theirs["content"] + "谢谢"})
+        await look(desk)
+        assert (await desk.channel("order_paid", "sms"))["paused_reason"] == "template_changed"
 
 
 @pytest.mark.covers("S2-51", "S2-52", "S2-53")

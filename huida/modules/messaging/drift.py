@@ -82,28 +82,34 @@ class LookForDrift:
         return work
 
     async def _trouble(self, work: Round, text: StoreText) -> str | None:
-        """Why a text cannot be sent any more at one of its providers; empty when it can, None when nobody knows."""
-        found: str | None = ""
-        for name, code in text.codes.items():
-            provider, cred = self.sms_providers.get(name), work.keys.get(name)
-            if provider is None or cred is None:
-                found = None
-                continue
-            try:
-                audit = await provider.template(cred, code)
-            except Refused as refused:
-                if provider.knows_no_template(refused):
-                    return "template_gone"
-                found = None
-                continue
-            except ProviderOutcome:
-                found = None
-                continue
-            if audit.state is not Audit.APPROVED:
-                return "template_unapproved"
-            if not equal(name, text.content, audit.content):
-                return "template_changed"
-        return found
+        """Why a text cannot be sent any more; empty when it can, None when nobody knows.
+
+        Other words at one provider are trouble wherever it might go. Without an approval at one it still goes through
+        another that has it.
+        """
+        heard = [
+            await self._at(work, text, name, code)
+            for name, code in text.codes.items()
+            if name in self.sms_providers and name in work.keys
+        ]
+        if "template_changed" in heard:
+            return "template_changed"
+        if None in heard or not heard:
+            return None
+        return "" if "" in heard else heard[0]
+
+    async def _at(self, work: Round, text: StoreText, name: str, code: str) -> str | None:
+        """What one provider says; None when it does not."""
+        provider = self.sms_providers[name]
+        try:
+            audit = await provider.template(work.keys[name], code)
+        except Refused as refused:
+            return "template_gone" if provider.knows_no_template(refused) else None
+        except ProviderOutcome:
+            return None
+        if audit.state is not Audit.APPROVED:
+            return "template_unapproved"
+        return "" if equal(name, text.content, audit.content) else "template_changed"
 
     async def record(self, tx: Tx, outcome: Round) -> None:
         for channel, listed in outcome.listed.items():
