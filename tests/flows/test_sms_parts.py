@@ -170,6 +170,23 @@ async def test_a_lost_answer_stays_drawn_until_the_provider_says_that_it_knows_n
 
 
 @pytest.mark.covers("S2-66", "X-05")
+async def test_a_provider_that_says_nothing_for_days_is_asked_until_it_speaks(desk: Desk) -> None:
+    await desk.given(10)
+    member = await desk.shop.member()
+    await desk.shop.fault("drop", host="dysmsapi.aliyuncs.com")
+    await desk.tell(member)
+    for hours in (1, 1, 1, 2, 7, 25, 25):
+        await desk.later(hours=hours)
+    assert [state for state, _, _ in await outcomes(desk.shop)] == ["unknown"]
+    assert await desk.ledger() == (9, 1, 0)  # it may have been sent, and billed
+    await desk.shop.no_faults()
+    await desk.later(hours=25)
+    assert [one["reason"] for one in await desk.shop.deliveries()] == ["provider_knows_none"]
+    assert (await desk.ledger(), await desk.billed()) == ((10, 0, 0), 0)
+    assert await desk.shop.invariants() == {}
+
+
+@pytest.mark.covers("S2-66", "X-05")
 async def test_after_many_lost_answers_every_message_is_asked_about(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

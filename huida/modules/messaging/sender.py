@@ -376,11 +376,13 @@ def _certainly_refused(item: Item) -> bool:
 
 
 ASK_LADDER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+ASK_AT_MOST = len(ASK_LADDER_S) + 6
+"""A provider that does not answer is asked for six days more, once a day: as long as it is sure to know."""
 
 
 def ask_later(tx: Tx, key: Key, lane: UUID, asked: int) -> None:
-    """Plan the next question about an SMS whose fate is unknown; after a day it stays unknown."""
-    if asked < len(ASK_LADDER_S):
-        due = tx.now + timedelta(seconds=ASK_LADDER_S[asked])
+    """Plan the next question about an SMS whose fate is unknown; when all were asked it stays unknown."""
+    if asked < ASK_AT_MOST:
+        due = tx.now + timedelta(seconds=ASK_LADDER_S[min(asked, len(ASK_LADDER_S) - 1)])
         named = {"fact_id": key.fact_id, "scenario": key.scenario, "slot": key.slot, "asked": asked}
         tx.enqueue(ASK_SMS, named, lane=lane, due=due)
