@@ -1,5 +1,7 @@
 """Verification codes in the console: what is missing is said, a template is chosen, and what was sent is listed."""
 
+import os
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -8,6 +10,14 @@ from tests.browser.console.notices_kit import pick
 from tests.browser.stage import Shop, Stage
 from tests.browser.watch import login
 from tests.flows.verification_kit import ALIYUN_CODE, CODE_TEXT
+
+SHOTS = os.environ.get("HUIDA_SHOTS")
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture for who changes the page: `HUIDA_SHOTS=folder`."""
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
 @pytest.mark.covers("S2-17", "S2-42", "S2-43", "S2-44")
@@ -41,3 +51,56 @@ def test_a_code_is_switched_on_with_a_template(stage: Stage, shop: Shop, page: P
     [saved] = [one for one in shop.api.get("/api/console/verification")["scenarios"] if one["live"]]
     assert (saved["scenario"], saved["trouble"]) == ("login", None)
     expect(page.get_by_text("还没有发送过验证码")).to_be_visible()
+
+
+def test_the_shop_sets_its_limit_and_reads_that_customers_met_it(stage: Stage, shop: Shop, page: Page) -> None:
+    # given
+    operator = stage.as_operator()
+    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    operator.post("/api/operator/sms/prices", {"part_fen": 10})
+    body = {
+        "name": "登录验证码",
+        "scenario": "code_login",
+        "content": CODE_TEXT,
+        "codes": {"aliyun": ALIYUN_CODE},
+        "mapping": {"code": "code"},
+    }
+    made = shop.api.post("/api/console/messaging/sms-templates", body)
+    shop.api.put("/api/console/verification/login", {"live": True, "template_id": made["id"]})
+    login(page, stage, shop.admin, "/notify/buyers?group=codes")
+    card = page.get_by_role("region", name="发送限制")
+    hour, day = card.get_by_label("本店每小时最多发送"), card.get_by_label("本店每天最多发送")
+    expect(hour).to_have_value("500")
+    expect(day).to_have_value("5000")
+    expect(card.get_by_role("button", name="保存")).to_be_disabled()
+
+    # when: a day below the hour is refused next to its field
+    hour.fill("2")
+    day.fill("1")
+    card.get_by_role("button", name="保存").click()
+    expect(card.get_by_text("每天的上限不能低于每小时的上限")).to_be_visible()
+    shoot(page, "code-limits")
+    hour.fill("1")
+    day.fill("2")
+    card.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("已保存")).to_be_visible()
+    page.reload()
+    expect(hour).to_have_value("1")
+    expect(day).to_have_value("2")
+
+    # when: customers meet it
+    for number, status in (("13700000001", 202), ("13700000002", 429)):
+        wanted = {"m": shop.tenant, "scenario": "login", "phone": number, "device": number}
+        asked = page.request.post(f"{stage.url}/api/member/codes", data=wanted)
+        assert asked.status == status, asked.text()
+
+    # then
+    page.goto(f"{stage.url}/console/")
+    told = page.get_by_role("listitem").filter(has_text="今天有顾客收不到验证码：已达到每小时 1 条的上限")
+    expect(told).to_be_visible()
+    shoot(page, "code-limit-met")
+    told.get_by_role("link", name="去处理").click()
+    expect(card).to_be_visible()
+    page.set_viewport_size({"width": 768, "height": 900})
+    card.scroll_into_view_if_needed()
+    shoot(page, "code-limits-768")
