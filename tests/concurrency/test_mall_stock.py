@@ -55,10 +55,11 @@ async def buyers(mall: Mall, number: int) -> list[Client]:
     from huida.modules import members
 
     made = []
-    for _ in range(number):
-        member_id = await make.member(mall.shop.db, mall.shop.tenant, name="客人")
+    for place in range(number):
+        phone = f"139{place:08}"
+        member_id = await make.member(mall.shop.db, mall.shop.tenant, name="客人", phone=phone)
         async with mall.shop.db.tx(mall.shop.tenant) as tx:
-            session = await members.open_for(tx, member_id)
+            session = await members.open_for(tx, member_id, phone=phone)
         made.append(Client(mall.shop.world.app, headers={"authorization": f"Bearer {session.reveal()}"}))
     return made
 

@@ -8,6 +8,7 @@ import pytest
 from huida.modules import members
 from tests.asgi import Client, Reply
 from tests.mallshop import BUYER, Mall, buyer_of, open_mall
+from tests.shop import PERSONS
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ async def test_freezing_ends_the_sessions_that_a_phone_opened(mall: Mall) -> Non
     by_phone = {}
     for one in (member, other):
         async with mall.shop.db.tx(mall.shop.tenant) as tx:
-            session = await members.open_for(tx, one)
+            session = await members.open_for(tx, one, phone=PERSONS[mall.shop.persons[one]])
         by_phone[one] = Client(mall.shop.world.app, headers={"authorization": f"Bearer {session.reveal()}"})
     assert (await by_phone[member].get(f"{BUYER}/orders")).status == 200
     await freeze(mall, member)
