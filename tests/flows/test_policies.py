@@ -78,6 +78,47 @@ async def test_after_a_certain_refusal_the_next_channel_has_its_turn_exactly_onc
 
 
 @pytest.mark.covers("X-01")
+async def test_a_turn_that_was_taken_is_not_taken_for_a_third_channel(desk: Desk) -> None:
+    subscribe = await three(desk)
+    await desk.policy("order_paid", "ordered", "template", "sms", "subscribe")
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.answer(member, subscribe)
+    await desk.shop.follow(member)
+    await desk.shop.fault("lost_callback", event="unsubscribe")
+    await desk.shop.unfollow(member)
+    await desk.mall.paid(buyer, product)
+    made = [("sms", "delivered", ""), ("template", "failed", "wechat.43004")]
+    assert await desk.made("order_paid") == made
+    fact = (await desk.shop.deliveries(scenario="order_paid"))[0]["id"].split(".")[0]
+    for _ in range(2):  # a worker that died after taking the turn: its job runs again
+        async with desk.shop.db.tx(desk.shop.tenant) as tx:
+            assert await next_turn(tx, Key(UUID(fact), "order_paid", "template")) == []
+    await desk.settle()
+    assert await desk.made("order_paid") == made
+    assert (len(await desk.shop.texts(member)), await desk.shop.notices(member)) == (1, [])
+
+
+@pytest.mark.covers("X-01")
+async def test_a_repeat_that_is_refused_after_a_lost_answer_passes_the_turn_to_nobody(desk: Desk) -> None:
+    await desk.on("order_paid", "template")
+    await desk.sms_on()
+    await desk.policy("order_paid", "ordered", "template", "sms")
+    product = await desk.mall.product()
+    member, buyer = await buyer_of(desk.mall)
+    await desk.shop.follow(member)
+    await desk.shop.fault("process_then_drop", path="/cgi-bin/message/template/send", count=1)
+    await desk.shop.fault("lost_callback", event="TEMPLATESENDJOBFINISH")
+    await desk.mall.paid(buyer, product)
+    assert [one[:2] for one in await desk.made("order_paid")] == [("template", "retrying")]
+    await desk.shop.fault("lost_callback", event="unsubscribe")
+    await desk.shop.unfollow(member)
+    await settle_ladder(desk, [5, 30])
+    assert await desk.made("order_paid") == [("template", "failed", "wechat.43004")]
+    assert (len(await desk.shop.account_messages(member)), await desk.shop.texts(member)) == (1, [])
+
+
+@pytest.mark.covers("X-01")
 async def test_of_many_workers_that_take_the_turn_at_once_one_writes_the_message(desk: Desk) -> None:
     await three(desk)
     product = await desk.mall.product()
