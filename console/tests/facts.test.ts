@@ -23,7 +23,7 @@ beforeAll(() => speak('zh-CN'))
 
 test('every kind of fact is told in a sentence', () => {
   expect(kinds().length).toBeGreaterThan(30)
-  const variants = ['', '.on', '.points', '.saved', '.created', '.paid', '.soft']
+  const variants = ['', '.on', '.points', '.saved', '.created', '.paid', '.soft', '.hour']
   expect(kinds().filter((kind) => !variants.some((variant) => has(`facts.${kind}${variant}`)))).toEqual([])
 })
 

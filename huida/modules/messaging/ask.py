@@ -96,7 +96,7 @@ class AskSms:
         """Write the answers. After the last question a message that nobody knows was never sent: it costs nothing."""
         sent, ended, never = [], [], []
         for item in outcome.items:
-            key, number = key_of(item.row), sms.source_of(item.out_id)
+            key, source = key_of(item.row), sms.source_of(item.out_id)
             if item.answer is None:
                 if item.asked + 1 < len(ASK_LADDER_S) or item.silent:
                     ask_later(tx, key, item.row["member_id"], item.asked + 1)
@@ -113,9 +113,9 @@ class AskSms:
                 *(item.answer.provider_ref, tx.now),
             )
             parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}[item.answered_by]
-            sent.append((key, sms.Sent(number, item.answered_by, parts)))
+            sent.append((key, sms.Sent.of(item.out_id, item.answered_by, told=item.answer.parts, guessed=parts)))
             if state != "accepted":
-                ended.append(sms.Ended(number, state, item.answer.at or tx.now))
+                ended.append(sms.Ended(source, state, item.answer.at or tx.now))
         await self._forget(tx, never)
         back = [sms.source_of(item.out_id) for item in never]
         settled = await sms.note_sent(tx, [one for _, one in sent], back=back)

@@ -326,9 +326,9 @@ class Sender:
         sent = []
         for item in items:
             if item.provider:
-                parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}[item.provider]
-                told = item.told_parts is not None
-                sent.append(sms.Sent(sms.source_of(item.out_id), item.provider, item.told_parts or parts, told))
+                parts = {way.provider: way.parts for way in texting.read(item.row["body"]).ways}
+                guessed = parts[item.provider]
+                sent.append(sms.Sent.of(item.out_id, item.provider, told=item.told_parts, guessed=guessed))
         settled = await sms.note_sent(tx, sent, back=back)
         await texting.copy_costs(tx, settled, [key_of(item.row) for item in items if item.provider])
         await self.desk.note(tx)

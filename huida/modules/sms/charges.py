@@ -50,6 +50,11 @@ class Sent:
     parts: int
     told: bool = False
 
+    @classmethod
+    def of(cls, out_id: str, provider: str, *, told: int | None, guessed: int) -> "Sent":
+        """Parts as the provider said with its answer, or, since it said nothing, as we guess."""
+        return cls(source_of(out_id), provider, guessed if told is None else told, told is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

@@ -135,20 +135,13 @@ class SendCode:
             "  AS r(id, state, reason, provider, provider_ref) WHERE c.tenant_id = $1 AND c.id = r.id",
             *(tx.tenant_id, tx.now, *columns(rows, 5)),
         )
-        await sms.give_back(tx, [sms.source_of(item.out_id) for item in outcome if item.state == "failed"])
-        sent = [(item, item.accepted) for item in outcome if item.accepted is not None]
-        await sms.note_sent(
-            tx,
-            [
-                sms.Sent(
-                    sms.source_of(item.out_id),
-                    item.provider,
-                    item.parts if accepted.parts is None else accepted.parts,
-                    accepted.parts is not None,
-                )
-                for item, accepted in sent
-            ],
-        )
+        sent = [
+            sms.Sent.of(item.out_id, item.provider, told=item.accepted.parts, guessed=item.parts)
+            for item in outcome
+            if item.accepted is not None
+        ]
+        back = [sms.source_of(item.out_id) for item in outcome if item.state == "failed"]
+        await sms.note_sent(tx, sent, back=back)
         for item in outcome:
             if item.state == "unknown":
                 ask_later(tx, item.code_id, 0)
@@ -237,47 +230,49 @@ class AskCode:
                 return
 
     async def record(self, tx: Tx, outcome: tuple[dict[str, SmsCredentials], list[Question]]) -> None:
-        await lock(tx, [question.code_id for question in outcome[1]])
-        for question in outcome[1]:
+        """All codes first, then what they cost, locked once for all of them."""
+        questions = outcome[1]
+        await lock(tx, [question.code_id for question in questions])
+        sent, ended, back = [], [], []
+        for question in questions:
+            source = sms.source_of(question.out_id)
             if question.answer is not None:
-                await found_out(tx, question)
+                state, parts = await _found_out(tx, question, question.answer)
+                if parts is not None:
+                    told = question.answer.parts
+                    sent.append(sms.Sent.of(question.out_id, question.provider, told=told, guessed=parts))
+                    if state != "accepted":
+                        ended.append(sms.Ended(source, state, question.answer.at or tx.now))
             elif question.asked + 1 < len(ASK_LADDER_S):
                 ask_later(tx, question.code_id, question.asked + 1)
-            elif question.heard:
-                await never_sent(tx, question)
+            elif question.heard and await _never_sent(tx, question):
+                back.append(source)
+        await sms.note_sent(tx, sent, back=back)
+        await sms.note_ended(tx, ended)
 
     async def abandoned(self, tx: Tx, jobs: Sequence[Job]) -> None:
         for job in jobs:
             ask_later(tx, UUID(job.payload["code_id"]), int(job.payload["asked"]))
 
 
-async def found_out(tx: Tx, question: Question) -> None:
-    """A provider knows the message: it was sent, and what it cost is what that provider says."""
-    report = question.answer
-    assert report is not None
+async def _found_out(tx: Tx, question: Question, report: SmsReport) -> tuple[str, int | None]:
+    """A provider knows the message: it was sent. Its state, and the parts it was charged as; None when that is not news."""
     state = {SmsState.DELIVERED: "delivered", SmsState.FAILED: "failed"}.get(report.state, "accepted")
-    parts = await tx.value(
+    parts: int | None = await tx.value(
         "UPDATE verification_codes SET state = $3, reason = $4, provider = $5, provider_ref = $6 "
         "WHERE tenant_id = $1 AND id = $2 AND state = 'unknown' RETURNING parts",
         *(tx.tenant_id, question.code_id, state, report.code if state == "failed" else ""),
         *(question.provider, report.provider_ref),
     )
-    if parts is None:
-        return
-    source = sms.source_of(question.out_id)
-    told = report.parts is not None
-    await sms.note_sent(
-        tx, [sms.Sent(source, question.provider, report.parts if report.parts is not None else parts, told)]
+    return state, parts
+
+
+async def _never_sent(tx: Tx, question: Question) -> bool:
+    """After a day no provider knows it: it was never sent; whether that is news."""
+    return bool(
+        await tx.execute(
+            "UPDATE verification_codes SET state = 'failed', reason = 'never_sent' "
+            "WHERE tenant_id = $1 AND id = $2 AND state = 'unknown'",
+            *(tx.tenant_id, question.code_id),
+        )
     )
-    if state != "accepted":
-        await sms.note_ended(tx, [sms.Ended(source, state, report.at or tx.now)])
-
-
-async def never_sent(tx: Tx, question: Question) -> None:
-    """After a day no provider knows it: it was never sent, and its parts come back."""
-    if await tx.execute(
-        "UPDATE verification_codes SET state = 'failed', reason = 'never_sent' "
-        "WHERE tenant_id = $1 AND id = $2 AND state = 'unknown'",
-        *(tx.tenant_id, question.code_id),
-    ):
-        await sms.give_back(tx, [sms.source_of(question.out_id)])
