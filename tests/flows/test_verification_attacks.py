@@ -5,6 +5,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -14,7 +15,7 @@ from argon2 import PasswordHasher
 
 from huida.kernel import log
 from huida.kernel.rates import Buckets
-from huida.modules.verification import http
+from huida.modules.verification import http, limits, rules
 from huida.providers.sms.aliyun import AliyunSms
 from tests import make
 from tests.asgi import Client
@@ -133,12 +134,16 @@ async def test_guesses_over_many_phones_count_for_their_address(shop: Shop, monk
 async def test_right_codes_and_passwords_are_no_guesses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """An office behind one address logs in as often as it likes."""
     monkeypatch.setattr(http, "_tries_by_address", Buckets(1000, 1000))
+    monkeypatch.setattr(limits, "GUESSES", replace(rules.GUESSES, most=6))
     await codes_on(shop, "register")
     browser = Browser(shop)
     password = {"phone": NEW, "password": "first pass 1234"}
     code = await browser.code("register", NEW)
     assert (await browser.post("register", password | {"code": code})).status == 201
-    assert {(await browser.post("login/password", password)).status for _ in range(110)} == {200}
+    assert {(await browser.post("login/password", password)).status for _ in range(8)} == {200}
+    wrong = password | {"password": "another 1234"}
+    refused = [(await browser.post("login/password", wrong)).refusal for _ in range(7)]
+    assert refused == [(422, "verification.bad_login")] * 6 + [(429, "verification.too_many_guesses")]
 
 
 async def test_without_a_right_code_no_password_is_hashed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
