@@ -1,5 +1,7 @@
 """Who may use the mall: active members only, and nobody holds the shop's stock or begins payments without end."""
 
+import asyncio
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -57,6 +59,20 @@ async def test_who_is_not_active_begins_nothing_and_changes_nothing(mall: Mall, 
     assert (await buyer.post(f"{BUYER}/orders/{sent}/receive", {})).status == 204
     assert await mall.stock(product) == [9]
     assert await mall.shop.invariants() == {}
+
+
+async def test_whoever_freezes_waits_for_what_is_being_begun(mall: Mall) -> None:
+    member, _ = await buyer_of(mall)
+    outside = copy_context()
+    async with mall.shop.db.tx(mall.shop.tenant) as tx:
+        await members.require_active(tx, member)
+        freezing = asyncio.create_task(freeze(mall, member), context=outside)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while not freezing.done() and not await tx.value(waiting):
+            await asyncio.sleep(0.01)
+        assert not freezing.done()
+    await freezing
+    assert (await mall.shop.staff.get(f"/api/console/members/{member}")).json()["state"] == "frozen"
 
 
 async def test_who_is_active_again_goes_on(mall: Mall) -> None:
