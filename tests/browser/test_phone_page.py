@@ -219,6 +219,22 @@ def test_a_template_message_shows_a_red_dot_and_stays_silent(sim: Sim, page: Pag
     expect(holder(page).get_by_test_id("mini")).to_have_attribute("data-page", "pages/member/points?tab=log")
 
 
+@pytest.mark.covers("S1-90")
+def test_a_message_does_not_take_a_button_from_under_a_finger(sim: Sim, page: Page) -> None:
+    template = sim.add_notice_template()
+    subscribe(page)
+    phone = holder(page)
+    phone.locator('.dock [data-app="sms"]').hover()
+    page.mouse.down()
+    with page.expect_response(lambda answer: answer.url.endswith(f"/phones/{LIN}")):
+        sim.send_notice(template)
+    page.wait_for_timeout(300)  # long enough to draw it
+    expect(phone.get_by_test_id("banner")).to_have_count(0)
+    page.mouse.up()
+    expect(phone.locator(".bar .title")).to_have_text("信息")
+    expect(phone.locator('.dock [data-app="chats"] .badge')).to_have_text("1")
+
+
 @pytest.mark.covers("S1-116", "S1-117")
 def test_an_sms_sounds_and_its_link_opens(sim: Sim, page: Page) -> None:
     sim.send_sms()

@@ -51,12 +51,33 @@ export function icon(name, size = 22) {
   return svg;
 }
 
+/** A press on an element that goes away is lost: what is drawn meanwhile waits for its end. */
+const waiting = /** @type {Map<HTMLElement, Node[]>} */ (new Map());
+const LONGEST_PRESS_MS = 2000; // the end of some presses is never told: a list that the browser opens, a menu
+let pressed = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+
+function released() {
+  clearTimeout(pressed);
+  pressed = undefined;
+  const drawn = [...waiting];
+  waiting.clear();
+  for (const [root, content] of drawn) replace(root, ...content);
+}
+
+addEventListener("pointerdown", () => { clearTimeout(pressed); pressed = setTimeout(released, LONGEST_PRESS_MS); }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { setTimeout(released); }, true); // the click comes first
+
 /**
  * Put new content into `root`, keeping focus, caret and scrolling of elements with the same `data-key`.
+ * While something is pressed the newest content waits for the release.
  * @param {HTMLElement} root
  * @param {...Node} content
  */
 export function replace(root, ...content) {
+  if (pressed !== undefined) {
+    waiting.set(root, content);
+    return;
+  }
   const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
   const key = active && root.contains(active) ? active.dataset.key : undefined;
   const caret = key && "selectionStart" in active ? active.selectionStart : null;
