@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests import make
+from tests.asgi import Client
 from tests.noticeshop import PAID_CODE, PAID_TEXT, PATH, Desk, buyer_of, open_desk
 from tests.smsshop import two_providers
 from wesim import seed
@@ -169,3 +171,32 @@ async def test_a_night_looks_at_every_merchant_that_has_something_to_lose(desk: 
         await fan_out(tx, "messaging.look_for_drift", [desk.shop.tenant])
     await desk.settle()
     assert (await desk.channel("order_paid", "template"))["paused_reason"] == "template_gone"
+
+
+@pytest.mark.covers("S2-53")
+async def test_a_merchant_may_look_five_times_at_once_and_is_told_when_again(desk: Desk) -> None:
+    async def asked() -> int:
+        async with desk.shop.db.read(desk.shop.tenant) as tx:
+            return int(
+                await tx.value(
+                    "SELECT count(*) FROM jobs WHERE tenant_id = $1 AND kind = 'messaging.look_for_drift'",
+                    desk.shop.tenant,
+                )
+            )
+
+    before = await asked()
+    assert [(await desk.staff.post(f"{PATH}/drift", {})).status for _ in range(5)] == [202] * 5
+    assert await asked() == before + 5
+    refused = await desk.staff.post(f"{PATH}/drift", {})
+    assert refused.refusal == (429, "messaging.look_too_often")
+    wait_s = refused.json()["params"]["retry_after_s"]
+    assert 1 <= wait_s <= 60
+    assert refused.headers["retry-after"] == str(wait_s)
+    assert refused.json()["title"] == f"模板刚刚检查过，请在 {wait_s} 秒后再检查"
+    foreign = await desk.staff.request("POST", f"{PATH}/drift", {}, headers={"Accept-Language": "en"})
+    assert foreign.json()["title"].startswith("The templates have just been checked: check again in ")
+    # Whoever of the shop asks: it is the shop's account that is looked at.
+    person = await make.staff(desk.shop.db, desk.shop.tenant)
+    colleague = await make.logged_in(Client(desk.shop.world.app), person)
+    assert (await colleague.post(f"{PATH}/drift", {})).refusal == (429, "messaging.look_too_often")
+    assert await asked() == before + 5

@@ -2,7 +2,7 @@
 the rules that accounts are checked by."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import TooMany
+from huida.kernel.rates import Buckets
 from huida.kernel.web import Actor, Items, staff_only, staff_read, staff_tx
 from huida.modules import sms, tenants
 from huida.modules.messaging import (
@@ -33,6 +35,8 @@ from huida.providers.sms.parts import billed_parts
 console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
 operator = APIRouter(prefix="/api/operator", tags=["operator"])
 VIEW, EDIT = "messaging.view", "messaging.edit"
+_looks: Final = Buckets(rate_per_s=1 / 60, burst=5)
+"""How often a merchant may have its templates compared: each time WeChat and the providers are asked for all of them."""
 
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 
@@ -142,7 +146,10 @@ async def fitness(request: Request, channel: str, actor: Actor = staff_only(VIEW
 
 @console.post("/drift", status_code=202)
 async def look_for_drift(tx: Tx = staff_tx(EDIT)) -> notice_views.Looking:
-    """Compare the templates with WeChat's and the providers' side now."""
+    """Compare the templates with WeChat's and the providers' side now; five times at once, then once a minute."""
+    wait_s = _looks.try_take(str(tx.tenant_id))
+    if wait_s:
+        raise TooMany(code="messaging.look_too_often", retry_after_s=int(wait_s) + 1)
     drift.look_now(tx)
     return {"state": "queued"}
 

@@ -1154,7 +1154,7 @@ export interface paths {
         put?: never;
         /**
          * Look For Drift
-         * @description Compare the templates with WeChat's and the providers' side now.
+         * @description Compare the templates with WeChat's and the providers' side now; five times at once, then once a minute.
          */
         post: operations["messaging_look_for_drift"];
         delete?: never;

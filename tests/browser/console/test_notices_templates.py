@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.console.notices_kit import DOOR, MINI, add_template, connect_mini, live, mine, phone, row_of, saved
+from tests.browser.mallshop import grant
 from tests.browser.stage import Shop, Stage
 from tests.browser.watch import login
 
@@ -306,3 +307,18 @@ def test_what_the_library_lacks_can_be_proposed(stage: Stage, shop: Shop, page: 
         "rejected",
         "与已有模板重复",
     )
+
+
+def test_who_looks_for_changes_too_often_is_told_when_it_can_be_done_again(
+    stage: Stage, shop: Shop, page: Page
+) -> None:
+    grant(shop)
+    for _ in range(4):
+        shop.api.post(f"{DOOR}/drift")
+    login(page, stage, shop.admin, "/notify/templates")
+    look = page.get_by_role("button", name="立即检查模板")
+    look.click()
+    expect(page.get_by_text("正在检查，发现变化会暂停相关通知")).to_be_visible()
+    look.click()
+    expect(page.get_by_text(re.compile(r"^模板刚刚检查过，请在 \d+ 秒后再检查$"))).to_be_visible()
+    expect(look).to_be_enabled()
