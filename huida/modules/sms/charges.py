@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from huida.kernel.db import Tx, columns
 from huida.modules import ledger
 from huida.modules.ledger import Entry, Move, Short
-from huida.modules.sms import plans
+from huida.modules.sms import plans, usage
 from huida.modules.sms.facts import SmsBudgetReached
 from huida.modules.sms.plans import NAMESPACE, Plan, owner, worth_fen
 
@@ -253,11 +253,13 @@ async def note_sent(tx: Tx, sent: Sequence[Sent], *, back: Sequence[UUID] = ()) 
     await give_back(tx, back)
     if not sent:
         return {}
-    await tx.execute(
+    rows = await tx.fetch(
         "UPDATE sms_charges c SET provider = s.provider, sent_at = coalesce(c.sent_at, $2) "
-        "FROM unnest($3::uuid[], $4::text[]) AS s(source_id, provider) WHERE c.tenant_id = $1 AND c.source_id = s.source_id",
+        "FROM unnest($3::uuid[], $4::text[]) AS s(source_id, provider) WHERE c.tenant_id = $1 AND c.source_id = s.source_id "
+        "RETURNING c.day",
         *(tx.tenant_id, tx.now, *columns([(one.source_id, one.provider) for one in sent], 2)),
     )
+    usage.note_changed(tx, [row["day"] for row in rows])
     guessed = {one.source_id: one.parts for one in sent if not one.told and one.parts}
     told = {one.source_id: one.parts for one in sent if one.told}
     return {
@@ -287,12 +289,13 @@ async def note_ended(tx: Tx, ended: Sequence[Ended]) -> None:
     if ended:
         await _lock(tx, [one.source_id for one in ended])
         rows = [(one.source_id, one.outcome, one.at) for one in ended]
-        await tx.execute(
+        counted = await tx.fetch(
             "UPDATE sms_charges c SET outcome = e.outcome, done_at = e.at "
             "FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS e(source_id, outcome, at) "
-            "WHERE c.tenant_id = $1 AND c.source_id = e.source_id AND c.outcome = ''",
+            "WHERE c.tenant_id = $1 AND c.source_id = e.source_id AND c.outcome = '' RETURNING c.day",
             *(tx.tenant_id, *columns(rows, 3)),
         )
+        usage.note_changed(tx, [row["day"] for row in counted])
 
 
 async def _adjust(
@@ -312,13 +315,16 @@ async def _adjust(
     if changed:
         await _post_differences(tx, changed, wanted)
     writing = []
+    days: set[date] = set()
     for row in moving:
         parts = wanted[row["source_id"]]
         cost_fen = worth_fen(parts, row["price_milli"])
         result[row["source_id"]] = (parts, cost_fen)
         if parts != row["parts"] or state != row["state"]:
             writing.append((row["source_id"], parts, cost_fen, row["step"] + (parts != row["parts"])))
+            days.add(row["day"])
     if writing:
+        usage.note_changed(tx, days)
         await tx.execute(
             "UPDATE sms_charges c SET parts = w.parts, cost_fen = w.cost_fen, step = w.step, state = $2 "
             "FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::smallint[]) AS w(source_id, parts, cost_fen, step) "

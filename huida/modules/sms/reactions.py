@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -56,6 +56,12 @@ async def count_everywhere(tx: Tx, payloads: Sequence[Any]) -> None:
 async def count_days(tx: Tx, payloads: Sequence[Any]) -> None:
     """Count a merchant's last days. Twice is safe: counts are replaced."""
     await usage.roll_up(tx)
+
+
+@_work.job
+async def count_late(tx: Tx, payloads: Sequence[Any]) -> None:
+    """Count days that a late word has changed. Twice is safe: counts are replaced."""
+    await usage.count_days(tx, sorted({date.fromisoformat(payload["day"]) for payload in payloads}))
 
 
 @_work.reacts_to(payments.PaymentSucceeded)

@@ -1,8 +1,10 @@
 """What SMS were used for and how well they went: a merchant's own report, and the roll-ups that operators read.
 
 Operators never read merchants' rows: each merchant's roll-up copies its counts of the last days to the platform's tables.
+A day that changes after those is counted once more, by a job of the transaction that changed it.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -10,7 +12,8 @@ from huida.kernel.db import Tx
 from huida.modules.sms import plans
 
 OPEN_DAYS: Final = 3
-"""Receipts come up to three days late: so many days before today are counted again."""
+"""Receipts come up to three days late: so many days before today are counted again and again."""
+COUNT_LATE: Final = "sms.count_late"
 MOST_DAYS: Final = 366
 
 REPORT = """
@@ -25,13 +28,13 @@ ROLL_DAYS = """
 INSERT INTO sms_usage_days (merchant_id, day, scenario, provider, model, messages, accepted, delivered, failed, parts, cost_fen)
 SELECT tenant_id, day, scenario, provider, model, count(*), count(*) FILTER (WHERE sent_at IS NOT NULL OR outcome <> ''),
        count(*) FILTER (WHERE outcome = 'delivered'), count(*) FILTER (WHERE outcome = 'failed'), sum(parts), sum(cost_fen)
-FROM sms_charges WHERE tenant_id = $1 AND day >= $2 AND state <> 'returned' GROUP BY 1, 2, 3, 4, 5
+FROM sms_charges WHERE tenant_id = $1 AND day = ANY($2) AND state <> 'returned' GROUP BY 1, 2, 3, 4, 5
 """
 ROLL_WAITS = """
 INSERT INTO sms_wait_days (merchant_id, day, provider, seconds, messages)
 SELECT tenant_id, day, provider, CASE WHEN s < 120 THEN s ELSE s / 60 * 60 END, count(*)
 FROM (SELECT tenant_id, day, provider, greatest(0, floor(extract(epoch FROM done_at - sent_at)))::int AS s FROM sms_charges
-      WHERE tenant_id = $1 AND day >= $2 AND outcome = 'delivered' AND sent_at IS NOT NULL AND done_at IS NOT NULL) w
+      WHERE tenant_id = $1 AND day = ANY($2) AND outcome = 'delivered' AND sent_at IS NOT NULL AND done_at IS NOT NULL) w
 GROUP BY 1, 2, 3, 4
 """
 QUALITY = """
@@ -80,12 +83,24 @@ async def messages_of(tx: Tx, scenario: str, *, since: date) -> int:
 
 async def roll_up(tx: Tx) -> None:
     """Copy the merchant's counts of the last days to the operators' tables. Twice gives the same."""
-    since = tx.today - timedelta(days=OPEN_DAYS)
+    await count_days(tx, [tx.today - timedelta(days=ago) for ago in range(OPEN_DAYS + 1)])
+
+
+async def count_days(tx: Tx, days: Sequence[date]) -> None:
+    """Replace the operators' counts of these days by what the merchant's charges say now. Twice gives the same."""
+    await plans.ensure_plan(tx)
     await tx.row("SELECT FROM sms_plans WHERE tenant_id = $1 FOR UPDATE", tx.tenant_id)
     for table, statement in (("sms_usage_days", ROLL_DAYS), ("sms_wait_days", ROLL_WAITS)):
-        await tx.execute(f"DELETE FROM {table} WHERE merchant_id = $1 AND day >= $2", tx.tenant_id, since)
-        await tx.execute(statement, tx.tenant_id, since)
+        await tx.execute(f"DELETE FROM {table} WHERE merchant_id = $1 AND day = ANY($2)", tx.tenant_id, list(days))
+        await tx.execute(statement, tx.tenant_id, list(days))
     await plans.copy_for_operators(tx)
+
+
+def note_changed(tx: Tx, days: Iterable[date]) -> None:
+    """Charges of these days change with this transaction: those that the roll-up is about to leave are counted after it."""
+    closing = tx.today - timedelta(days=OPEN_DAYS)
+    for day in sorted({day for day in days if day <= closing}):
+        tx.enqueue(COUNT_LATE, {"day": day.isoformat()})
 
 
 async def active(tx: Tx) -> list[int]:
