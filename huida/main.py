@@ -281,6 +281,7 @@ def routers() -> list[Any]:
         reports_http.console,
         verification_http.console,
         verification_http.member,
+        verification_http.operator,
     ]
 
 

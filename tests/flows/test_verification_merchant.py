@@ -135,3 +135,96 @@ async def test_two_hundred_requests_over_http_send_and_charge_what_the_limit_all
     # and the merchant is told once
     assert await facts(shop, "codes_limited") == [{"limit": "hour", "most": 30}]
     assert await shop.invariants() == {}
+
+
+async def operator_at(shop: Shop) -> Client:
+    return await make.logged_in(Client(shop.world.app), await make.operator(shop.db))
+
+
+def caps_of(tenant: int) -> str:
+    return f"/api/operator/merchants/{tenant}/code-limits"
+
+
+async def test_an_operator_caps_a_merchant_and_the_smaller_number_holds(shop: Shop, browser: Browser) -> None:
+    operator = await operator_at(shop)
+    at = caps_of(shop.tenant)
+    assert (await operator.get(at)).json() == {
+        "hour": 500,
+        "day": 5000,
+        "cap_hour": None,
+        "cap_day": None,
+        "sent_today": 0,
+    }
+    # when
+    for _ in range(2):
+        assert (await operator.put(at, {"cap_hour": 1, "cap_day": 2})).status == 204
+    # then: what holds is the cap, what the merchant set stays its own, and both read both
+    assert await shown(shop) == {"merchant_hour": 1, "merchant_day": 2}
+    own = (await shop.staff.get("/api/console/verification")).json()["shop"]
+    assert own == {"hour": 500, "day": 5000, "cap_hour": 1, "cap_day": 2}
+    assert await facts(shop, "caps_set") == [{"hour": 1, "day": 2}]
+    assert (await browser.ask("login", LIN)).status == 202
+    refused = await Browser(shop).ask("login", NEW)
+    assert (refused.refusal, refused.json()["params"]["limit"]) == ((429, "verification.shop_limit"), "merchant_hour")
+    assert await alerts(shop) == [("codes_limit_hour", 1)]
+    assert await facts(shop, "codes_limited") == [{"limit": "hour", "most": 1}]
+    assert (await operator.get(at)).json()["sent_today"] == 1
+    # and the merchant cannot lift itself over the cap, and can stay below it
+    assert (await shop.staff.put(AT, {"hour": 1000, "day": 9000})).status == 204
+    assert await shown(shop) == {"merchant_hour": 1, "merchant_day": 2}
+    assert (await Browser(shop).ask("login", NEW)).status == 429
+    assert (await operator.put(at, {"cap_hour": 700, "cap_day": None})).status == 204
+    assert await shown(shop) == {"merchant_hour": 700, "merchant_day": 9000}
+    assert (await Browser(shop).ask("login", NEW)).status == 202
+    assert (await shop.staff.put(AT, {"hour": 3, "day": 4})).status == 204
+    assert await shown(shop) == {"merchant_hour": 3, "merchant_day": 4}
+    # and without a cap its own numbers hold again
+    assert (await operator.put(at, {"cap_hour": None, "cap_day": None})).status == 204
+    assert (await operator.get(at)).json() == {"hour": 3, "day": 4, "cap_hour": None, "cap_day": None, "sent_today": 2}
+    assert await facts(shop, "caps_set") == [
+        {"hour": 1, "day": 2},
+        {"hour": 700, "day": None},
+        {"hour": None, "day": None},
+    ]
+    assert await shop.invariants() == {}
+
+
+async def test_only_operators_cap_and_only_the_merchant_they_name(shop: Shop) -> None:
+    operator = await operator_at(shop)
+    tenant = await make.merchant(shop.db)
+    other = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, tenant))
+    before = (await operator.get(caps_of(tenant))).json()
+    assert (await operator.put(caps_of(shop.tenant), {"cap_hour": 7, "cap_day": 70})).status == 204
+    # then: the other merchant reads and keeps its own
+    assert (await operator.get(caps_of(tenant))).json() == before
+    theirs = (await other.get("/api/console/verification")).json()
+    assert theirs["shop"] == {"hour": 500, "day": 5000, "cap_hour": None, "cap_day": None}
+    # and nobody of a merchant does it, for itself or for another
+    body = {"cap_hour": 999_999, "cap_day": 999_999}
+    for who, status in ((shop.staff, 403), (other, 403), (shop.key, 401), (Client(shop.world.app), 401)):
+        assert (await who.put(caps_of(shop.tenant), body)).status == status
+        assert (await who.get(caps_of(shop.tenant))).status == status
+    assert (await shop.staff.put(AT, {"hour": 5, "day": 50, "cap_hour": 999})).status == 422
+    # and what cannot be is refused
+    less = await operator.put(caps_of(shop.tenant), {"cap_hour": 71, "cap_day": 70})
+    assert (less.refusal, less.json()["where"]) == ((422, "verification.bad_limits"), "cap_day")
+    for wrong in ({"cap_hour": 0, "cap_day": 1}, {"cap_hour": 1, "cap_day": 1_000_001}, {"cap_hour": 1}):
+        assert (await operator.put(caps_of(shop.tenant), wrong)).status == 422
+    for unknown in (0, 2**62):
+        assert (await operator.put(caps_of(unknown), body)).status in (404, 422)
+    shown_now = (await operator.get(caps_of(shop.tenant))).json()
+    assert (shown_now["cap_hour"], shown_now["cap_day"]) == (7, 70)
+
+
+async def test_requests_at_once_meet_the_cap_exactly(shop: Shop) -> None:
+    await codes_on(shop, "login")
+    operator = await operator_at(shop)
+    assert (await operator.put(caps_of(shop.tenant), {"cap_hour": 10, "cap_day": None})).status == 204
+
+    async def one(number: int) -> int:
+        body = {"m": shop.tenant, "scenario": "login", "phone": f"1391000{number:04}", "device": f"c{number}"}
+        return (await Client(shop.world.app).post("/api/member/codes", body)).status
+
+    replies = await asyncio.gather(*(one(number) for number in range(40)))
+    assert Counter(replies) == {202: 10, 429: 30}
+    assert await facts(shop, "codes_limited") == [{"limit": "hour", "most": 10}]

@@ -3144,6 +3144,30 @@ export interface paths {
         patch: operations["tenants_change_merchant"];
         trace?: never;
     };
+    "/api/operator/merchants/{merchant_id}/code-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Caps
+         * @description How many codes a merchant lets out, by its own word and by the operators', and how many it did today.
+         */
+        get: operations["verification_show_caps"];
+        /**
+         * Save Caps
+         * @description How many codes a merchant may let out in an hour and in a day at most; the smaller of this and its own holds.
+         */
+        put: operations["verification_save_caps"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/operator/merchants/{merchant_id}/entitlements/{module}": {
         parameters: {
             query?: never;
@@ -4715,6 +4739,32 @@ export interface components {
             minutes: number;
         };
         /**
+         * CodeCaps
+         * @description A merchant's limits of codes as operators see them.
+         */
+        CodeCaps: {
+            /** Cap Day */
+            cap_day: number | null;
+            /** Cap Hour */
+            cap_hour: number | null;
+            /** Day */
+            day: number;
+            /** Hour */
+            hour: number;
+            /** Sent Today */
+            sent_today: number;
+        };
+        /**
+         * CodeCapsIn
+         * @description None: no cap.
+         */
+        CodeCapsIn: {
+            /** Cap Day */
+            cap_day: number | null;
+            /** Cap Hour */
+            cap_hour: number | null;
+        };
+        /**
          * CodeEntries
          * @description Which doors are open outside WeChat, by scenario.
          */
@@ -4822,7 +4872,10 @@ export interface components {
             /** Trouble Code */
             trouble_code: string | null;
         };
-        /** CodeSettings */
+        /**
+         * CodeSettings
+         * @description `limits` are those that hold; `shop` is what the merchant's two come from.
+         */
         CodeSettings: {
             /** Limits */
             limits: components["schemas"]["CodeLimit"][];
@@ -4830,6 +4883,7 @@ export interface components {
             minutes: number;
             /** Scenarios */
             scenarios: components["schemas"]["CodeScenario"][];
+            shop: components["schemas"]["ShopLimits"];
             /** Tries */
             tries: number;
         };
@@ -8056,6 +8110,20 @@ export interface components {
             part_fen: number;
             /** Sign Name */
             sign_name: string;
+        };
+        /**
+         * ShopLimits
+         * @description How many codes a merchant lets out in an hour and a day: its own numbers and the operators' caps; the smaller one holds.
+         */
+        ShopLimits: {
+            /** Cap Day */
+            cap_day: number | null;
+            /** Cap Hour */
+            cap_hour: number | null;
+            /** Day */
+            day: number;
+            /** Hour */
+            hour: number;
         };
         /**
          * ShopProduct
@@ -15553,6 +15621,70 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MerchantChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_show_caps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeCaps"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    verification_save_caps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeCapsIn"];
             };
         };
         responses: {

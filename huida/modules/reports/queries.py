@@ -158,7 +158,8 @@ async def attention(tx: Tx) -> list[Attention]:
 async def _from_codes(tx: Tx) -> list[Attention]:
     """The merchant's limit of verification codes, when customers met it today."""
     row = await tx.row(
-        "SELECT full_limit, hour_most, day_most FROM verification_settings WHERE tenant_id = $1 AND full_at >= $2",
+        "SELECT full_limit, least(hour_most, cap_hour) AS hour_most, least(day_most, cap_day) AS day_most "
+        "FROM verification_settings WHERE tenant_id = $1 AND full_at >= $2",
         *(tx.tenant_id, begin(tx.today)),
     )
     if row is None:

@@ -4,16 +4,17 @@ Owns: verification_codes, member_passwords, verification_settings, verification_
 are on is messaging's.
 A code is for one phone and merchant, lives five minutes, survives four wrong guesses and opens one door once; it is sent at
 most once. Limits count exactly, however many requests come at once. Codes and phones are sealed.
-Facts: MemberPasswordSet, CodesLimited, CodeLimitsSet.
+Facts: MemberPasswordSet, CodesLimited, CodeLimitsSet, CodeCapsSet.
 """
 
-from huida.modules.verification.facts import CodeLimitsSet, CodesLimited, MemberPasswordSet
+from huida.modules.verification.facts import CodeCapsSet, CodeLimitsSet, CodesLimited, MemberPasswordSet
 from huida.modules.verification.invariants import INVARIANTS
 from huida.modules.verification.models import CodeRow, CodeSettingsRow, Counter, MemberPassword
 from huida.modules.verification.reactions import work
 
 __all__ = [
     "INVARIANTS",
+    "CodeCapsSet",
     "CodeLimitsSet",
     "CodeRow",
     "CodeSettingsRow",

@@ -13,7 +13,7 @@ class MemberPasswordSet(Fact, frozen=True, kw_only=True):
 
 
 class CodesLimited(Fact, frozen=True, kw_only=True):
-    """A customer got no code, since the merchant had let out as many as it wants to; `limit` is `hour` or `day`."""
+    """A customer got no code, since the merchant had let out as many as it wants to, or may; `limit` is `hour` or `day`."""
 
     kind: ClassVar[str] = "verification.codes_limited"
     limit: str
@@ -26,3 +26,11 @@ class CodeLimitsSet(Fact, frozen=True, kw_only=True):
     kind: ClassVar[str] = "verification.limits_set"
     hour: int
     day: int
+
+
+class CodeCapsSet(Fact, frozen=True, kw_only=True):
+    """An operator set how many codes the merchant may let out at most; None: as many as the merchant wants to."""
+
+    kind: ClassVar[str] = "verification.caps_set"
+    hour: int | None
+    day: int | None

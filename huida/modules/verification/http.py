@@ -1,4 +1,4 @@
-"""Doors of verification: members ask for codes and enter with them; the console switches scenarios on."""
+"""Doors of verification: members ask for codes and enter with them; the console switches scenarios on; operators cap them."""
 
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -11,11 +11,12 @@ from huida.kernel.errors import TooMany
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, staff_read, staff_tx
-from huida.modules import members
+from huida.modules import members, tenants
 from huida.modules.verification import entry, limits, rules, service, settings, views
 
 console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
 member = APIRouter(prefix="/api/member", tags=["member"])
+operator = APIRouter(prefix="/api/operator", tags=["operator"])
 
 _tries_by_address: Final = Buckets(rate_per_s=0.5, burst=30)
 """Guessing codes and passwords from one address; the counts in the database hold beside it."""
@@ -76,6 +77,13 @@ class SettingIn(Body):
 class CodeLimitsIn(Body):
     hour: int = Field(ge=1, le=rules.MOST)
     day: int = Field(ge=1, le=rules.MOST)
+
+
+class CodeCapsIn(Body):
+    """None: no cap."""
+
+    cap_hour: int | None = Field(ge=1, le=rules.MOST)
+    cap_day: int | None = Field(ge=1, le=rules.MOST)
 
 
 def slow_down(request: Request) -> str:
@@ -213,3 +221,15 @@ async def records(
     """Codes that were asked for, newest first; never the codes themselves."""
     rows = await settings.records(tx, limit=wanted.limit + 1, before=wanted.before, scenario=scenario, state=state)
     return paged(rows, wanted, lambda row: [str(row["id"])], settings.show)
+
+
+@operator.get("/merchants/{merchant_id}/code-limits")
+async def show_caps(tx: Tx = tenants.operator_tx()) -> views.CodeCaps:
+    """How many codes a merchant lets out, by its own word and by the operators', and how many it did today."""
+    return await settings.for_operator(tx)
+
+
+@operator.put("/merchants/{merchant_id}/code-limits", status_code=204)
+async def save_caps(body: CodeCapsIn, tx: Tx = tenants.operator_tx()) -> None:
+    """How many codes a merchant may let out in an hour and in a day at most; the smaller of this and its own holds."""
+    await settings.save_caps(tx, hour=body.cap_hour, day=body.cap_day)

@@ -72,12 +72,37 @@ class Asker:
         return self.device or f"{network_of(self.address)}/{self.agent[:200]}"
 
 
+@dataclass(frozen=True, slots=True)
+class ShopLimits:
+    """How many codes a merchant lets out: its own numbers, and the operators' caps. The smaller one holds."""
+
+    hour: int = MERCHANT_HOUR
+    day: int = MERCHANT_DAY
+    cap_hour: int | None = None
+    cap_day: int | None = None
+
+    @property
+    def hour_most(self) -> int:
+        return self.hour if self.cap_hour is None else min(self.hour, self.cap_hour)
+
+    @property
+    def day_most(self) -> int:
+        return self.day if self.cap_day is None else min(self.day, self.cap_day)
+
+
+async def shop_limits(tx: Tx) -> ShopLimits:
+    """What this merchant and the operators have set."""
+    row = await tx.row(
+        "SELECT hour_most AS hour, day_most AS day, cap_hour, cap_day FROM verification_settings WHERE tenant_id = $1",
+        tx.tenant_id,
+    )
+    return ShopLimits() if row is None else ShopLimits(**dict(row))
+
+
 async def merchant_limits(tx: Tx) -> tuple[Limit, ...]:
     """What this merchant lets out in an hour and in a day."""
-    row = await tx.row("SELECT hour_most, day_most FROM verification_settings WHERE tenant_id = $1", tx.tenant_id)
-    return (
-        each_merchant(MERCHANT_HOUR, MERCHANT_DAY) if row is None else each_merchant(row["hour_most"], row["day_most"])
-    )
+    now = await shop_limits(tx)
+    return each_merchant(now.hour_most, now.day_most)
 
 
 async def take(tx: Tx, *, phone: str, asker: Asker) -> None:
@@ -133,7 +158,7 @@ INSERT INTO verification_settings AS s (tenant_id, hour_most, day_most, full_lim
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (tenant_id) DO UPDATE SET full_limit = excluded.full_limit, full_at = excluded.full_at, full_until = excluded.full_until
 WHERE s.full_until IS NULL OR s.full_until <= $5 OR (s.full_limit = 'merchant_hour' AND excluded.full_limit = 'merchant_day')
-RETURNING hour_most, day_most
+RETURNING least(hour_most, cap_hour) AS hour_most, least(day_most, cap_day) AS day_most
 """
 
 

@@ -70,12 +70,21 @@ class MemberPassword(TenantOwned, Base):
 
 
 class CodeSettingsRow(TenantOwned, Base):
-    """How many codes a merchant lets out; `full_*` is which limit customers met last, since when, and until when."""
+    """How many codes a merchant lets out: `*_most` is its own, `cap_*` the operators' (none when NULL), the smaller one holds.
+
+    `full_*` is which limit customers met last, since when, and until when.
+    """
 
     __tablename__ = "verification_settings"
-    __table_args__ = (CheckConstraint("hour_most BETWEEN 1 AND day_most", name="most"),)
+    __table_args__ = (
+        CheckConstraint("hour_most BETWEEN 1 AND day_most", name="most"),
+        CheckConstraint("cap_hour >= 1 AND cap_day >= 1", name="caps"),
+        CheckConstraint("cap_hour <= cap_day", name="cap_order"),
+    )
     hour_most: Mapped[int] = mapped_column(Integer)
     day_most: Mapped[int] = mapped_column(Integer)
+    cap_hour: Mapped[int | None] = mapped_column(Integer)
+    cap_day: Mapped[int | None] = mapped_column(Integer)
     full_limit: Mapped[str] = mapped_column(Text, server_default="")
     full_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     full_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,4 +1,4 @@
-"""The merchant's switches of code scenarios (S2-38..S2-45)."""
+"""The merchant's switches of code scenarios (S2-38..S2-45), and how many codes it lets out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.lists import Where, fetch
 from huida.modules import messaging, sms
 from huida.modules.verification import limits, rules, views
-from huida.modules.verification.facts import CodeLimitsSet
+from huida.modules.verification.facts import CodeCapsSet, CodeLimitsSet
 from huida.modules.verification.service import scenario_of, shown, values_of
 from huida.providers.sms.parts import full_text, render
 
@@ -72,15 +72,47 @@ async def save_limits(tx: Tx, *, hour: int, day: int) -> None:
         tx.emit(CodeLimitsSet(hour=hour, day=day))
 
 
-async def overview(tx: Tx, language: str) -> views.CodeSettings:
-    """Everything the page of codes shows."""
-    saved = await messaging.chosen(tx, "sms")
-    counts = await tx.fetch(
+async def save_caps(tx: Tx, *, hour: int | None, day: int | None) -> None:
+    """Set how many codes the merchant may let out at most, whatever it set itself; from the next request on. Raises Invalid."""
+    if hour is not None and day is not None and day < hour:
+        raise Invalid(code="verification.bad_limits", where="cap_day")
+    before = await limits.shop_limits(tx)
+    if (before.cap_hour, before.cap_day) == (hour, day):
+        return
+    if await tx.execute(
+        "INSERT INTO verification_settings AS s (tenant_id, hour_most, day_most, cap_hour, cap_day) "
+        "VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (tenant_id) DO UPDATE SET cap_hour = excluded.cap_hour, cap_day = excluded.cap_day "
+        "WHERE (s.cap_hour, s.cap_day) IS DISTINCT FROM (excluded.cap_hour, excluded.cap_day)",
+        *(tx.tenant_id, rules.MERCHANT_HOUR, rules.MERCHANT_DAY, hour, day),
+    ):
+        tx.emit(CodeCapsSet(hour=hour, day=day))
+
+
+def shown_limits(now: limits.ShopLimits) -> views.ShopLimits:
+    return {"hour": now.hour, "day": now.day, "cap_hour": now.cap_hour, "cap_day": now.cap_day}
+
+
+async def for_operator(tx: Tx) -> views.CodeCaps:
+    """What the operators' page of a merchant shows."""
+    sent = await sent_today(tx)
+    return {**shown_limits(await limits.shop_limits(tx)), "sent_today": sum(sent.values())}
+
+
+async def sent_today(tx: Tx) -> dict[str, int]:
+    """How many codes were let out today, by scenario."""
+    rows = await tx.fetch(
         "SELECT scenario, count(*)::int AS n FROM verification_codes WHERE tenant_id = $1 "
         "AND (created_at AT TIME ZONE 'Asia/Shanghai')::date = $2 GROUP BY 1",
         *(tx.tenant_id, tx.today),
     )
-    today = {row["scenario"]: row["n"] for row in counts}
+    return {row["scenario"]: row["n"] for row in rows}
+
+
+async def overview(tx: Tx, language: str) -> views.CodeSettings:
+    """Everything the page of codes shows."""
+    saved = await messaging.chosen(tx, "sms")
+    today = await sent_today(tx)
     reason = await sms.usable(tx)
     sign_name, _ = await sms.signature(tx)
     values = await values_of(tx, SAMPLE_CODE)
@@ -105,6 +137,7 @@ async def overview(tx: Tx, language: str) -> views.CodeSettings:
                 *await limits.merchant_limits(tx),
             )
         ],
+        "shop": shown_limits(await limits.shop_limits(tx)),
         "minutes": rules.MINUTES,
         "tries": rules.TRIES,
     }

@@ -52,9 +52,27 @@ class CodeLimit(TypedDict):
     seconds: int | None
 
 
+class ShopLimits(TypedDict):
+    """How many codes a merchant lets out in an hour and a day: its own numbers and the operators' caps; the smaller one holds."""
+
+    hour: int
+    day: int
+    cap_hour: int | None
+    cap_day: int | None
+
+
+class CodeCaps(ShopLimits):
+    """A merchant's limits of codes as operators see them."""
+
+    sent_today: int
+
+
 class CodeSettings(TypedDict):
+    """`limits` are those that hold; `shop` is what the merchant's two come from."""
+
     scenarios: list[CodeScenario]
     limits: list[CodeLimit]
+    shop: ShopLimits
     minutes: int
     tries: int
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from huida.demo.stage import SMS_ACCOUNT
 from tests.browser.console.notices_kit import pick
+from tests.browser.readers import faults_of
 from tests.browser.stage import Shop, Stage
 from tests.browser.watch import login
 from tests.flows.verification_kit import ALIYUN_CODE, CODE_TEXT
@@ -104,3 +105,45 @@ def test_the_shop_sets_its_limit_and_reads_that_customers_met_it(stage: Stage, s
     page.set_viewport_size({"width": 768, "height": 900})
     card.scroll_into_view_if_needed()
     shoot(page, "code-limits-768")
+
+
+def test_an_operator_caps_codes_and_the_shop_reads_that_the_cap_holds(stage: Stage, shop: Shop, page: Page) -> None:
+    # given: the operator's page of the merchant
+    login(page, stage, stage.operator, f"/platform/merchants/{shop.tenant}")
+    card = page.get_by_role("region", name="验证码发送上限")
+    expect(card).to_contain_text("每小时 500 条，每天 5,000 条")
+    hour, day = card.get_by_label("平台上限：每小时"), card.get_by_label("平台上限：每天")
+    expect(hour).to_have_value("")
+    expect(card.get_by_role("button", name="保存")).to_be_disabled()
+
+    # when: a day below the hour is refused next to its field, then a cap is set for the hour only
+    hour.fill("20")
+    day.fill("10")
+    card.get_by_role("button", name="保存").click()
+    expect(card.get_by_text("每天的上限不能低于每小时的上限")).to_be_visible()
+    day.fill("")
+    card.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("已保存")).to_be_visible()
+    expect(card.get_by_test_id("codes-now")).to_have_text("每小时 20 条，每天 5,000 条")
+    card.scroll_into_view_if_needed()
+    assert faults_of(page) == []
+    shoot(page, "code-caps-operator")
+    page.set_viewport_size({"width": 768, "height": 900})
+    shoot(page, "code-caps-operator-768")
+
+    # then: the merchant's page says so, and its own number is kept
+    login(page, stage, shop.admin, "/notify/buyers?group=codes")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    limits = page.get_by_role("region", name="发送限制")
+    expect(limits.get_by_label("本店每小时最多发送")).to_have_value("500")
+    expect(limits.get_by_test_id("codes-held")).to_have_text("您设的数超过平台上限，正在按平台上限执行：每小时 20 条。")
+    expect(limits.get_by_test_id("codes-caps")).to_have_count(0)
+    assert faults_of(page) == []
+    shoot(page, "code-caps-shop")
+    page.set_viewport_size({"width": 768, "height": 900})
+    shoot(page, "code-caps-shop-768")
+    limits.get_by_label("本店每小时最多发送").fill("5")
+    limits.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("已保存")).to_be_visible()
+    expect(limits.get_by_test_id("codes-held")).to_have_count(0)
+    expect(limits.get_by_test_id("codes-caps")).to_have_text("平台上限：每小时 20 条。按较小的数执行。")
