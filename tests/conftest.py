@@ -24,6 +24,7 @@ from huida.modules import connections
 from huida.settings import Settings
 from tests import asgi, make
 from tests.asgi import Client
+from tests.databases import template
 from wesim import seed
 from wesim.app import create_app
 from wesim.state import App, AppUser
@@ -40,6 +41,13 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         with ThreadPoolExecutor(1) as other_thread:
             other_thread.submit(migrate.upgrade, server.url).result()
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_files() -> Iterator[Path]:
+    """A migrated database that nobody uses; tests with a server of their own start a copy (`databases.copied`)."""
+    with template() as files:
+        yield files
 
 
 @pytest.fixture

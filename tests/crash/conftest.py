@@ -1,52 +1,60 @@
 """Real processes that are really killed. PostgreSQL here keeps what it has acknowledged when it is killed."""
 
 import asyncio
+import multiprocessing
 import os
 import random
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
 
-from huida.kernel import migrate
 from huida.kernel.embedded import EmbeddedPostgres
 from tests.conftest import MASTER_KEY, World
+from tests.crash import runner
+from tests.databases import copied
 from tests.shop import Shop, open_shop
 from wesim.app import create_app
 
 SEED = int(os.environ.get("HUIDA_CRASH_SEED", "7"))
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def migrated(server: EmbeddedPostgres) -> EmbeddedPostgres:
-    server.start()
-    with ThreadPoolExecutor(1) as other_thread:
-        other_thread.submit(migrate.upgrade, server.url).result()
-    return server
+# Its one process imports the product once; each worker is forked from there and is at work a moment later.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([runner.__name__])
 
 
 @pytest.fixture
-def postgres() -> Iterator[EmbeddedPostgres]:
-    """A server of this test alone, that answers only after the write-ahead log is written."""
+def postgres(migrated_files: Path) -> Iterator[EmbeddedPostgres]:
+    """A server of this test alone, that answers only after the write-ahead log is written.
+
+    Written, not on the disk: what a killed process has written, the operating system still has. Only a machine that
+    goes down could tell the difference, and here processes do.
+    """
     home = Path(tempfile.mkdtemp(prefix="huida-crash-"))
     home.chmod(0o711)
-    server = EmbeddedPostgres(home / "pg", settings={"shared_buffers": "64MB", "max_connections": "60"})
+    settings = {"fsync": "off", "synchronous_commit": "on", "shared_buffers": "64MB", "max_connections": "60"}
+    server = copied(migrated_files, EmbeddedPostgres(home / "pg", settings=settings))
     try:
-        yield migrated(server)
+        server.start()
+        yield server
     finally:
         server.stop(mode="immediate")
         shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass
+class WorkerProcess:
+    """A worker, and the name under which it begins errands."""
+
+    id: UUID
+    process: BaseProcess
 
 
 @dataclass
@@ -55,20 +63,20 @@ class Workers:
 
     environment: dict[str, str]
     log: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    running: list[WorkerProcess] = field(default_factory=list)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.runner"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
-        self.running.append(process)
-        return process
+    def start(self) -> WorkerProcess:
+        number = uuid4()
+        process = FORKS.Process(target=runner.run, args=(number, self.environment, self.log), daemon=True)
+        process.start()
+        self.running.append(WorkerProcess(number, process))
+        return self.running[-1]
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self.running.remove(process)
+    def kill(self, worker: WorkerProcess) -> None:
+        """SIGKILL; it is dead when this returns."""
+        worker.process.kill()
+        worker.process.join()
+        self.running.remove(worker)
 
 
 @pytest.fixture
@@ -109,10 +117,8 @@ def workers(postgres: EmbeddedPostgres, simulator: str, tmp_path: Path) -> Itera
     }
     made = Workers(environment, tmp_path / "workers.log")
     yield made
-    for process in made.running:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.wait()
+    for worker in list(made.running):
+        made.kill(worker)
     print(made.log.read_text()[-3000:] if made.log.exists() else "")
 
 

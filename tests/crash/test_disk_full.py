@@ -14,7 +14,7 @@ import pytest
 
 from huida.kernel.embedded import EmbeddedPostgres
 from tests.crash import kit
-from tests.crash.conftest import migrated
+from tests.databases import copied
 from tests.shop import Shop
 
 SIZE_MB = 200
@@ -37,11 +37,12 @@ def small_disk() -> Iterator[Path]:
 
 
 @pytest.fixture
-def postgres(small_disk: Path) -> Iterator[EmbeddedPostgres]:
+def postgres(small_disk: Path, migrated_files: Path) -> Iterator[EmbeddedPostgres]:
     settings = {"shared_buffers": "32MB", "min_wal_size": "32MB", "max_wal_size": "48MB", "max_connections": "40"}
-    server = EmbeddedPostgres(small_disk / "pg", settings=settings)
+    server = copied(migrated_files, EmbeddedPostgres(small_disk / "pg", settings=settings))
     try:
-        yield migrated(server)
+        server.start()
+        yield server
     finally:
         server.stop(mode="immediate")
 

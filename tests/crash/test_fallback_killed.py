@@ -16,6 +16,7 @@ from tests.noticeshop import Desk
 from tests.shop import Shop
 
 GUESTS, ORDERS, DEATHS = 6, 60, 5
+BEFORE_A_DEATH = 6
 
 
 @pytest.mark.timeout(240)
@@ -35,8 +36,8 @@ async def test_a_refused_message_has_one_successor_whoever_dies(
     await shop.fault("delay", path="/cgi-bin/message/subscribe/send", delay_s=0.2)
     await shop.fault("delay", event="SendSms", delay_s=0.2)
 
-    async def sell() -> None:
-        for number in range(ORDERS):
+    async def sell(numbers: range) -> None:
+        for number in numbers:
             async with shop.db.tx(shop.tenant) as tx:
                 tx.emit(
                     mall.OrderPaid(
@@ -53,13 +54,19 @@ async def test_a_refused_message_has_one_successor_whoever_dies(
                 )
             await asyncio.sleep(dice.uniform(0, 0.2))
 
-    current = workers.start()
-    selling = asyncio.create_task(sell())
-    for _ in range(DEATHS):
-        await asyncio.sleep(dice.uniform(0.5, 2.5))
+    current, cut_off = workers.start(), 0
+    for death in range(DEATHS):
+        selling = asyncio.create_task(sell(range(death * BEFORE_A_DEATH, (death + 1) * BEFORE_A_DEATH)))
+        async with asyncio.timeout(40):
+            while not await kit.begun(postgres.url, "messaging.%", current.id):
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(dice.uniform(0, 0.6))
         workers.kill(current)
+        cut_off += await kit.begun(postgres.url, "messaging.%", current.id) > 0
         current = workers.start()
-    await selling
+        await selling
+    await sell(range(DEATHS * BEFORE_A_DEATH, ORDERS))
+    assert cut_off > DEATHS // 2
     await kit.quiet(postgres.url)
     await shop.sim.post("/_sim/sms/settle")
     await kit.quiet(postgres.url)

@@ -13,7 +13,7 @@ import pytest
 
 from huida.kernel.embedded import EmbeddedPostgres
 from tests.crash import kit
-from tests.crash.conftest import Workers
+from tests.crash.conftest import WorkerProcess, Workers
 from tests.shop import Shop
 
 GUESTS = 12
@@ -85,12 +85,13 @@ class Stream:
         return states
 
 
-async def under_way(url: str) -> int:
-    """Messages of errands that were started and not recorded."""
+async def under_way(url: str, by: WorkerProcess) -> int:
+    """Messages of errands that this worker has started and not recorded."""
     [row] = await kit.ask(
         url,
         "SELECT coalesce(sum(jsonb_array_length(payload)), 0)::int AS n FROM jobs "
-        "WHERE kind = 'messaging.send' AND started_by IS NOT NULL",
+        "WHERE kind = 'messaging.send' AND started_by = $1",
+        by.id,
     )
     return int(row["n"])
 
@@ -104,27 +105,34 @@ async def test_workers_killed_again_and_again_lose_and_double_nothing(
     people = await kit.guests(shop, GUESTS, template_id, 30)
     await shop.fault("delay", path="/cgi-bin/message/subscribe/send", delay_s=0.3)
     stream = Stream(shop, people, dice)
-    selling = asyncio.create_task(stream.run(SALES, pause_s=0.4))
-    deaths, lost, current = 0, 0, [workers.start(), workers.start()]
-    while deaths < DEATHS:
+    selling = asyncio.create_task(stream.run(SALES, pause_s=0.2))
+    cut_off, lost, current = 0, 0, [workers.start(), workers.start()]
+    for _ in range(DEATHS):
+        place = dice.randrange(2)
+        victim = current[place]
         async with asyncio.timeout(40):
-            while not await under_way(postgres.url):
+            while not await under_way(postgres.url, victim):
                 await asyncio.sleep(0.02)
         await asyncio.sleep(dice.uniform(0, 0.25))
-        victim = dice.randrange(2)
-        before = await under_way(postgres.url)
-        workers.kill(current[victim])
-        lost += max(before, await under_way(postgres.url))
-        deaths += 1
-        current[victim] = workers.start()
+        before = await under_way(postgres.url, victim)
+        workers.kill(victim)
+        after = 0
+        for _ in range(4):  # a commit that was on its way still takes place
+            after = max(after, await under_way(postgres.url, victim))
+            await asyncio.sleep(0.02)
+        cut_off += after > 0
+        lost += max(before, after)
+        current[place] = workers.start()
+    assert not selling.done(), "the last worker died when there was nothing left to sell"
     await selling
+    assert cut_off > DEATHS // 2
     await kit.quiet(postgres.url)
     assert stream.answers == {201: SALES}
     await shop.world.sim.settle()
     await kit.quiet(postgres.url)
     await stream.reckon(postgres.url)
     states = await stream.reckon_messages(postgres.url, at_most_unknown=lost)
-    print(f"{deaths} deaths, at most {lost} under way: {dict(states)}")
+    print(f"{cut_off} of {DEATHS} deaths cut something off, at most {lost} under way: {dict(states)}")
 
 
 def kill_server(postgres: EmbeddedPostgres) -> None:

@@ -27,26 +27,18 @@ async def hurry(url: str) -> None:
     await kit.ask(url, "UPDATE jobs_later SET due_at = now() WHERE kind LIKE 'payments.%'")
 
 
-async def started(url: str) -> int:
-    """Errands of payments that a worker has begun and not recorded."""
-    [row] = await kit.ask(
-        url, "SELECT count(*)::int AS n FROM jobs WHERE kind LIKE 'payments.%' AND started_by IS NOT NULL"
-    )
-    return int(row["n"])
-
-
 async def die_again_and_again(url: str, workers: Workers, dice: random.Random, deaths: int) -> int:
     """Kill workers in the middle of calls to WeChat Pay; returns how many calls were cut off."""
     cut_off = 0
     for _ in range(deaths):
-        process = workers.start()
+        worker = workers.start()
         async with asyncio.timeout(60):
-            while not await started(url):
+            while not await kit.begun(url, "payments.%", worker.id):
                 await hurry(url)
                 await asyncio.sleep(0.05)
         await asyncio.sleep(dice.uniform(0, 0.3))
-        cut_off += await started(url)
-        workers.kill(process)
+        workers.kill(worker)
+        cut_off += await kit.begun(url, "payments.%", worker.id)
     return cut_off
 
 
