@@ -4,8 +4,6 @@ import asyncio
 import json
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,32 +15,10 @@ from tests.commands import processes
 from tests.commands.conftest import Terminal
 
 BALANCES = "SELECT tenant_id, owner_id, unit, balance, held FROM ledger_accounts ORDER BY 1, 2, 3"
-SHOP = """
-import asyncio
-from pathlib import Path
-from huida.demo import history
-from huida.kernel.embedded import EmbeddedPostgres
-from huida.settings import Settings
-import sys
-history.DAYS, history.MEMBERS = 6, 40
-data = Path(sys.argv[1])
-server = EmbeddedPostgres(data / "pg")
-with server:
-    settings = Settings(database_url=server.url_for("huida_app"), data_dir=data)
-    asyncio.run(history.tell(settings, passwords={"operator": "just a test", "shanyue": "just a test"}, told=lambda n: None))
-"""
 
 
 def data_of(terminal: Terminal) -> Path:
     return terminal.home / "var"
-
-
-def with_shop(terminal: Terminal) -> None:
-    """A migrated database with a few days of the sample shop."""
-    assert terminal.run("migrate").returncode == 0
-    script = terminal.home / "shop.py"
-    script.write_text(SHOP)
-    subprocess.run([sys.executable, str(script), str(data_of(terminal))], check=True, env=terminal.environment)
 
 
 def asked(terminal: Terminal, query: str, *, data: Path | None = None) -> list[Any]:
@@ -64,9 +40,9 @@ def findings(terminal: Terminal) -> tuple[int, dict[str, Any]]:
     return done.returncode, {one["check"]: one for one in json.loads(done.stdout)}
 
 
-def test_doctor_finds_a_planted_fault_and_only_that(terminal: Terminal) -> None:
+def test_doctor_finds_a_planted_fault_and_only_that(with_shop: Terminal) -> None:
     # given: a sound shop
-    with_shop(terminal)
+    terminal = with_shop
     code, sound = findings(terminal)
     assert (code, [name for name, one in sound.items() if one["state"] == "fail"]) == (0, [])
 
@@ -84,9 +60,9 @@ def test_doctor_finds_a_planted_fault_and_only_that(terminal: Terminal) -> None:
     assert broken["ledger.balance_is_sum_of_transfers"]["params"]["count"] == 1
 
 
-def test_doctor_sees_a_schema_that_somebody_changed_and_a_foreign_key_file(terminal: Terminal) -> None:
+def test_doctor_sees_a_schema_that_somebody_changed_and_a_foreign_key_file(with_shop: Terminal) -> None:
     # given
-    with_shop(terminal)
+    terminal = with_shop
 
     # when
     asked(terminal, "ALTER TABLE members DROP COLUMN note")
@@ -98,9 +74,9 @@ def test_doctor_sees_a_schema_that_somebody_changed_and_a_foreign_key_file(termi
     assert [name for name, one in found.items() if one["state"] == "fail"] == ["schema.drift", "secrets.master_key"]
 
 
-def test_backup_and_restore_keep_every_balance_and_the_key(terminal: Terminal) -> None:
+def test_backup_and_restore_keep_every_balance_and_the_key(with_shop: Terminal) -> None:
     # given
-    with_shop(terminal)
+    terminal = with_shop
     before = asked(terminal, BALANCES)
     assert len(before) > 40
     file = terminal.home / "huida.backup"
@@ -120,9 +96,9 @@ def test_backup_and_restore_keep_every_balance_and_the_key(terminal: Terminal) -
     assert examined.returncode == 0, examined.stdout
 
 
-def test_restore_replaces_data_only_when_told_and_confirmed(terminal: Terminal) -> None:
+def test_restore_replaces_data_only_when_told_and_confirmed(with_shop: Terminal) -> None:
     # given: a backup, and a change after it
-    with_shop(terminal)
+    terminal = with_shop
     before = asked(terminal, BALANCES)
     file = terminal.home / "huida.backup"
     saved = terminal.run("backup", str(file))
@@ -147,9 +123,9 @@ def test_restore_replaces_data_only_when_told_and_confirmed(terminal: Terminal) 
     assert asked(terminal, BALANCES) == before
 
 
-def test_a_broken_backup_changes_nothing(terminal: Terminal) -> None:
+def test_a_broken_backup_changes_nothing(with_shop: Terminal) -> None:
     # given
-    with_shop(terminal)
+    terminal = with_shop
     before = asked(terminal, BALANCES)
     file = terminal.home / "huida.backup"
     assert terminal.run("backup", str(file)).returncode == 0

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,9 +125,11 @@ def test_a_busy_port_is_named_with_the_option_that_changes_it(
     assert not (terminal.home / "var" / "demo" / "pg").exists()
 
 
-def test_a_folder_with_a_real_database_is_not_taken_for_a_demo(terminal: Terminal, ports: tuple[int, int]) -> None:
+def test_a_folder_with_a_real_database_is_not_taken_for_a_demo(
+    terminal: Terminal, ports: tuple[int, int], migrated_data: Path
+) -> None:
     # given
-    assert terminal.run("migrate").returncode == 0
+    terminal.have(migrated_data)
 
     # when
     refused = terminal.run("demo", "--fresh", "--data-dir", str(terminal.home / "var"), *options(ports))
