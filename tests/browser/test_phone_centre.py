@@ -165,6 +165,7 @@ def test_the_back_key_goes_back_in_the_mini_program_and_then_out_of_it(phones: P
     centre.get_by_role("button", name=re.compile("手机号")).first.click()
     holder(phones).locator('[data-act="accept"]').click()
     centre.get_by_test_id("points").click()
+    expect(centre.get_by_test_id("total")).to_be_visible()
     expect(centre.get_by_test_id("way-spend")).not_to_be_visible()
     holder(phones).get_by_label("back").click()
     expect(centre.get_by_test_id("way-spend")).to_be_visible()

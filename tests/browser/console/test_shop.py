@@ -4,7 +4,7 @@ import base64
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from huida.demo.stage import SMS_ACCOUNT
 from tests import make
@@ -57,6 +57,25 @@ def test_a_purchase_is_entered_by_hand_and_counted_once(stage: Stage, shop: Shop
         1
     )
     assert len(shop.api.get("/api/console/orders/purchases")["items"]) == 1
+
+
+def test_who_is_found_can_be_picked_while_the_next_search_is_under_way(stage: Stage, shop: Shop, page: Page) -> None:
+    shop.member(LIN)
+    login(page, stage, shop.admin, "/purchases")
+    page.get_by_role("button", name="登记消费").first.click()
+    form = dialog(page, "登记消费")
+    box = form.get_by_label("选择会员")
+    box.click()
+    option = page.get_by_role("option", name="林小满")
+    expect(option).to_be_visible()
+    held: list[Route] = []
+    page.route("**/api/console/members?q=6088*", lambda route: held.append(route))
+    with page.expect_request("**/api/console/members?q=6088*"):
+        box.fill("6088")
+    option.click()
+    expect(form).to_contain_text(f"林小满 · {shop.cards[LIN]}")
+    held.pop().continue_()
+    expect(form).to_contain_text(f"林小满 · {shop.cards[LIN]}")
 
 
 def test_a_coupon_lives_from_its_terms_to_the_till(stage: Stage, shop: Shop, page: Page) -> None:
