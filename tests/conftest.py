@@ -33,6 +33,11 @@ from wesim.world import World as Sim
 MASTER_KEY = "11" * 32
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first; otherwise the order stays."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A migrated server of this run; tests keep apart by tenant."""

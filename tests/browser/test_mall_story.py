@@ -18,6 +18,8 @@ from tests.browser.mallshop import BOX, TEA, grant, open_mall, orders, pay_keys
 from tests.browser.stage import LIN, Shop
 from tests.browser.watch import login
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:

@@ -16,6 +16,8 @@ from tests.browser.watch import login
 from tests.make import PASSWORD, number
 from wesim import seed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
 from huida.kernel.embedded import EmbeddedPostgres
 from tests.commands import processes
 from tests.commands.conftest import Terminal
+
+pytestmark = pytest.mark.slow
 
 BALANCES = "SELECT tenant_id, owner_id, unit, balance, held FROM ledger_accounts ORDER BY 1, 2, 3"
 

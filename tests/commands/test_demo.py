@@ -13,6 +13,8 @@ import pytest
 from tests.commands import processes
 from tests.commands.conftest import Terminal
 
+pytestmark = pytest.mark.slow
+
 LIN = "linxiaoman"
 
 

@@ -15,6 +15,8 @@ from tests.mallshop import Mall
 from tests.noticeshop import Desk
 from tests.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 GUESTS, ORDERS, DEATHS = 6, 60, 5
 BEFORE_A_DEATH = 6
 

@@ -16,6 +16,8 @@ from tests.crash import kit
 from tests.crash.conftest import WorkerProcess, Workers
 from tests.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 GUESTS = 12
 DEATHS = 6
 SALES = int(os.environ.get("HUIDA_CRASH_SALES", "300"))

@@ -12,6 +12,8 @@ from tests.crash.conftest import Workers
 from tests.mallshop import PLAIN, Mall, buyer_of, open_mall
 from wesim.pay.state import pay_of
 
+pytestmark = pytest.mark.slow
+
 ORDERS, DEATHS = 8, 6
 PERSONS = ("linxiaoman", "chenyiming")
 PAID, REFUNDED = "TRANSACTION.SUCCESS", "REFUND.SUCCESS"

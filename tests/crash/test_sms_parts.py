@@ -15,6 +15,8 @@ from tests.crash import kit
 from tests.crash.conftest import Workers
 from tests.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 GUESTS = 10
 SALES = 120
 DEATHS = 4

@@ -14,6 +14,8 @@ from tests.conftest import World
 from tests.shop import open_shop
 from tests.simulation.business import Day
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("HUIDA_SIM_SEED", "20260301"))
 STEPS = int(os.environ.get("HUIDA_SIM_STEPS", "10000"))
 

@@ -12,6 +12,8 @@ from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
 from wesim import seed
 
+pytestmark = pytest.mark.slow
+
 HAN = re.compile(r"[\u4e00-\u9fff]")
 SHOP = "Shanyue Tea"
 PAGES = (
