@@ -1,4 +1,7 @@
-"""The command `huida`: names and options; what they do is in `huida.commands`."""
+"""The command `huida`: names and options; what they do is in `huida.commands`.
+
+A command loads what it runs and not what the others run: loading the whole product takes seconds on a small machine.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +11,6 @@ from typing import Annotated
 
 import typer
 
-from huida.commands import backup as backups
-from huida.commands import bench as benches
-from huida.commands import database, serving
-from huida.commands import demo as demos
-from huida.commands import doctor as doctors
-from huida.commands.first_login import announced
 from huida.commands.screen import Failure, Screen
 from huida.commands.signals import interrupt_on_endings
 from huida.kernel.pgplace import EmbeddedPostgresError
@@ -64,6 +61,8 @@ def demo(
     fresh: Annotated[bool, typer.Option(help="throw the demo's earlier data away")] = False,
 ) -> None:
     """Everything at once: database, product, worker, simulated WeChat, a tea shop with three months of business."""
+    from huida.commands import demo as demos
+
     with _ready(port=port) as (settings, screen):
         settings = replace(settings, wesim_port=wesim_port or settings.wesim_port)
         options = demos.Options(data_dir=data_dir, fresh=fresh, play=play, exit_after_play=exit_after_play)
@@ -78,6 +77,8 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Serve the console, the open API, the member centre and the callbacks."""
+    from huida.commands import serving
+
     with _ready(data_dir, port, host) as (settings, screen):
         serving.serve(settings, screen, with_worker=with_worker)
 
@@ -88,6 +89,8 @@ def worker(
     data_dir: DataDir = None,
 ) -> None:
     """Do the work that requests leave behind: messages, reminders, reports. Any number may run."""
+    from huida.commands import serving
+
     with _ready(data_dir) as (settings, screen):
         serving.work(settings, screen, metrics_port=metrics_port)
 
@@ -95,6 +98,9 @@ def worker(
 @cli.command()
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database to this version's schema; the first time, make the operator's login. Safe to run again."""
+    from huida.commands import database
+    from huida.commands.first_login import announced
+
     with _ready(data_dir) as (settings, screen), database.opened(settings, screen) as place:
         database.brought_up(place.settings, screen)
         screen.say("cli.migrated", revision=database.newest())
@@ -107,6 +113,8 @@ def doctor(
     data_dir: DataDir = None,
 ) -> None:
     """Check everything that must hold: schema, money, queue, keys, accounts. Exit code 1 when something is wrong."""
+    from huida.commands import doctor as doctors
+
     with _ready(data_dir) as (settings, screen):
         doctors.doctor(settings, screen, as_json=as_json)
 
@@ -118,6 +126,8 @@ def backup(
     data_dir: DataDir = None,
 ) -> None:
     """Write the whole database into one file. The master key is not in it."""
+    from huida.commands import backup as backups
+
     with _ready(data_dir) as (settings, screen):
         backups.backup(settings, screen, file=file, with_key=with_key)
         screen.say("cli.backed_up", file=file, mib=f"{file.stat().st_size / (1 << 20):.1f}")
@@ -131,6 +141,8 @@ def restore(
     data_dir: DataDir = None,
 ) -> None:
     """Put a backup back: all of it or nothing. Refuses a database that is in use or not empty."""
+    from huida.commands import backup as backups
+
     with _ready(data_dir) as (settings, screen):
         ask = (lambda _question: True) if yes else (lambda question: typer.confirm(question, default=False, err=True))
         backups.restore(settings, screen, file=file, force=force, confirmed=ask)
@@ -142,6 +154,8 @@ def simulator(
     port: Annotated[int | None, typer.Option(help="port to listen on (HUIDA_WESIM_PORT)")] = None,
 ) -> None:
     """Serve the simulated WeChat and SMS; the same as `wesim serve`."""
+    from huida.commands import bench as benches
+
     with _ready() as (settings, _):
         benches.simulator(host, port or settings.wesim_port)
 
@@ -149,6 +163,8 @@ def simulator(
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="pipeline, ledger, ingest, …")]) -> None:
     """Run one of the benchmarks in bench/; its options follow the name."""
+    from huida.commands import bench as benches
+
     with _ready():
         code = benches.bench(name, context.args)
     raise typer.Exit(code)
