@@ -30,7 +30,7 @@ serve: $(VENV)/run.stamp faces  ## server and worker with the embedded database
 test: $(VENV)/test.stamp browser faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
 	@mkdir -p var
 	@echo "== console's parts" && cd console && $(NPM) run --silent test
-	@$(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
 	  && echo "make test: everything passed" \
 	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
 

@@ -42,7 +42,8 @@ class Terminal:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("HUIDA_", "LC_", "LANG"))}
+        own = ("HUIDA_", "LC_", "LANG", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(own)}
         return {**kept, "LANG": "en_US.UTF-8", "HOME": str(self.home), "HUIDA_DATA_DIR": str(self.home / "var")}
 
     def have(self, data: Path) -> None:
