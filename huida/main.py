@@ -1,17 +1,14 @@
-"""The composition root: the only file that names every module. It builds the system from settings and a clock."""
+"""The composition root: it names every module (their doors are in `huida.doors`). It builds the system from settings and a clock."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from huida import __version__, faces, reference
@@ -167,6 +164,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
 
 def build_api(system: System) -> ASGIApp:
     """The HTTP face: console, operator, member and open API, callbacks, health, metrics."""
+    from huida import doors
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -177,7 +175,7 @@ def build_api(system: System) -> ASGIApp:
         title="Huida 会达",
         version=__version__,
         lifespan=lifespan,
-        generate_unique_id_function=operation_name,
+        generate_unique_id_function=doors.operation_name,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -198,92 +196,12 @@ def build_api(system: System) -> ASGIApp:
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)
-    app.router.routes.extend(_prepared())
+    app.router.routes.extend(doors.prepared())
     _add_watch_doors(app, system)
     _document_ingest(app)
     reference.add_reference(app)
     faces.add_faces(app, simulator_url=system.settings.simulator_url)
     return Edge(orders.Ingest(app, system.db, doorkeeper))
-
-
-def operation_name(route: APIRoute) -> str:
-    """A stable name for generated clients: module and function (`messaging_save_channel`)."""
-    return f"{route.endpoint.__module__.removeprefix('huida.modules.').split('.')[0]}_{route.name}"
-
-
-@cache
-def _prepared() -> list[BaseRoute]:
-    """All doors as an application has them, for every application of this process: what they take and give is worked out
-    once, at the first request, and that takes a third of a second."""
-    holder = APIRouter(generate_unique_id_function=operation_name)
-    for router in routers():
-        holder.include_router(router)
-    return holder.routes
-
-
-def routers() -> list[Any]:
-    """Every router, in the order of the modules. Only who serves loads the doors: workers and commands start faster."""
-    from huida.modules.connections import http as connections_http
-    from huida.modules.coupons import http as coupons_http
-    from huida.modules.loyalty import http as loyalty_http
-    from huida.modules.mall import buyers as mall_buyers
-    from huida.modules.mall import erp as mall_erp
-    from huida.modules.mall import http as mall_http
-    from huida.modules.members import centre as members_centre
-    from huida.modules.members import http as members_http
-    from huida.modules.messaging import http as messaging_http
-    from huida.modules.messaging import notice_http as messaging_notice_http
-    from huida.modules.orders import http as orders_http
-    from huida.modules.payments import http as payments_http
-    from huida.modules.reports import http as reports_http
-    from huida.modules.sms import business_http as sms_business_http
-    from huida.modules.sms import buying_http as sms_buying_http
-    from huida.modules.sms import http as sms_http
-    from huida.modules.tenants import http as tenants_http
-    from huida.modules.verification import http as verification_http
-
-    return [
-        tenants_http.console,
-        tenants_http.operator,
-        connections_http.console,
-        connections_http.callbacks,
-        members_http.console,
-        members_http.open_api,
-        members_http.member,
-        members_centre.member,
-        members_centre.tills,
-        coupons_http.console,
-        coupons_http.open_api,
-        coupons_http.member,
-        loyalty_http.console,
-        loyalty_http.open_api,
-        loyalty_http.member,
-        sms_http.console,
-        sms_buying_http.console,
-        sms_http.operator,
-        sms_business_http.operator,
-        sms_http.callbacks,
-        payments_http.console,
-        payments_http.operator,
-        payments_http.wechat,
-        mall_http.console,
-        mall_http.pictures,
-        mall_erp.open_api,
-        mall_buyers.member,
-        orders_http.console,
-        orders_http.open_api,
-        orders_http.member,
-        messaging_notice_http.console,
-        messaging_notice_http.operator,
-        messaging_http.console,
-        messaging_http.member,
-        messaging_http.open_api,
-        messaging_http.public,
-        reports_http.console,
-        verification_http.console,
-        verification_http.member,
-        verification_http.operator,
-    ]
 
 
 def _add_watch_doors(app: FastAPI, system: System) -> None:

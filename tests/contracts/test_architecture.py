@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(p.name for p in (ROOT / "huida/modules").iterdir() if (p / "__init__.py").exists())
-WIRING = ("huida.main", "huida.commands", "huida.demo", "huida.cli")
+WIRING = ("huida.main", "huida.doors", "huida.commands", "huida.demo", "huida.cli")
 LONGEST = 500
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from huida.main import routers
+from huida.doors import routers
 from tests import make
 from tests.asgi import Client
 from tests.contracts.test_isolation import filled

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from huida.main import routers
+from huida.doors import routers
 from huida.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from fastapi.routing import APIRoute
 
-from huida.main import routers
+from huida.doors import routers
 from huida.modules import tenants
 from tests import make
 from tests.asgi import Client
