@@ -93,6 +93,12 @@ async def quiet(url: str, *, within_s: float = 90) -> None:
         await connection.close()
 
 
+async def lease_over(url: str, dead: UUID) -> None:
+    """Let the time be over during which nobody else touches a dead worker's shards."""
+    await ask(url, "UPDATE shard_leases SET expires_at = now() - interval '1 second' WHERE owner = $1", dead)
+    await ask(url, "DELETE FROM workers WHERE id = $1", dead)
+
+
 async def begun(url: str, kind: str, by: UUID) -> int:
     """Errands of a kind that this worker has begun and not recorded."""
     [row] = await ask(url, "SELECT count(*) AS n FROM jobs WHERE kind LIKE $1 AND started_by = $2", kind, by)

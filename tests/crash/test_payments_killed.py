@@ -41,6 +41,7 @@ async def die_again_and_again(url: str, workers: Workers, dice: random.Random, d
         await asyncio.sleep(dice.uniform(0, 0.3))
         workers.kill(worker)
         cut_off += await kit.begun(url, "payments.%", worker.id)
+        await kit.lease_over(url, worker.id)
     return cut_off
 
 
