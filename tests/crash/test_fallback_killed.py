@@ -93,3 +93,4 @@ async def test_a_refused_message_has_one_successor_whoever_dies(
             assert texts[order_no] == 1
     assert turns["failed"] > 10
     assert await kit.broken(postgres.url) == {}
+    print(f"{cut_off} of {DEATHS} deaths cut something off: {dict(turns)}")
