@@ -227,11 +227,14 @@ def test_a_change_of_points_waits_behind_a_red_dot_without_a_sound(shop: Shop, p
 
 def test_the_picture_for_the_documentation(shop: Shop, page: Page) -> None:
     # given: three phones, each with its kind of message
+    shop.buys(LIN, 3600)
     shop.gives_points(WANG, 50)
     shop.recharges(CHEN, 30_000)
     expect(holder(page, WANG).locator(f'[data-chat="{OA}"] .badge')).to_have_count(1)
     expect(bell(page, CHEN)).to_have_attribute("data-rings", "1")
     holder(page, CHEN).get_by_test_id("banner").click()
+    expect(bell(page, LIN)).to_have_attribute("data-rings", "1")
+    expect(bell(page, LIN)).to_have_class("bell")
     holder(page, LIN).locator('[data-chat="services"]').click()
 
     # when: 林小满 buys a tea while she looks

@@ -59,6 +59,22 @@ def test_a_purchase_is_entered_by_hand_and_counted_once(stage: Stage, shop: Shop
     assert len(shop.api.get("/api/console/orders/purchases")["items"]) == 1
 
 
+def test_a_store_is_chosen_even_if_the_stores_come_late(stage: Stage, shop: Shop, page: Page) -> None:
+    shop.store()
+    held: list[Route] = []
+    page.route("**/api/console/stores", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/console/stores"):
+        login(page, stage, shop.admin, "/purchases")
+    page.get_by_role("button", name="登记消费").first.click()
+    form = dialog(page, "登记消费")
+    form.get_by_role("button", name="登记").click()
+    expect(form.locator(".el-form-item__error")).to_have_count(3)
+    for route in held:
+        route.continue_()
+    expect(form).to_contain_text("人民路店")
+    expect(form.locator(".el-form-item__error")).to_have_count(2)
+
+
 def test_who_is_found_can_be_picked_while_the_next_search_is_under_way(stage: Stage, shop: Shop, page: Page) -> None:
     shop.member(LIN)
     login(page, stage, shop.admin, "/purchases")
