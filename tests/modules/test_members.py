@@ -96,6 +96,20 @@ async def test_a_phone_and_a_card_belong_to_one_member(console: Client) -> None:
     assert (await console.get(f"{BASE}/{first}")).json()["phone"] is None
 
 
+async def test_what_is_left_out_stays_and_null_removes(world: World, console: Client) -> None:
+    await make.store(world.db, world.tenant, code="S01", name="人民路店")
+    member_id = await created(console, name="林小满", phone=PHONE, birthday="1990-02-28", store="S01")
+    path = f"{BASE}/{member_id}"
+    before = (await console.get(path)).json()
+    assert before["store_id"] is not None
+    assert (await console.patch(path, {"note": "爱喝龙井"})).status == 204
+    assert (await console.get(path)).json() == {**before, "note": "爱喝龙井"}
+    assert (await console.patch(path, {"store": "S99"})).refusal == (404, "store.not_found")
+    assert (await console.patch(path, {"name": None, "phone": None, "birthday": None, "store": None})).status == 204
+    gone = {"phone": None, "birthday": None, "store_id": None, "note": "爱喝龙井"}
+    assert (await console.get(path)).json() == {**before, **gone}
+
+
 async def test_changes_are_told_by_name_only(world: World, console: Client) -> None:
     member_id = await make.member(world.db, world.tenant, name="林小满", phone=PHONE)
     path = f"{BASE}/{member_id}"

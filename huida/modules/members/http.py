@@ -61,6 +61,8 @@ class MemberIn(Body):
 
 
 class MemberChange(Body):
+    """What is left out stays, a null name or note too; null removes the phone, the birthday or the store."""
+
     name: str | None = Field(None, max_length=60)
     phone: str | None = Field(None, max_length=20)
     birthday: date | None = None
@@ -164,15 +166,10 @@ async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("mem
 
 @console.patch("/{member_id}", status_code=204)
 async def change(member_id: UUID, body: MemberChange, tx: Tx = staff_tx("members.edit")) -> None:
-    await profile.change(
-        tx,
-        member_id,
-        name=body.name,
-        phone=body.phone,
-        birthday=body.birthday,
-        note=body.note,
-        store_id=await store_id_of(tx, body.store),
-    )
+    changes = body.model_dump(exclude_unset=True)
+    if "store" in changes:
+        changes["store_id"] = await store_id_of(tx, changes.pop("store"))
+    await profile.change(tx, member_id, changes)
 
 
 @console.post("/{member_id}/freeze", status_code=204)

@@ -1,5 +1,6 @@
 """Changing a member: profile, phone, state."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -14,29 +15,24 @@ from huida.modules.members.models import MEMBER_MOVES
 from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
 
 
-async def change(
-    tx: Tx,
-    member_id: UUID,
-    *,
-    name: str | None = None,
-    phone: str | None = None,
-    birthday: date | None = None,
-    note: str | None = None,
-    store_id: UUID | None = None,
-) -> None:
-    """Change what is given; an empty phone removes it. Raises NotFound, Invalid, Conflict for another member's phone."""
+async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
+    """Change what is given of name, phone, birthday, note and store_id; no phone, birthday or store removes it.
+
+    Raises NotFound, Invalid, Conflict for another member's phone.
+    """
     row = await get(tx, member_id)
     wanted: dict[str, Any] = {}
-    if name is not None:
-        wanted["name"] = name.strip()[:60]
-    if birthday is not None:
-        wanted["birthday"] = check_birthday(tx, birthday)
-    if note is not None:
-        wanted["note"] = note.strip()[:500]
-    if store_id is not None:
-        wanted["store_id"] = store_id
-    if phone is not None:
-        wanted |= phone_columns(tx, normal_phone(phone) if phone.strip() else None)
+    for column, longest in (("name", 60), ("note", 500)):
+        if (text := changes.get(column)) is not None:
+            wanted[column] = text.strip()[:longest]
+    if "birthday" in changes:
+        birthday = changes["birthday"]
+        wanted["birthday"] = None if birthday is None else check_birthday(tx, birthday)
+    if "store_id" in changes:
+        wanted["store_id"] = changes["store_id"]
+    if "phone" in changes:
+        phone = (changes["phone"] or "").strip()
+        wanted |= phone_columns(tx, normal_phone(phone) if phone else None)
     # The sealed phone differs at every sealing: its hash tells whether it changed.
     fields = sorted(
         {"phone_hash": "phone"}.get(column, column)

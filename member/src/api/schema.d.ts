@@ -6196,7 +6196,10 @@ export interface components {
             /** Merchant */
             merchant: string;
         };
-        /** MemberChange */
+        /**
+         * MemberChange
+         * @description What is left out stays, a null name or note too; null removes the phone, the birthday or the store.
+         */
         MemberChange: {
             /** Birthday */
             birthday?: string | null;

@@ -168,6 +168,40 @@ def test_points_are_corrected_with_a_reason_after_a_confirmation(stage: Stage, s
     assert shop.api.get(f"/api/console/members/{member_id}")["balances"].get("cny_principal", 0) == 0
 
 
+def test_what_is_cleared_in_a_profile_is_gone(stage: Stage, shop: Shop, page: Page) -> None:
+    # given
+    shop.store()
+    body = {"name": "林小满", "phone": "13800000001", "birthday": "1990-02-28", "store": "S01"}
+    member_id = shop.api.post("/api/console/members", body)["id"]
+    login(page, stage, shop.admin, f"/members/{member_id}")
+
+    # when: only the name is changed, with the store on the screen the first time already
+    page.get_by_role("button", name="修改资料").click()
+    form = dialog(page, "修改资料")
+    expect(form).to_contain_text("人民路店")
+    field(form, "姓名").fill("林满")
+    form.get_by_role("button", name="保存").click()
+    told(page, "已保存")
+    kept = shop.api.get(f"/api/console/members/{member_id}")
+    assert (kept["name"], kept["phone"], kept["birthday"]) == ("林满", "13800000001", "1990-02-28")
+    assert kept["store_id"] is not None
+
+    # when
+    page.get_by_role("button", name="修改资料").click()
+    expect(form).to_contain_text("人民路店")
+    field(form, "手机号").fill("")
+    field(form, "生日").fill("")
+    field(form, "生日").press("Enter")
+    form.locator(".el-select").hover()
+    form.locator(".el-select__clear").click()
+    form.get_by_role("button", name="保存").click()
+    expect(form).not_to_be_visible()
+
+    # then
+    gone = shop.api.get(f"/api/console/members/{member_id}")
+    assert (gone["name"], gone["phone"], gone["birthday"], gone["store_id"]) == ("林满", None, None, None)
+
+
 def test_a_frozen_member_is_asked_about_and_thawed_again(stage: Stage, shop: Shop, page: Page) -> None:
     # given
     member_id = shop.member(LIN)
