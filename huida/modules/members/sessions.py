@@ -188,7 +188,7 @@ async def join_by_phone(tx: Tx, *, app_id: str, openid: str, phone: str) -> UUID
     if owner is not None:
         if known is not None and known.id != owner:
             raise Conflict(code="member.phone_taken", where="phone")
-        await change(tx, owner, phone=phone)
+        await change(tx, owner, {"phone": phone})
         return owner
     if known is not None:
         member_id = known.id
