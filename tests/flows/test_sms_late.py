@@ -123,7 +123,7 @@ async def test_a_message_that_a_provider_disowns_after_days_leaves_the_counts_as
     day = await today(desk)
     await roll_up(desk)
     assert await same_everywhere(desk, day) == (2, 20)
-    for hours in (1, 1, 1, 2, 7, 25, 25, 25):
+    for hours in (1, 1, 1, 2, 7, 25, 25, 25, 25):
         await desk.later(hours=hours)
         await roll_up(desk)
     assert (await today(desk) - day).days > 3
