@@ -9,7 +9,7 @@ ARGS ?=
 GATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench coverage-matrix lock clean browser redis faces types pictures
+.PHONY: help demo serve test check format bench coverage-matrix lock clean browser faketime redis faces types pictures
 
 # Node comes as a wheel: everybody builds with the same one, and a machine needs only Python and make.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
@@ -27,7 +27,7 @@ demo: $(VENV)/run.stamp faces  ## the whole product with sample data: http://127
 serve: $(VENV)/run.stamp faces  ## server and worker with the embedded database
 	@$(BIN)/huida serve --with-worker $(ARGS)
 
-test: $(VENV)/test.stamp browser faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
+test: $(VENV)/test.stamp browser faketime faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
 	@mkdir -p var
 	@echo "== console's parts" && cd console && $(NPM) run --silent test
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
@@ -136,3 +136,6 @@ member/dist/mini.stamp: member/node_modules/.stamp $(MEMBER_SRC)
 
 browser:  # Chromium and a Chinese font for the tests in a browser
 	@sh tools/browser.sh
+
+faketime:  # clocks that are wrong, for tests
+	@sh tools/faketime.sh

@@ -141,7 +141,7 @@ async def without_indexes(sql: asyncpg.Connection) -> list[str]:
 async def months(server: EmbeddedPostgres) -> None:
     """Partitions for every day that is written; the worker makes them ahead of time."""
     sql = await asyncpg.connect(server.url)
-    await partitions.ensure_months(sql, datetime.now(UTC) - timedelta(days=DAYS), ahead=5)
+    await partitions.make_months(sql, datetime.now(UTC) - timedelta(days=DAYS), months=5)
     await sql.close()
 
 

@@ -16,6 +16,7 @@ from huida.kernel.clock import Clock, SystemClock
 from huida.kernel.db import AWAY, Database
 from huida.kernel.http import Outgoing, Send
 from huida.kernel.jobs import Registry
+from huida.kernel.partitions import work as months
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
 from huida.kernel.worker import Worker
@@ -107,11 +108,13 @@ class System:
         await self.db.close()
 
 
-def build(settings: Settings, *, clock: Clock | None = None, send: Send | None = None) -> System:
+def build(
+    settings: Settings, *, clock: Clock | None = None, send: Send | None = None, outgoing: Outgoing | None = None
+) -> System:
     """Wire the modules together. Opens no connection yet. `send` takes the place of the network (tests)."""
     clock = clock or SystemClock()
     registry = Registry()
-    outgoing = Outgoing(send=send)
+    outgoing = outgoing or Outgoing(send=send)
     tokens = AccessTokens(outgoing, clock=clock, base_url=settings.wechat_api_url)
     mini = MiniProgram(outgoing, tokens, clock=clock, base_url=settings.wechat_api_url)
     oa = OfficialAccount(
@@ -140,6 +143,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         "messaging.look_for_drift": LookForDrift(mini=mini, oa=oa, sms_providers=providers),
     }
     for work in (
+        months,
         connections.work,
         members.work(oa),
         coupons.work,

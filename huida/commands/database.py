@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from huida.commands.screen import Failure, Screen
 from huida.commands.signals import undisturbed
 from huida.kernel import migrate
-from huida.kernel.clock import SystemClock
 from huida.kernel.db import AWAY
 from huida.kernel.embedded import APP_ROLE, EmbeddedPostgres
-from huida.kernel.partitions import ensure_months
+from huida.kernel.partitions import make_months_if_free
+from huida.kernel.pgwatch import Watch
 from huida.settings import Settings
 
 
@@ -25,6 +25,25 @@ class Place:
 
     settings: Settings
     server: EmbeddedPostgres | None
+
+    @contextmanager
+    def watched(self) -> Iterator[Watch | None]:
+        """While a command stays, its embedded server is started again when it dies.
+
+        Raises Failure afterwards when that could not be done for minutes: whoever runs the service has to see it.
+        """
+        if self.server is None:
+            yield None
+            return
+        watch = Watch(self.server)
+        watch.start()
+        try:
+            yield watch
+        finally:
+            with undisturbed():
+                watch.stop()
+        if watch.lost is not None:
+            raise Failure("cli.database_lost", reason=watch.lost)
 
 
 @contextmanager
@@ -85,7 +104,7 @@ def brought_up(settings: Settings, screen: Screen) -> None:
 async def _months(url: str) -> None:
     sql = await connected(url)
     try:
-        await ensure_months(sql, SystemClock().now())
+        await make_months_if_free(sql)
     finally:
         await sql.close()
 

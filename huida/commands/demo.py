@@ -29,6 +29,7 @@ from huida.commands.screen import Failure, Screen
 from huida.commands.signals import undisturbed
 from huida.demo import history, mall, notices, sms, stage
 from huida.demo.doors import Closed, Doors
+from huida.kernel.pgprocess import lock_file
 from huida.settings import Settings
 
 READY_WITHIN_S: Final = 60.0
@@ -260,7 +261,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """Only one demo works in a folder at a time; the lock ends with its process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / "demo.lock").open("ab")
+        handle = lock_file(folder / "demo.lock")
     except OSError as refused:
         raise Failure("cli.folder_closed", folder=folder, reason=refused.strerror) from refused
     with handle:

@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from huida.commands import database
 from huida.commands.screen import Failure, Screen
-from huida.kernel import i18n
+from huida.kernel import i18n, partitions
 from huida.kernel.db import Base, socket_args, sqlalchemy_url
 from huida.kernel.errors import AppError
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Unsealable
 from huida.kernel.web import Actor
+from huida.kernel.worker import HEARTBEAT_S, LEASE_S
 from huida.main import INVARIANTS, System, build
 from huida.modules import connections, members, tenants
 from huida.settings import Settings
@@ -34,6 +35,9 @@ SMALLEST_FREE: Final = 1 << 30
 LARGEST_SKEW_S: Final = 2.0
 MOST_ACCOUNTS: Final = 200
 TENANTLESS: Final = "facts_"
+ALIVE: Final = (
+    "seen_at BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp() + make_interval(secs => $1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ async def examined(settings: Settings) -> list[Finding]:
         findings = [version, _disk(settings), await _clock(sql)]
         if version.state == "fail":
             return findings
-        findings += [await _drift(settings.migrate_url), await _sight(sql), *await _invariants(sql), *await _queue(sql)]
+        findings += [await _drift(settings.migrate_url), await _sight(sql), await _months(sql)]
+        findings += [*await _invariants(sql), *await _queue(sql), await _leases(sql)]
     finally:
         await sql.close()
     system = build(settings)
@@ -130,6 +135,17 @@ async def _sight(sql: Any) -> Finding:
     return _found("database.role", "fail", "role_blind")
 
 
+async def _months(sql: Any) -> Finding:
+    """The months are made a year ahead while a worker runs; what fell outside of them is not where it is looked for."""
+    strays = await sql.fetchval("SELECT count(*) FROM facts_default")
+    if strays:
+        return _found("facts.months", "fail", "months_stray", count=strays)
+    missing = await partitions.missing_months(sql)
+    if missing:
+        return _found("facts.months", "fail", "months_missing", count=len(missing), first=missing[0])
+    return _found("facts.months", "ok", "months")
+
+
 async def _invariants(sql: Any) -> list[Finding]:
     findings = []
     for name, query in sorted(INVARIANTS.items()):
@@ -149,7 +165,8 @@ async def _invariants(sql: Any) -> list[Finding]:
 async def _queue(sql: Any) -> list[Finding]:
     row = await sql.fetchrow(
         "SELECT (SELECT count(*) FROM jobs_dead) AS dead, (SELECT count(*) FROM jobs) AS waiting, "
-        "(SELECT min(id::text) FROM jobs) AS oldest, (SELECT count(*) FROM workers WHERE seen_at > now() - interval '15 s') AS alive"
+        f"(SELECT min(id::text) FROM jobs) AS oldest, (SELECT count(*) FROM workers WHERE {ALIVE}) AS alive",
+        LEASE_S + HEARTBEAT_S,
     )
     age = 0.0
     if row["oldest"] is not None:  # the id of a job begins with its time in milliseconds
@@ -158,6 +175,19 @@ async def _queue(sql: Any) -> list[Finding]:
     late: State = "warn" if age > OLDEST_JOB_S else "ok"
     oldest = _found("jobs.oldest", late, "oldest_job", waiting=row["waiting"], seconds=round(age), workers=row["alive"])
     return [dead, oldest]
+
+
+async def _leases(sql: Any) -> Finding:
+    """Shards that a dead worker still holds stand still; a lease further ahead than leases last is such a one too."""
+    row = await sql.fetchrow(
+        "SELECT count(*) AS count, max(extract(epoch FROM expires_at - clock_timestamp())) AS seconds FROM shard_leases "
+        "WHERE owner IS NOT NULL AND expires_at > clock_timestamp() AND (expires_at > clock_timestamp() + make_interval(secs => $1) "
+        f"OR owner NOT IN (SELECT id FROM workers WHERE {ALIVE}))",
+        LEASE_S + HEARTBEAT_S,
+    )
+    if row["count"]:
+        return _found("jobs.leases", "fail", "leases_dead", count=row["count"], seconds=round(row["seconds"]))
+    return _found("jobs.leases", "ok", "leases")
 
 
 async def _master_key(system: System) -> Finding:

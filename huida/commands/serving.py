@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -14,9 +14,11 @@ from starlette.types import ASGIApp
 from huida.commands import database
 from huida.commands.first_login import announced
 from huida.commands.ports import taken
-from huida.commands.screen import Screen
+from huida.commands.screen import Failure, Screen
 from huida.commands.signals import on_endings
 from huida.kernel import log
+from huida.kernel.pgwatch import Watch
+from huida.kernel.worker import ClockIsOff
 from huida.main import build
 from huida.settings import Settings
 
@@ -37,8 +39,9 @@ def serve(settings: Settings, screen: Screen, *, with_worker: bool) -> None:
         _ready(place, screen)
         if place.server is not None and screen.console.is_terminal:
             announced(place.settings, screen)
-        screen.say("cli.serving", url=f"http://{settings.host}:{settings.port}")
-        uvloop.run(_serve(place.settings, sock, with_worker=with_worker))
+        with place.watched() as watch:
+            screen.say("cli.serving", url=f"http://{settings.host}:{settings.port}")
+            uvloop.run(_serve(place.settings, sock, watch, with_worker=with_worker))
 
 
 def work(settings: Settings, screen: Screen, *, metrics_port: int | None) -> None:
@@ -49,8 +52,9 @@ def work(settings: Settings, screen: Screen, *, metrics_port: int | None) -> Non
         start_http_server(metrics_port, addr=settings.host)
     with database.opened(settings, screen) as place:
         _ready(place, screen)
-        screen.say("cli.working")
-        uvloop.run(_work(place.settings))
+        with place.watched() as watch:
+            screen.say("cli.working")
+            uvloop.run(_work(place.settings, watch))
 
 
 def _ready(place: database.Place, screen: Screen) -> None:
@@ -82,14 +86,26 @@ def configured(api: ASGIApp, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) -> None:
+def _stops(stop: Callable[[], None], watch: Watch | None) -> None:
+    """What ends a process in order: an ending from outside, and a database that is lost."""
+    loop = asyncio.get_running_loop()
+    on_endings(loop, stop)
+    if watch is not None:
+
+        def lost() -> None:
+            loop.call_soon_threadsafe(stop)
+
+        watch.when_lost(lost)
+
+
+async def _serve(settings: Settings, sock: socket.socket, watch: Watch | None, *, with_worker: bool) -> None:
     server = Server(configured(build(settings).api(), settings))
     _spare_the_collector()
 
     def stop() -> None:
         server.should_exit = True
 
-    on_endings(asyncio.get_running_loop(), stop)
+    _stops(stop, watch)
     if not with_worker:
         await server.serve(sockets=[sock])
         return
@@ -102,16 +118,22 @@ async def _serve(settings: Settings, sock: socket.socket, *, with_worker: bool) 
         await server.serve(sockets=[sock])
     finally:
         worker.stop()
-        await working
-        await system.close()
+        try:
+            await working
+        except ClockIsOff as off:
+            raise Failure("cli.clock_off", seconds=f"{off.seconds:+.1f}") from off
+        finally:
+            await system.close()
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, watch: Watch | None) -> None:
     system = build(settings)
     _spare_the_collector()
     worker = system.worker()
-    on_endings(asyncio.get_running_loop(), worker.stop)
+    _stops(worker.stop, watch)
     try:
         await worker.run()
+    except ClockIsOff as off:
+        raise Failure("cli.clock_off", seconds=f"{off.seconds:+.1f}") from off
     finally:
         await system.close()

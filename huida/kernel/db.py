@@ -230,8 +230,7 @@ class Database:
         except DBAPIError as refused:
             raise DatabaseGone(type(refused.orig).__name__) from refused
         try:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
+            driver = await _living(connection)
             try:
                 yield connection, driver
             except AWAY:
@@ -270,6 +269,20 @@ _CHECK = _ValuesChecked()
 
 def _values_checked() -> _ValuesChecked:
     return _CHECK
+
+
+async def _living(connection: AsyncConnection) -> Any:
+    """The driver's connection, opened again if it is dead: when PostgreSQL was started again all others of the pool are
+    dead too, and each would cost one request. Raises DatabaseGone."""
+    try:
+        while True:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            if not driver.is_closed():
+                return driver
+            await connection.invalidate()
+    except DBAPIError as refused:
+        raise DatabaseGone(type(refused.orig).__name__) from refused
 
 
 async def _rollback(connection: AsyncConnection, sql: Any) -> None:

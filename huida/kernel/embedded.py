@@ -21,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -59,6 +60,7 @@ WAIT_S: Final = 86_400
 """How long pg_ctl may wait for crash recovery. Longer than any recovery; we end it when the server dies."""
 PROGRESS_EVERY_S: Final = 2.0
 POLL_S: Final = 0.05
+LOOK_S: Final = 0.2
 ORPHAN_PATIENCE_S: Final = 30.0
 
 STOP_SIGNALS: Final = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -116,6 +118,7 @@ class EmbeddedPostgres:
         self._user = choose_user(self._requested)
         self._layout = choose_layout(self._requested, self._user)
         self._use: IO[bytes] | None = None
+        self._given_up = threading.Event()
 
     @property
     def url(self) -> str:
@@ -143,7 +146,7 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Give the URL of a ready server: adopted, or started, or created first. Idempotent.
 
-        Raises EmbeddedPostgresError when the binaries are missing or the server refuses to start.
+        Raises EmbeddedPostgresError when the binaries are missing, the server refuses to start, or `give_up` was called.
         """
         make_folders(self._requested, self._layout, self._user, self._say)
         with locked(self._layout.home / "supervisor.lock"):
@@ -159,6 +162,10 @@ class EmbeddedPostgres:
                 raise
         return self.url
 
+    def give_up(self) -> None:
+        """From another thread: a start that is under way ends at once, and there is no further one before `stop`."""
+        self._given_up.set()
+
     def stop(self, *, mode: str = "fast") -> None:
         """End the server and all its processes, unless another living process still uses it. Idempotent.
 
@@ -166,6 +173,7 @@ class EmbeddedPostgres:
         """
         if mode not in STOP_SIGNALS:
             raise EmbeddedPostgresError(f"unknown stop mode {mode!r}: use one of {', '.join(STOP_SIGNALS)}")
+        self._given_up.clear()
         if not self._layout.cluster.exists():
             return
         with locked(self._layout.home / "supervisor.lock"):
@@ -263,9 +271,15 @@ class EmbeddedPostgres:
     def _wait_until_ready(self) -> None:
         self._say("using the PostgreSQL that is already running")
         self._wait(
-            lambda: server_status(self._layout.cluster) == "ready" or server_pid(self._layout.cluster) is None,
+            lambda: (
+                self._given_up.is_set()
+                or server_status(self._layout.cluster) == "ready"
+                or server_pid(self._layout.cluster) is None
+            ),
             "PostgreSQL recovers",
         )
+        if self._given_up.is_set():
+            raise EmbeddedPostgresError("waiting for PostgreSQL was given up")
         if server_pid(self._layout.cluster) is None:
             self._launch()
 
@@ -273,15 +287,17 @@ class EmbeddedPostgres:
         """Wait for processes whose postmaster was killed; they leave by themselves unless they hang."""
         deadline = time.monotonic() + ORPHAN_PATIENCE_S
         while orphans := processes_titled(self._layout.name):
+            if self._given_up.is_set():
+                raise EmbeddedPostgresError("waiting for PostgreSQL's processes was given up")
             for pid in orphans if time.monotonic() > deadline else ():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            time.sleep(POLL_S)
+            self._given_up.wait(POLL_S)
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
         began = said = time.monotonic()
         while not done():
-            time.sleep(POLL_S)
+            self._given_up.wait(POLL_S)
             if time.monotonic() - said >= PROGRESS_EVERY_S:
                 said = time.monotonic()
                 self._say(f"{what}: {said - began:.0f} s")
@@ -306,12 +322,19 @@ class EmbeddedPostgres:
                 start_new_session=True,  # Ctrl-C in a terminal is for us: we stop the server in order
                 **as_user,  # type: ignore[call-overload]
             )
+            said = began
             while True:
                 try:
-                    output, _ = process.communicate(timeout=PROGRESS_EVERY_S)
+                    output, _ = process.communicate(timeout=LOOK_S)
                     return process.returncode, output.strip()
                 except subprocess.TimeoutExpired:
-                    self._say(f"{what}: {time.monotonic() - began:.0f} s")
+                    if self._given_up.is_set():
+                        process.kill()
+                        process.communicate()
+                        raise EmbeddedPostgresError(f"{what} was given up") from None
+                if time.monotonic() - said >= PROGRESS_EVERY_S:
+                    said = time.monotonic()
+                    self._say(f"{what}: {said - began:.0f} s")
 
     def _checked(self, command: list[Path | str], what: str, *, text: str = "") -> None:
         code, output = self._run(command, what, text=text)

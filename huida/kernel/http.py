@@ -15,6 +15,7 @@ from prometheus_client import Counter, Histogram
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PoolTimeoutError, RequestError
 
+from huida.kernel.fence import FencedBody, may_go_out
 from huida.kernel.txstate import forbid_open_tx
 
 T = TypeVar("T")
@@ -60,6 +61,13 @@ class Unavailable(ProviderOutcome):
     def __init__(self, reason: str) -> None:
         self.reason = redact(reason)
         super().__init__(self.reason)
+
+
+class Withheld(Unavailable):
+    """Not sent, and nobody's trouble: this worker's lease on the work is over, or nearly."""
+
+    def __init__(self) -> None:
+        super().__init__("withheld: the lease on this work is over")
 
 
 class Unknown(ProviderOutcome):
@@ -128,6 +136,8 @@ class Lane:
         outcome = "ok"
         began = time.perf_counter()
         try:
+            if not may_go_out():
+                raise Withheld
             return judge(await self._send(method, url, body, headers))
         except ProviderOutcome as bad:
             outcome = outcome_of(bad)
@@ -135,6 +145,26 @@ class Lane:
         finally:
             self._seconds.observe(time.perf_counter() - began)
             self._counts[outcome].inc()
+
+
+class _LastLook:
+    """A body in one piece, that asks its fence when the client wants to write it. Without it the request is none."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: FencedBody) -> None:
+        self._left: FencedBody | None = body
+
+    def __aiter__(self) -> "_LastLook":
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._left = self._left, None
+        if body is None:
+            raise StopAsyncIteration
+        if not body.fence():
+            raise Withheld
+        return body
 
 
 class Outgoing:
@@ -173,7 +203,9 @@ class Outgoing:
     async def _send(self, method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
         client = self._client or self._open()
         request = client.request(method, url)
-        if body is not None:
+        if isinstance(body, FencedBody):
+            request = request.header("content-length", str(len(body))).body_stream(_LastLook(body))
+        elif body is not None:
             request = request.body_bytes(body)
         if headers is not None:
             request = request.headers(headers)

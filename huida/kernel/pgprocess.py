@@ -87,21 +87,30 @@ def reap(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
+def lock_file(path: Path) -> IO[bytes]:
+    """Open a file that is only locked, never read. Nobody else may open it: who can, can lock it and stop us."""
+    handle = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+    found = os.fstat(handle.fileno())
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        os.fchmod(handle.fileno(), 0o600)
+    return handle
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as handle:
+    with lock_file(path) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def shared_lock(path: Path) -> IO[bytes]:
-    handle = path.open("ab")
+    handle = lock_file(path)
     fcntl.flock(handle, fcntl.LOCK_SH)
     return handle
 
 
 def nobody_uses(path: Path) -> bool:
-    with path.open("ab") as handle:
+    with lock_file(path) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -165,6 +165,12 @@ UPDATE jobs SET started_by = $4
 WHERE (shard, tenant_id, id) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::uuid[])) AND started_by IS NULL
 RETURNING id
 """
+START_LEASED = START.replace(
+    "RETURNING",
+    "AND EXISTS (SELECT FROM shard_leases l WHERE l.shard = jobs.shard AND l.owner = $4 AND l.expires_at > clock_timestamp())\n"
+    "RETURNING",
+)
+"""As START, by a worker that runs: only where its lease holds by PostgreSQL's clock."""
 TO_LATER = """
 WITH gone AS (
   DELETE FROM jobs WHERE shard = $1 AND tenant_id = $2 AND id = $3
@@ -206,14 +212,28 @@ WITH back AS (
 INSERT INTO jobs (shard, tenant_id, id, kind, fact_ids, payload, attempt)
 SELECT shard, tenant_id, id, kind, fact_ids, payload, 0 FROM back
 """
+# Leases and heartbeats go by PostgreSQL's clock alone: the workers' clocks may differ, and may be wrong.
 JOIN_WORK = (
-    "INSERT INTO workers (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at"
+    "INSERT INTO workers (id, seen_at) VALUES ($1, clock_timestamp()) "
+    "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at"
 )
-BURY_WORKERS = "DELETE FROM workers WHERE seen_at < $1"
-RENEW = "UPDATE shard_leases SET expires_at = $2 WHERE owner = $1 AND expires_at > $3 RETURNING shard"
+BURY_WORKERS = (
+    "DELETE FROM workers WHERE seen_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) "
+    "AND clock_timestamp() + make_interval(secs => $1)"
+)
+RENEW = (
+    "UPDATE shard_leases SET expires_at = clock_timestamp() + make_interval(secs => $2) "
+    "WHERE owner = $1 AND expires_at > clock_timestamp() RETURNING shard"
+)
+CUT_SHORT = (
+    "UPDATE shard_leases SET expires_at = clock_timestamp() + make_interval(secs => $2) "
+    "WHERE owner <> $1 AND expires_at > clock_timestamp() + make_interval(secs => $2) RETURNING owner"
+)
+"""A lease further ahead than leases last is void. Its owner, if it lives, renews it; else it is over after one length."""
 SEIZE = """
-UPDATE shard_leases SET owner = $1, expires_at = $2 WHERE shard = ANY(ARRAY(
-  SELECT shard FROM shard_leases WHERE owner IS NULL OR expires_at <= $3 ORDER BY shard LIMIT $4 FOR UPDATE SKIP LOCKED))
+UPDATE shard_leases SET owner = $1, expires_at = clock_timestamp() + make_interval(secs => $2) WHERE shard = ANY(ARRAY(
+  SELECT shard FROM shard_leases WHERE owner IS NULL OR expires_at <= clock_timestamp()
+  ORDER BY shard LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING shard
 """
 RELEASE = "UPDATE shard_leases SET owner = NULL WHERE owner = $1 AND shard = ANY($2::smallint[])"

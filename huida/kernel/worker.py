@@ -9,7 +9,7 @@ A job whose errand was started is never tried again: it is recorded, or closed b
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,18 +17,36 @@ from huida.kernel import queue
 from huida.kernel.arrays import uuids
 from huida.kernel.db import AWAY, Database, Tx
 from huida.kernel.facts import DOORBELL, Recorded
+from huida.kernel.fence import Lease, awake_s, fenced
+from huida.kernel.http import TOTAL_S
 from huida.kernel.ids import uuid7
 from huida.kernel.jobs import Registry
 from huida.kernel.log import log
 from huida.kernel.metrics import JOB_FAILURES, JOBS_DONE
 from huida.kernel.queue import Job
 
-LEASE_S = 15.0
+LEASE_S = 20.0
 HEARTBEAT_S = 4.0
+CALL_S = TOTAL_S
+"""A call begins only while the lease lasts at least as long as the client gives it, connecting and sending included."""
 POLL_S = 1.0
+LARGEST_SKEW_S = 2.0
+"""How far a worker's clock may be from PostgreSQL's when it starts."""
+IDLE_BEATS = 15
+"""After so many heartbeats without a shard a worker says that it gets no work."""
+GOODBYE_S = 5.0
+"""How long an ending worker waits for a database that is away, to record what it did."""
 AT_RISK = 128
 """How many things of an errand are started before any of them is recorded, about."""
 RECORD_TRIES = 3
+
+
+class ClockIsOff(Exception):
+    """This machine's clock is too far from PostgreSQL's for work to begin; `seconds` is how far PostgreSQL's is ahead."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"the database's clock is {seconds:+.1f} s from this machine's")
 
 
 class Worker:
@@ -46,12 +64,20 @@ class Worker:
         self._listener: Any = None
         self._turns = [asyncio.Lock() for _ in range(streams)]
         self._leaving: set[int] = set()
-        self._leased_until = 0.0
+        self._lease = Lease()
+        self._running = False
+        self._ahead = timedelta()  # of PostgreSQL's clock, measured at every beat
+        self._idle_beats = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._schedules_seen: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Work until stopped. A database that goes away is waited for; nothing is lost, since jobs are rows."""
+        """Work until stopped. A database that goes away is waited for; nothing is lost, since jobs are rows.
+
+        Raises ClockIsOff, before anything is touched, when this machine's clock is wrong.
+        """
+        await self._compare_clocks()
+        self._running = True
         tasks = [asyncio.create_task(self._stream(n)) for n in range(self.streams)]
         tasks.append(asyncio.create_task(self._keep()))
         await self._stopping.wait()
@@ -94,27 +120,61 @@ class Worker:
                 log.error("heartbeat_failed", exc_info=error)
             await self._pause(0.5)
 
+    async def _compare_clocks(self) -> None:
+        """Raises ClockIsOff; waits for a database that is away."""
+        while not self._stopping.is_set():
+            try:
+                async with self.db.raw() as (_, sql):
+                    before = datetime.now(UTC)
+                    theirs = await sql.fetchval("SELECT clock_timestamp()")
+                    self._note_clock(theirs, before)
+                break
+            except AWAY as away:
+                log.warning("database_away", error=type(away).__name__)
+                await self._pause(POLL_S)
+        if abs(self._ahead.total_seconds()) > LARGEST_SKEW_S:
+            raise ClockIsOff(self._ahead.total_seconds())
+
+    def _note_clock(self, theirs: datetime, asked_at: datetime) -> None:
+        """PostgreSQL's time, asked for at this moment of ours; the truth is in the middle of question and answer."""
+        self._ahead = theirs - (asked_at + (datetime.now(UTC) - asked_at) / 2)
+
+    def _now(self) -> datetime:
+        """The time by which work becomes due: the same for all workers, whatever their clocks say."""
+        return self.db.clock.now() + self._ahead
+
     async def _beat(self) -> None:
-        now = self.db.clock.now()
-        expires = now + timedelta(seconds=LEASE_S)
-        leased_until = asyncio.get_running_loop().time() + LEASE_S
+        asked_at, before = awake_s(), datetime.now(UTC)
         async with self.db.raw() as (_, sql):
-            await sql.execute(queue.JOIN_WORK, self.id, now)
-            await sql.execute(queue.BURY_WORKERS, now - timedelta(seconds=LEASE_S))
+            self._note_clock(await sql.fetchval(queue.JOIN_WORK, self.id), before)
+            await sql.execute(queue.BURY_WORKERS, LEASE_S)
+            void = await sql.fetch(queue.CUT_SHORT, self.id, LEASE_S)
             alive = await sql.fetchval("SELECT count(*) FROM workers")
             share = -(-queue.SHARDS // max(alive, 1))
-            held = {r["shard"] for r in await sql.fetch(queue.RENEW, self.id, expires, now)}
+            held = {r["shard"] for r in await sql.fetch(queue.RENEW, self.id, LEASE_S)}
+            if not self.shards <= held:
+                self._lease.lost()
             surplus = sorted(held)[share:]
             if surplus:
                 held -= set(surplus)
                 self.shards = held  # before the hand-over may look for a stream that is between two turns
                 self._hand_over(set(surplus) - self._leaving)
             elif len(held) < share:
-                held |= {r["shard"] for r in await sql.fetch(queue.SEIZE, self.id, expires, now, share - len(held))}
-        self._leased_until = leased_until
+                held |= {r["shard"] for r in await sql.fetch(queue.SEIZE, self.id, LEASE_S, share - len(held))}
+        self._lease.renewed(asked_at, LEASE_S)
+        self._say_what_is_odd(held, void, alive)
         if held != self.shards:
             self.shards = held
             self.ring()
+
+    def _say_what_is_odd(self, held: set[int], void: Sequence[Any], alive: int) -> None:
+        if void:
+            log.warning("leases_too_far_ahead", count=len(void), owners=sorted({str(row["owner"]) for row in void}))
+        if abs(self._ahead.total_seconds()) > LARGEST_SKEW_S:
+            log.error("clock_off", database_ahead_s=round(self._ahead.total_seconds(), 1))
+        self._idle_beats = 0 if held else self._idle_beats + 1
+        if self._idle_beats % IDLE_BEATS == 1 and self._idle_beats > 1:
+            log.warning("no_shards", workers=alive, beats=self._idle_beats)
 
     def _hand_over(self, surplus: set[int]) -> None:
         """Release shards once the turn that may be using them is over, so a running call is not taken for a dead one."""
@@ -149,11 +209,11 @@ class Worker:
     async def ripen(self) -> int:
         """Move jobs whose time has come to the queue; returns how many."""
         async with self.db.raw() as (_, sql):
-            return int(await sql.fetchval(queue.RIPEN, self.db.clock.now()))
+            return int(await sql.fetchval(queue.RIPEN, self._now()))
 
     async def run_due_schedules(self) -> None:
         """Enqueue each schedule whose newest due time nobody has taken yet."""
-        now = self.db.clock.now()
+        now = self._now()
         for schedule in self.registry.schedules:
             due = schedule.last_due(now)
             if self._schedules_seen.get(schedule.name) == due:
@@ -171,14 +231,13 @@ class Worker:
     async def _stream(self, number: int) -> None:
         bell = self._bells[number]
         start = 0
-        loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             taken: list[Job] = []
             try:
                 async with self._turns[number]:
                     mine = [s for s in self.shards if s % self.streams == number]
                     # A process that stood still may have lost its shards to another one.
-                    if mine and loop.time() < self._leased_until:
+                    if mine and self._lease.holds(CALL_S):
                         taken = await self.turn(mine, start)
                 start = (
                     max((j.tenant_id for j in taken), default=-1) + 1 if len({j.tenant_id for j in taken}) >= 20 else 0
@@ -257,12 +316,19 @@ class Worker:
     async def _run_portion(self, tenant_id: int, kind: str, fresh: list[Job]) -> None:
         """Claim, call, record."""
         errand = self.registry.errands[kind]
+        fence = self._lease.fence(CALL_S) if self._running else _open
+        if not fence():
+            return
+        start = queue.START_LEASED if self._running else queue.START
         async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
-            claimed = {row["id"] for row in await tx.fetch(queue.START, *queue.keys(fresh), self.id)}
+            claimed = {row["id"] for row in await tx.fetch(start, *queue.keys(fresh), self.id)}
             mine = [job for job in fresh if job.id in claimed]
+            if not mine:
+                return
             work = await errand.load(tx, mine)
         try:
-            outcome = await errand.call(work)
+            with fenced(fence):
+                outcome = await errand.call(work)
         except Exception as error:
             log.error("errand_failed", job=kind, tenant=tenant_id, exc_info=error)
             await self._abandon(tenant_id, kind, mine)
@@ -292,6 +358,7 @@ class Worker:
         """
         tries = 0
         cut_off = False
+        give_up_at: float | None = None
         while True:
             try:
                 async with self.db.tx(tenant_id, actor=f"job:{kind}") as tx:
@@ -301,6 +368,11 @@ class Worker:
             except AWAY as away:
                 cut_off = True
                 log.warning("record_waits_for_database", job=kind, error=type(away).__name__)
+                if self._stopping.is_set():
+                    give_up_at = give_up_at or awake_s() + GOODBYE_S
+                    if awake_s() >= give_up_at:
+                        log.error("outcome_not_recorded", job=kind, tenant=tenant_id, count=len(jobs))
+                        return  # started rows: whoever works next closes them as unknown
                 await asyncio.sleep(POLL_S)
             except Exception as error:
                 tries += 1
@@ -327,6 +399,11 @@ class Worker:
         text = f"{type(error).__name__}: {error}"[:500]
         async with self.db.raw() as (_, sql):
             await sql.execute(queue.TO_DEAD, job.shard, job.tenant_id, job.id, self.db.clock.now(), text)
+
+
+def _open() -> bool:
+    """The fence of who works without leases (commands and tests that take one turn)."""
+    return True
 
 
 def portions(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -7,7 +7,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +14,6 @@ import pytest
 
 from huida.kernel import queue
 from huida.kernel import worker as worker_module
-from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database, Tx
 from huida.kernel.facts import SHARDS
 from huida.kernel.jobs import Registry, Work
@@ -181,7 +179,7 @@ async def test_workers_come_and_go_and_nothing_runs_twice(own_db: Database, regi
 
 @pytest.mark.usefixtures("quick")
 async def test_what_a_dead_worker_had_started_is_closed_once_and_the_rest_runs(
-    own_db: Database, registry: Registry, calls: Calls, clock: ShiftedClock
+    own_db: Database, registry: Registry, calls: Calls
 ) -> None:
     dead = Worker(own_db, registry)
     calls.open.clear()
@@ -195,7 +193,9 @@ async def test_what_a_dead_worker_had_started_is_closed_once_and_the_rest_runs(
     process.cancel()
     await asyncio.gather(process, return_exceptions=True)
     calls.open.set()
-    clock.advance(timedelta(seconds=worker_module.LEASE_S + 1))
+    async with own_db.raw() as (_, sql):  # the lease is over
+        await sql.execute("UPDATE shard_leases SET expires_at = clock_timestamp() WHERE owner = $1", dead.id)
+        await sql.execute("DELETE FROM workers WHERE id = $1", dead.id)
     async with running(Worker(own_db, registry)):
         await until(lambda: sum(calls.recorded.values()) + sum(calls.abandoned_jobs.values()) == 300)
     assert calls.abandoned_jobs == dict.fromkeys(started, 1)
@@ -249,7 +249,7 @@ async def test_a_worker_that_stood_still_does_not_work_on_shards_it_may_have_los
     worker = Worker(own_db, registry)
     async with running(worker):
         await until(lambda: len(worker.shards) == SHARDS)
-        worker._leased_until = 0.0
+        worker._lease._until = 0.0
         await fill(own_db, 10)
         await asyncio.sleep(0.05)
         await until(lambda: sum(calls.recorded.values()) == 10)  # the next beat renews the lease first

@@ -16,7 +16,7 @@ from uuid import UUID
 from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import Refused, Unavailable, Unknown
+from huida.kernel.http import Refused, Unavailable, Unknown, Withheld
 from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
@@ -170,7 +170,7 @@ class Sender:
             if bucket.try_take():
                 await bucket.take()
             await self._send(batch, item)
-            if item.state == "retrying":
+            if item.held or item.state == "retrying":
                 for later in items[place + 1 :]:
                     later.held = True
                 return
@@ -193,6 +193,8 @@ class Sender:
             item.state = "retrying" if refused.later_s is not None else "failed"
             if item.state == "failed":
                 item.parts = 0
+        except Withheld:
+            item.held = True
         except Unavailable as away:
             item.state, item.reason = "retrying", str(away)[:120]
         except Unknown as lost:

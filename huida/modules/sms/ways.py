@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import Refused, Unavailable, Unknown
+from huida.kernel.http import Refused, Unavailable, Unknown, Withheld
 from huida.modules.sms import plans
 from huida.modules.sms.plans import Plan
 from huida.modules.sms.service import SIGN_NAME, SmsRoute, credentials_in, price_now
@@ -208,6 +208,8 @@ class SmsDesk:
                     params=params if way.params is None else way.params,
                     out_id=out_id,
                 )
+            except Withheld:
+                raise  # our own trouble, not the provider's
             except Unavailable as no:
                 self._failed(way.provider, no.reason)
                 away = no

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from huida.kernel.clock import Clock
+from huida.kernel.fence import fenced_body
 from huida.kernel.http import Outgoing, Unknown
 from huida.providers.wechat.calls import (
     API_BASE,
@@ -199,7 +200,7 @@ class OfficialAccount:
         After Unknown the same body may be sent again: WeChat delivers one (openid, client_msg_id) once within ten
         minutes, and promises nothing later (§2.5).
         """
-        return (await self._calls.post(cred, self._send_url, body, self._read_send)).msgid
+        return (await self._calls.post(cred, self._send_url, fenced_body(body), self._read_send)).msgid
 
     async def templates(self, cred: AppCredentials) -> list[OaTemplate]:
         """The account's templates; read keys and kinds from `content` with `params.template_fields`.
