@@ -20,6 +20,8 @@ class Settings:
     migrate_url: str = ""
     """The owner's address for migrations, backups and invariants. Empty: `database_url`."""
     data_dir: Path = Path("var")
+    database_give_up_s: float = 180.0
+    """How long the embedded server may refuse to start again before the process ends with an error."""
     host: str = "127.0.0.1"
     port: int = 8800
     public_url: str = "http://127.0.0.1:8800"

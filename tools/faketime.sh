@@ -16,5 +16,5 @@ if [ "$as_root" != none ] && command -v apt-get >/dev/null 2>&1; then
 fi
 if have; then exit 0; fi
 echo "libfaketime is missing and cannot be installed from here. As root: apt-get install faketime" >&2
-echo "Without it: make test ARGS='--ignore=tests/crash --ignore=tests/clocks'" >&2
+echo "Without it: make test ARGS='--ignore=tests/crash --ignore=tests/commands'" >&2
 exit 1

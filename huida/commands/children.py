@@ -20,6 +20,8 @@ from typing import IO, Final
 PARENT: Final = "HUIDA_PARENT_PID"
 PR_SET_PDEATHSIG: Final = 1
 PATIENCE_S: Final = 15.0
+RESTARTS: Final = 5
+RESTARTS_WITHIN_S: Final = 300.0
 
 
 @dataclass
@@ -28,14 +30,17 @@ class Children:
 
     log_dir: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    calls: dict[str, tuple[str, Sequence[str], Mapping[str, str]]] = field(default_factory=dict)
+    restarts: list[float] = field(default_factory=list)
     logs: dict[str, Path] = field(default_factory=dict)
 
     def start(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         """Run `python -m module arguments`, its output in a file of its own."""
+        self.calls[name] = (module, arguments, environment)
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self.logs[name] = self.log_dir / f"{name}.log"
         log: IO[bytes]
-        with self.logs[name].open("wb") as log:
+        with self.logs[name].open("wb" if name not in self.running else "ab") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "huida.commands.children", module, *arguments],
                 env={**os.environ, **environment, PARENT: str(os.getpid())},
@@ -48,6 +53,16 @@ class Children:
     def ended(self) -> str | None:
         """The name of a child that has ended, though nobody asked it to."""
         return next((name for name, process in self.running.items() if process.poll() is not None), None)
+
+    def start_again(self, name: str) -> bool:
+        """Start a child that has ended once more; False when that happened too often in the last minutes."""
+        now = time.monotonic()
+        self.restarts = [at for at in self.restarts if now - at < RESTARTS_WITHIN_S]
+        if len(self.restarts) == RESTARTS:
+            return False
+        self.restarts.append(now)
+        self.start(name, *self.calls[name])
+        return True
 
     def tail(self, name: str) -> str:
         """The last lines that a child wrote."""

@@ -35,7 +35,7 @@ class Place:
         if self.server is None:
             yield None
             return
-        watch = Watch(self.server)
+        watch = Watch(self.server, give_up_s=self.settings.database_give_up_s)
         watch.start()
         try:
             yield watch

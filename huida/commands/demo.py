@@ -35,6 +35,7 @@ from huida.settings import Settings
 READY_WITHIN_S: Final = 60.0
 ARRIVES_WITHIN_S: Final = 30.0
 HOST: Final = "127.0.0.1"
+SIMULATOR: Final = "wesim"
 PERSON: Final = "linxiaoman"
 CARD_NO: Final = "6088000001"
 TOTAL_FEN: Final = 5600
@@ -67,7 +68,7 @@ def demo(settings: Settings, screen: Screen, options: Options) -> None:
         notes = _notes(folder, fresh=options.fresh)
         children = Children(folder / "log")
         try:
-            with database.opened(settings, screen) as place:
+            with database.opened(settings, screen) as place, place.watched():
                 try:
                     _run(place.settings, screen, options, children, notes)
                 finally:
@@ -144,8 +145,8 @@ def _start(settings: Settings, screen: Screen, children: Children) -> None:
         if name != "master_key"
     }
     with screen.step("cli.step.simulator", port=settings.wesim_port):
-        children.start("wesim", "wesim", ["serve", "--host", HOST, "--port", str(settings.wesim_port)], environment)
-        _await_door(children, "wesim", _sim(settings), "/_sim/health")
+        children.start(SIMULATOR, "wesim", ["serve", "--host", HOST, "--port", str(settings.wesim_port)], environment)
+        _await_door(children, SIMULATOR, _sim(settings), "/_sim/health")
     with screen.step("cli.step.product", port=settings.port):
         children.start("serve", "huida", ["serve"], environment)
         children.start("worker", "huida", ["worker"], environment)
@@ -175,9 +176,12 @@ def _all_alive(children: Children) -> None:
 
 
 def _watch(children: Children) -> None:
+    """Server and worker are started again when they die; the simulator's world is in its memory, and ends with it."""
     while True:
         time.sleep(0.5)
-        _all_alive(children)
+        ended = children.ended()
+        if ended is not None and (ended == SIMULATOR or not children.start_again(ended)):
+            _all_alive(children)
 
 
 def _show_addresses(settings: Settings, screen: Screen, notes: Notes) -> None:

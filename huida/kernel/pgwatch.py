@@ -13,8 +13,6 @@ from huida.kernel.log import log
 
 LOOK_EVERY_S: Final = 0.5
 LONGEST_WAIT_S: Final = 10.0
-GIVE_UP_S: Final = 180.0
-"""How long it may be down before the process ends, so that whoever runs the service sees it."""
 SOUND_S: Final = 30.0
 """Who lives so long after a start is well again; who dies sooner is not asked at once."""
 
@@ -25,7 +23,7 @@ class Watch:
     When that fails for `give_up_s`, `lost` says why, and everybody who asked with `when_lost` is called, from the thread.
     """
 
-    def __init__(self, server: EmbeddedPostgres, *, give_up_s: float = GIVE_UP_S) -> None:
+    def __init__(self, server: EmbeddedPostgres, *, give_up_s: float) -> None:
         self.lost: Exception | None = None
         self._server = server
         self._give_up_s = give_up_s

@@ -61,11 +61,15 @@ class Terminal:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, log_name: str = "output.log", **environment: str) -> subprocess.Popen[str]:
         """Start a command that stays; its output goes to a file."""
-        with (self.home / "output.log").open("w") as log:
+        with (self.home / log_name).open("w") as log:
             process = subprocess.Popen(
-                [PYTHON, "-m", "huida", *arguments], env=self.environment, stdout=log, stderr=log, text=True
+                [PYTHON, "-m", "huida", *arguments],
+                env={**self.environment, **environment},
+                stdout=log,
+                stderr=log,
+                text=True,
             )
         self.started.append(process)
         return process

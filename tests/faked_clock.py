@@ -34,7 +34,7 @@ class Clock:
     def environment(self) -> dict[str, str]:
         # Waiting stays real: only the time of day is another one.
         return {
-            "PYTHONPATH": str(Path(__file__).with_name("site")),
+            "PYTHONPATH": str(Path(__file__).with_name("faked_site")),
             "LD_PRELOAD": str(library()),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
