@@ -138,6 +138,9 @@ def restore(
     file: Annotated[Path, typer.Argument(help="a file that `huida backup` wrote")],
     force: Annotated[bool, typer.Option(help="replace what is in the database")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="take a file that nobody signed: only one that you made yourself")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Put a backup back: all of it or nothing. Refuses a database that is in use or not empty."""
@@ -145,7 +148,7 @@ def restore(
 
     with _ready(data_dir) as (settings, screen):
         ask = (lambda _question: True) if yes else (lambda question: typer.confirm(question, default=False, err=True))
-        backups.restore(settings, screen, file=file, force=force, confirmed=ask)
+        backups.restore(settings, screen, file=file, force=force, unsigned=unsigned, confirmed=ask)
 
 
 @cli.command()

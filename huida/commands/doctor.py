@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from huida.commands import database
 from huida.commands.screen import Failure, Screen
-from huida.kernel import i18n, partitions
+from huida.kernel import i18n, partitions, schema
 from huida.kernel.db import Base, socket_args, sqlalchemy_url
 from huida.kernel.errors import AppError
 from huida.kernel.ids import uuid7
@@ -72,7 +72,7 @@ async def examined(settings: Settings) -> list[Finding]:
         findings = [version, _disk(settings), await _clock(sql)]
         if version.state == "fail":
             return findings
-        findings += [await _drift(settings.migrate_url), await _sight(sql), await _months(sql)]
+        findings += [await _drift(settings.migrate_url), await _code(sql), await _sight(sql), await _months(sql)]
         findings += [*await _invariants(sql), *await _queue(sql), await _leases(sql)]
     finally:
         await sql.close()
@@ -116,6 +116,24 @@ async def _drift(url: str) -> Finding:
     if differences:
         return _found("schema.drift", "fail", "drift", count=len(differences), first=str(differences[0])[:160])
     return _found("schema.drift", "ok", "no_drift")
+
+
+async def _code(sql: Any) -> Finding:
+    """Functions, triggers, policies and rules run with our rights. Another PostgreSQL may write expressions another way."""
+    written_with, known = schema.known_code()
+    different = schema.differing(await schema.code_of(sql), known)
+    if int(await sql.fetchval("SHOW server_version_num")) // 10_000 != written_with:
+        odd = [
+            name
+            for name in different
+            if not name.startswith(("function ", "security ", "event trigger ", "extension "))
+        ]
+        different = [name for name in different if name not in odd]
+        if odd and not different:
+            return _found("schema.code", "warn", "code_elsewhere", count=len(odd), first=odd[0])
+    if different:
+        return _found("schema.code", "fail", "code_differs", count=len(different), first=different[0])
+    return _found("schema.code", "ok", "code", count=len(known))
 
 
 def _compared(connection: Connection) -> list[Any]:

@@ -11,11 +11,16 @@ from huida.kernel.db import socket_args, sqlalchemy_url
 HERE = Path(__file__).resolve().parent.parent
 
 
+def folder() -> Path:
+    """Where the migrations are: inside of an installed package, beside it in the source tree."""
+    shipped = HERE / "_migrations"
+    return shipped if shipped.is_dir() else HERE.parent / "migrations"
+
+
 def config(url: str, metadata: MetaData | None = None) -> Config:
     """Alembic's configuration for a database address; `metadata` only for drift checks and new migrations."""
-    shipped = HERE / "_migrations"
     settings = Config()
-    settings.set_main_option("script_location", str(shipped if shipped.is_dir() else HERE.parent / "migrations"))
+    settings.set_main_option("script_location", str(folder()))
     settings.attributes["url"] = sqlalchemy_url(url)
     settings.attributes["connect_args"] = socket_args(url)
     settings.attributes["metadata"] = metadata
