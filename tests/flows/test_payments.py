@@ -210,29 +210,6 @@ async def test_a_callback_with_a_wrong_signature_or_key_is_refused(mall: Mall) -
     assert pay_of(mall.sim).merchants[MCHID].defects == []
 
 
-@pytest.mark.parametrize(("wrong", "reason"), [("amount", "amount"), ("app", "app")])
-async def test_a_payment_that_is_not_what_was_asked_for_is_refused_and_told(
-    mall: Mall, wrong: str, reason: str
-) -> None:
-    product = await mall.product()
-    _, buyer = await buyer_of(mall)
-    order_id = await mall.ordered(buyer, product)
-    parameters = await mall.to_pay(buyer, order_id)
-    [at_wechat] = mall.sim_orders()
-    await mall.shop.fault("lost_callback", event=PAID, count=1)
-    await mall.phone_pays(parameters)
-    if wrong == "amount":
-        at_wechat.total_fen = 1
-    else:
-        at_wechat.appid = "wx5e1f00000000a001"
-    await mall.later(seconds=61)
-    assert await mall.state(buyer, order_id) == "submitted"
-    assert [one["reason"] for one in await mall.told("payment.doubted")] == [reason]
-    assert (await mall.seen(order_id))["payment"]["trouble"] == reason
-    await mall.later(minutes=5)
-    assert len(await mall.told("payment.doubted")) == 1
-
-
 async def test_a_callback_about_a_number_that_is_not_ours_is_refused(mall: Mall) -> None:
     product = await mall.product()
     _, buyer = await buyer_of(mall)

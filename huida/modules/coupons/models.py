@@ -93,6 +93,8 @@ class CouponRow(TenantOwned, Base):
     __table_args__ = (
         CheckConstraint("state IN ('issued', 'used', 'expired', 'void', 'returned')", name="state"),
         CheckConstraint("(state = 'used') = (used_at IS NOT NULL)", name="used_at"),
+        CheckConstraint("(state IN ('expired', 'void', 'returned')) = (closed_at IS NOT NULL)", name="closed_at"),
+        CheckConstraint("used_at BETWEEN valid_from AND valid_until", name="used_while_valid"),
         Index("uq_coupons_code", "tenant_id", "code", unique=True),
         Index("uq_coupons_source", "tenant_id", "template_id", "source", "source_key", unique=True),
         Index("ix_coupons_member", "tenant_id", "member_id", "id"),

@@ -164,7 +164,7 @@ class MyOrder(OrderCard):
 
 
 class PaymentRef(TypedDict):
-    """The payment behind an order; `trouble` says what people must look at (`amount`, `app`, `number`)."""
+    """The payment behind an order; `trouble` says what people must look at (`amount`, `app`, `number`, `transaction`)."""
 
     id: UUID
     state: str

@@ -65,7 +65,7 @@ class AccountSaved(Fact, frozen=True, kw_only=True):
 
 
 class PaymentDoubted(Fact, frozen=True, kw_only=True):
-    """WeChat Pay told of a payment that is not what was asked for (`amount`, `app`, `number`): nothing was done."""
+    """WeChat Pay told of a payment that is not what was asked for (`amount`, `app`, `number`, `transaction`): nothing was done."""
 
     kind: ClassVar[str] = "payment.doubted"
     payment_id: UUID

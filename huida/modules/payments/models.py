@@ -77,6 +77,13 @@ class Payment(TenantOwned, Base):
         CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid_at"),
         CheckConstraint("amount_fen > 0 AND refunded_fen BETWEEN 0 AND amount_fen", name="amounts"),
         Index("uq_payments_reference", "tenant_id", "purpose", "reference_id", unique=True),
+        Index(
+            "uq_payments_transaction",
+            "tenant_id",
+            "transaction_id",
+            unique=True,
+            postgresql_where=text("transaction_id <> ''"),
+        ),
         Index("uq_payments_number", "tenant_id", "account_id", "out_trade_no", unique=True),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

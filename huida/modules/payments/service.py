@@ -167,7 +167,7 @@ async def refund(tx: Tx, payment_id: UUID, *, amount_fen: int, reason: str, sour
 async def note_paid(tx: Tx, row: Row, told: Transaction) -> bool:
     """Take WeChat Pay's word that it was paid, once; False when it is not what was asked for, which is told once too."""
     assert told.is_paid
-    doubt = _doubt(row, told)
+    doubt = _doubt(row, told) or await _pays_something_else(tx, row, told)
     if doubt:
         if await tx.execute(
             "UPDATE payments SET trouble = $3 WHERE tenant_id = $1 AND id = $2 AND trouble <> $3",
@@ -206,6 +206,15 @@ def _doubt(row: Row, told: Transaction) -> str:
     if row["app_id"] and not row["renew"] and told.app_id != row["app_id"]:
         return "app"
     return "" if told.out_trade_no == row["out_trade_no"] else "number"
+
+
+async def _pays_something_else(tx: Tx, row: Row, told: Transaction) -> str:
+    """A transaction pays once; that two are told of one at the same moment is left to the unique index (R-16)."""
+    taken = await tx.value(
+        "SELECT true FROM payments WHERE tenant_id = $1 AND transaction_id = $2 AND id <> $3",
+        *(tx.tenant_id, told.transaction_id, row["id"]),
+    )
+    return "transaction" if taken else ""
 
 
 async def note_closed(tx: Tx, payment_id: UUID, *, out_trade_no: str, reason: str) -> bool:

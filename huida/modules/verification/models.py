@@ -38,6 +38,7 @@ class CodeRow(TenantOwned, Base):
     __table_args__ = (
         Index("ix_verification_codes_phone", "tenant_id", "phone_hash", "id"),
         CheckConstraint("tries BETWEEN 0 AND 5", name="tries"),
+        CheckConstraint("state = 'queued' OR code_sealed IS NULL", name="wiped"),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     scenario: Mapped[str] = mapped_column(Text)
