@@ -30,7 +30,7 @@ serve: $(VENV)/run.stamp faces  ## server and worker with the embedded database
 test: $(VENV)/test.stamp browser faketime faces member/dist/mini.stamp  ## all tests, those in a browser too (ARGS=… goes to pytest)
 	@mkdir -p var
 	@echo "== console's parts" && cd console && $(NPM) run --silent test
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.plugins.covers -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.plugins.covers -p tests.plugins.unsteady -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
 	  && echo "make test: everything passed" \
 	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
 
@@ -86,6 +86,7 @@ $(VENV)/made.stamp:
 	@echo "== virtual environment"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it with PYTHON=…")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PIP) uninstall --quiet --yes setuptools 2>/dev/null || true  # venv brings an old one that nothing needs
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/made.stamp

@@ -1,5 +1,6 @@
 """The composition root: it names every module (their doors are in `huida.doors`). It builds the system from settings and a clock."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from huida import __version__, faces, reference
-from huida.kernel.clock import Clock, SystemClock
+from huida.kernel.clock import Clock, SystemClock, clock_ahead
 from huida.kernel.db import AWAY, Database
 from huida.kernel.http import Outgoing, Send
 from huida.kernel.jobs import Registry
+from huida.kernel.log import log
 from huida.kernel.partitions import work as months
 from huida.kernel.secrets import Sealer
 from huida.kernel.web import Edge, install_errors
-from huida.kernel.worker import Worker
+from huida.kernel.worker import LARGEST_SKEW_S, Worker
 from huida.modules import (
     connections,
     coupons,
@@ -63,6 +65,8 @@ INVARIANTS: dict[str, str] = {
     **mall.INVARIANTS,
 }
 """What must always hold, by name: a query that returns the rows that break it."""
+
+KEEP_TIME_EVERY_S = 10.0
 
 TAGS: dict[str, str] = {
     "console": "A merchant's console: session cookie, `X-CSRF-Token` with every write.",
@@ -172,7 +176,9 @@ def build_api(system: System) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(_keep_time(system.db))
         yield
+        keeping.cancel()
         await system.close()
 
     app = FastAPI(
@@ -206,6 +212,20 @@ def build_api(system: System) -> ASGIApp:
     reference.add_reference(app)
     faces.add_faces(app, simulator_url=system.settings.simulator_url)
     return Edge(orders.Ingest(app, system.db, doorkeeper))
+
+
+async def _keep_time(db: Database) -> None:
+    """Have the server's clock go by PostgreSQL's, as the workers' do, when the machine's own is wrong."""
+    while True:
+        try:
+            async with db.raw() as (_, sql):
+                ahead = await clock_ahead(lambda: sql.fetchval("SELECT clock_timestamp()"))
+            if abs(ahead.total_seconds()) > LARGEST_SKEW_S:
+                log.error("clock_off", database_ahead_s=round(ahead.total_seconds(), 1))
+            db.clock.keep_to(ahead)
+        except AWAY:
+            pass
+        await asyncio.sleep(KEEP_TIME_EVERY_S)
 
 
 def _add_watch_doors(app: FastAPI, system: System) -> None:

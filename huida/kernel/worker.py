@@ -9,12 +9,13 @@ A job whose errand was started is never tried again: it is recorded, or closed b
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from huida.kernel import queue
 from huida.kernel.arrays import uuids
+from huida.kernel.clock import clock_ahead
 from huida.kernel.db import AWAY, Database, Tx
 from huida.kernel.facts import DOORBELL, Recorded
 from huida.kernel.fence import Lease, awake_s, fenced
@@ -125,9 +126,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 async with self.db.raw() as (_, sql):
-                    before = datetime.now(UTC)
-                    theirs = await sql.fetchval("SELECT clock_timestamp()")
-                    self._note_clock(theirs, before)
+                    self._ahead = await clock_ahead(lambda: sql.fetchval("SELECT clock_timestamp()"))
                 break
             except AWAY as away:
                 log.warning("database_away", error=type(away).__name__)
@@ -135,18 +134,11 @@ class Worker:
         if abs(self._ahead.total_seconds()) > LARGEST_SKEW_S:
             raise ClockIsOff(self._ahead.total_seconds())
 
-    def _note_clock(self, theirs: datetime, asked_at: datetime) -> None:
-        """PostgreSQL's time, asked for at this moment of ours; the truth is in the middle of question and answer."""
-        self._ahead = theirs - (asked_at + (datetime.now(UTC) - asked_at) / 2)
-
-    def _now(self) -> datetime:
-        """The time by which work becomes due: the same for all workers, whatever their clocks say."""
-        return self.db.clock.now() + self._ahead
-
     async def _beat(self) -> None:
-        asked_at, before = awake_s(), datetime.now(UTC)
+        asked_at = awake_s()
         async with self.db.raw() as (_, sql):
-            self._note_clock(await sql.fetchval(queue.JOIN_WORK, self.id), before)
+            self._ahead = await clock_ahead(lambda: sql.fetchval(queue.JOIN_WORK, self.id))
+            self.db.clock.keep_to(self._ahead)
             await sql.execute(queue.BURY_WORKERS, LEASE_S)
             void = await sql.fetch(queue.CUT_SHORT, self.id, LEASE_S)
             alive = await sql.fetchval("SELECT count(*) FROM workers")
@@ -209,11 +201,11 @@ class Worker:
     async def ripen(self) -> int:
         """Move jobs whose time has come to the queue; returns how many."""
         async with self.db.raw() as (_, sql):
-            return int(await sql.fetchval(queue.RIPEN, self._now()))
+            return int(await sql.fetchval(queue.RIPEN, self.db.clock.now()))
 
     async def run_due_schedules(self) -> None:
         """Enqueue each schedule whose newest due time nobody has taken yet."""
-        now = self._now()
+        now = self.db.clock.now()
         for schedule in self.registry.schedules:
             due = schedule.last_due(now)
             if self._schedules_seen.get(schedule.name) == due:
