@@ -145,8 +145,8 @@ async def test_a_paid_order_is_found_by_both_numbers(sim: PaySim) -> None:
 
 async def test_a_paid_order_cannot_be_ordered_or_closed(sim: PaySim) -> None:
     await sim.paid()
-    assert (await sim.call("POST", JSAPI, sim.order())).refusal == (400, "ORDERPAID")
-    assert (await sim.call("POST", CLOSE, MINE)).refusal == (400, "ORDERPAID")
+    assert (await sim.call("POST", JSAPI, sim.order())).refusal == (400, "ORDER_PAID")
+    assert (await sim.call("POST", CLOSE, MINE)).refusal == (400, "ORDER_PAID")
     assert (await sim.found())["trade_state"] == "SUCCESS"
 
 

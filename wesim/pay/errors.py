@@ -17,7 +17,7 @@ KINDS: dict[str, Kind] = {
     "APPID_MCHID_NOT_MATCH": Kind(400, "AppID和mch_id不匹配", 268445527),
     "MCH_NOT_EXISTS": Kind(400, "商户号不存在", 268443715),
     "ORDER_CLOSED": Kind(400, "订单已关闭", 268447914),
-    "ORDERPAID": Kind(400, "订单已支付", 268498689),
+    "ORDER_PAID": Kind(400, "订单已支付", 268498689),
     "SIGN_ERROR": Kind(401, "签名错误，请检查后再试", 268443699),
     "NO_AUTH": Kind(403, "商户无权限", 268448010),
     "NOT_ENOUGH": Kind(403, "余额不足", 0),
