@@ -51,10 +51,11 @@ def test_co_wechat_api(server, installed):
             opened["code"],
         )
     )
+    [message] = server.messages("linxiaoman")
     assert found == {
         "followers": [openid],
         "template": "会员消费通知",
-        "sent": [0, "2900000000000000000"],
+        "sent": [0, message["extra"]["msgid"]],
         "menu": "会员中心",
         "session": opened["openid"],
         "missing": 40037,
@@ -62,5 +63,4 @@ def test_co_wechat_api(server, installed):
         "picture": "PNG",
         "qr": True,
     }
-    [message] = server.messages("linxiaoman")
     assert (message["title"], message["jump"]) == ("会员消费通知", {"kind": "url", "url": "https://shop.test/"})
