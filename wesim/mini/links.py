@@ -52,8 +52,8 @@ async def url_link(world: World, call: Call) -> Answer:
 
 def _link(world: World, app: App, target: dict[str, Any], terms: dict[str, Any]) -> str:
     path, query = str(target.get("path") or ""), str(target.get("query") or "")
-    path = path.removeprefix("/")
-    if not world.has_page(app.id, path):
+    path = path.removeprefix("/")  # the documentation's own examples begin with one
+    if path.startswith("/") or not world.has_page(app.id, path):
         raise WxError(40165, "invalid weapp pagepath")
     if len(query) > 1024:
         raise WxError(40212, "invalid query")
