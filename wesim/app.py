@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.routing import BaseRoute, Router
 
-from wesim import browser, mini, oa
+from wesim import mini, oa, phone
 from wesim.control import control_routes
-from wesim.gate import answer_call
-from wesim.journal import record_call
-from wesim.pages import page_routes
+from wesim.edge import browser
+from wesim.edge.gate import answer_call
+from wesim.edge.journal import record_call
+from wesim.edge.spelling import spell
 from wesim.routing import Call, Dropped, Manner, Route
-from wesim.spelling import spell
 from wesim.world import World
 
 Scope = MutableMapping[str, Any]
@@ -88,7 +88,7 @@ def create_app(world: World) -> Asgi:
             found = importlib.import_module(module)
             hosts.extend(host, found.routes(world), Manner(refuse=found.refuse, unknown=found.unknown))
     hosts.index()
-    own = Router(routes=[*control_routes(world), *_extra_control(world), *page_routes(world)])
+    own = Router(routes=[*control_routes(world), *_extra_control(world), *phone.routes(world)])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

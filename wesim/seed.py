@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wesim.library import CATEGORIES, mini_library, oa_library
-from wesim.push import Poster
+from wesim.edge.push import Poster
+from wesim.fields.library import CATEGORIES, mini_library, oa_library
 from wesim.state import App, Callback
 from wesim.world import World
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from wesim.clock import Clock
+from wesim.edge.push import Poster, Pusher
 from wesim.events import Bus
 from wesim.faults import Faults
-from wesim.push import Poster, Pusher
 from wesim.state import App, AppUser, LibraryTemplate, Medium, Message, Person, PrivateTemplate, Settings
 
 LOG_MAX = 1000

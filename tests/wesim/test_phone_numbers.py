@@ -3,7 +3,7 @@
 import pytest
 
 from wesim import seed
-from wesim.calling import CODES, split
+from wesim.mini.calling import CODES, split
 
 
 async def told(sim, phone):

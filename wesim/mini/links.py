@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from wesim.picture import qr_png
+from wesim.edge.picture import qr_png
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App
 from wesim.world import World, remember

@@ -6,8 +6,8 @@ import base64
 import hmac
 import secrets
 
-from wesim.calling import MAINLAND, split
 from wesim.crypto import session_signature
+from wesim.mini.calling import MAINLAND, split
 from wesim.oa.token import credentials
 from wesim.oa.user import asked, known
 from wesim.oa.web import take_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from wesim.content import bad_argument, cut, read_values
+from wesim.fields.content import bad_argument, cut, read_values
 from wesim.oa.user import known
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, AppUser, PrivateTemplate

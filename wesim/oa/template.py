@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wesim.clock import CHINA
-from wesim.content import read_historical, read_values
-from wesim.library import INDUSTRIES
+from wesim.fields.content import read_historical, read_values
+from wesim.fields.library import INDUSTRIES
 from wesim.oa.user import known
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, AppUser, PrivateTemplate

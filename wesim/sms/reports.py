@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from wesim.push import HttpPoster, Poster
+from wesim.edge.push import HttpPoster, Poster
 from wesim.sms.account import DELIVERED, Account, Provider, Sent, Sms, china_time, sms_of
 from wesim.wire import written
 from wesim.world import World

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from wesim.edge.picture import qr_png
 from wesim.oa.web import mint_code
-from wesim.picture import qr_png
 from wesim.routing import Answer, Call, Route
 from wesim.world import World
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from wesim.control.edge import Wrong, read, route, the_person
-from wesim.push import HttpPoster, Poster
+from wesim.edge.push import HttpPoster, Poster
 from wesim.routing import is_whole
 from wesim.world import World
 

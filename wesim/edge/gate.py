@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from wesim.quotas import DAILY
+from wesim.edge.quotas import DAILY
 from wesim.routing import Answer, Call, Dropped, Manner, Route, WxError, wx_json
 from wesim.state import App
 from wesim.world import World
