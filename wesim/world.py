@@ -20,7 +20,6 @@ from wesim.state import App, AppUser, LibraryTemplate, Medium, Message, Person, 
 
 LOG_MAX = 1000
 UNKNOWN_SMS_MAX = 500
-MEDIA_MAX = 500
 TABLE_MAX = 100_000  # tokens, codes, QR codes, links
 FIRST_MSGID = 2_900_000_000_000_000_000  # int64 beyond 2**53: doubles lose digits (reference §0)
 MESSAGE_KINDS_THAT_SOUND = {"sms", "subscribe"}  # S1-90, S1-128: official accounts are muted by default
@@ -242,10 +241,10 @@ class World:
 V = TypeVar("V")
 
 
-def remember(table: dict[str, V], key: str, value: V, most: int = TABLE_MAX) -> None:
+def remember(table: dict[str, V], key: str, value: V) -> None:
     """Keep one more; the oldest goes when there are too many: memory stays bounded in long runs."""
     table[key] = value
-    if len(table) > most:
+    if len(table) > TABLE_MAX:
         del table[next(iter(table))]
 
 

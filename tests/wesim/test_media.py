@@ -53,6 +53,12 @@ async def test_what_goes_up_comes_down(sim, kind, content, name, mime):
     assert sim.code((await sim.call("GET", target)).json()) == (40007, "invalid media_id")
 
 
+async def test_the_log_keeps_the_length_of_an_upload_and_not_its_bytes(sim):
+    await sent(sim, "/cgi-bin/media/upload", PNG + bytes(70_000), type="image")
+    [entry] = (await sim.look("/log?limit=1"))["log"]
+    assert (entry["path"], entry["body"]) == ("/cgi-bin/media/upload", "<70180 bytes>")
+
+
 async def test_a_video_comes_down_as_an_address(sim):
     media_id = await uploaded(sim, "video", MP4)
     token = await sim.token(sim.oa)

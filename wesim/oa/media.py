@@ -12,19 +12,25 @@ from starlette.responses import Response
 
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, MediaKind, Medium
-from wesim.world import MEDIA_MAX, World, remember
+from wesim.world import World
 
 FIRST_BYTES: dict[
     str, tuple[tuple[int, bytes, str], ...]
 ] = {  # kind: (offset, bytes, MIME type); by content is UNCONFIRMED
     "image": ((0, b"\x89PNG\r\n\x1a\n", "image/png"), (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"GIF8", "image/gif")),
-    "voice": ((0, b"#!AMR", "audio/amr"), (0, b"ID3", "audio/mp3"), (0, b"\xff\xfb", "audio/mp3")),
+    "voice": (
+        (0, b"#!AMR", "audio/amr"),
+        (0, b"ID3", "audio/mp3"),
+        (0, b"\xff\xfb", "audio/mp3"),
+        (0, b"\xff\xf3", "audio/mp3"),
+    ),
     "video": ((4, b"ftyp", "video/mp4"),),
     "thumb": ((0, b"\xff\xd8\xff", "image/jpeg"),),
     "uploadimg": ((0, b"\x89PNG\r\n\x1a\n", "image/png"), (0, b"\xff\xd8\xff", "image/jpeg")),
 }
 KINDS: dict[str, MediaKind] = {"image": "image", "voice": "voice", "video": "video", "thumb": "thumb"}
 MATERIAL_PAGE_MAX = 20
+KEPT_BYTES_MAX = 256 << 20  # the oldest go: memory stays bounded in long runs
 OK = {"errcode": 0, "errmsg": "ok"}
 BAD_ID = (40007, "invalid media_id")
 
@@ -153,7 +159,9 @@ def _keep(world: World, app: App, kind: MediaKind, file: tuple[str, bytes], *, e
     name, content = file
     mime = next(mime for offset, first, mime in FIRST_BYTES[kind] if content[offset : offset + len(first)] == first)
     made = Medium(secrets.token_urlsafe(48), app.id, kind, name, mime, content, world.clock.now_s(), expires)
-    remember(world.media, made.id, made, MEDIA_MAX)
+    world.media[made.id] = made
+    while sum(len(one.content) for one in world.media.values()) > KEPT_BYTES_MAX:
+        del world.media[next(iter(world.media))]
     return made
 
 
