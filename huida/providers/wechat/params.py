@@ -102,7 +102,7 @@ _DIGITS = re.compile(r"\d+")
 _NOT_PHRASE = re.compile(r"[\s!-/:-@\[-`{-~·…—‘’“”、。《》【】（），！？；：～]+")
 _PLATE_FILL = re.compile(r"[\s·.\-]+")
 _AMOUNT_PARTS = re.compile(r"([¥￥$€£]?)([0-9]+)(?:\.([0-9]+))?(元?)")
-_KEY = re.compile(r"([a-z_]+?)_?([0-9]*)")
+_KEY = re.compile(r"([a-z_]+?)_?(\d*)")
 _FIELD = re.compile(r"([^\n{}]*?)[：:]?[ \t]*\{\{\s*(\w+)\.DATA\s*\}\}")
 _ALIASES: Final = {"enum_string": Kind.ENUM}
 
