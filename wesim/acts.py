@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from wesim.crypto import CryptoError, decrypt_message, signature
+from wesim.oa.media import require_medium
 from wesim.oa.web import mint_code
-from wesim.state import App, AppUser, Message
+from wesim.routing import WxError, is_whole
+from wesim.state import App, AppUser, MediaKind, Message
 from wesim.wire import Fields, parse_xml
 from wesim.world import Qr, World
 
@@ -14,6 +16,12 @@ MESSAGE_WINDOW_S = 48 * 3600
 MESSAGE_WINDOW_COUNT = 5
 TOUCH_WINDOW_S = 60
 TOUCH_WINDOW_COUNT = 3
+REPLY_MEDIA: dict[str, tuple[str, str, tuple[MediaKind, ...]]] = {
+    "image": ("Image", "MediaId", ("image",)),
+    "voice": ("Voice", "MediaId", ("voice",)),
+    "video": ("Video", "MediaId", ("video",)),
+    "music": ("Music", "ThumbMediaId", ("thumb", "image")),
+}
 UNAVAILABLE = "该服务号提供的服务出现故障，请稍后再试"
 
 
@@ -50,8 +58,8 @@ def scan(world: World, app: App, user: AppUser, qr: Qr) -> str:
         _push(world, app, user, {"MsgType": "event", "Event": "SCAN", "EventKey": qr.scene, "Ticket": qr.ticket})
         return "SCAN"
     _start_following(world, user, "ADD_SCENE_QR_CODE")
-    user.qr_scene = int(qr.scene) if qr.scene.isdigit() else 0
-    user.qr_scene_str = "" if qr.scene.isdigit() else qr.scene
+    user.qr_scene = int(qr.scene) if is_whole(qr.scene) else 0
+    user.qr_scene_str = "" if is_whole(qr.scene) else qr.scene
     key = f"qrscene_{qr.scene}"
     _push(world, app, user, {"MsgType": "event", "Event": "subscribe", "EventKey": key, "Ticket": qr.ticket})
     return "subscribe"
@@ -133,7 +141,7 @@ def receive_reply(world: World, app: App, user: AppUser, body: bytes) -> bool:
     if fields is None or fields.get("FromUserName") != app.original_id or fields.get("ToUserName") != user.openid:
         return False
     text = _reply_text(fields)
-    if text is None:
+    if text is None or not _has_medium(world, app, fields):
         return False
     if text:
         extra = {"msgtype": fields["MsgType"]}
@@ -151,6 +159,19 @@ def _decrypted(app: App, fields: Fields) -> Fields | None:
         return parse_xml(decrypt_message(secret, aes_key=app.callback.aes_key, receive_id=app.id))
     except CryptoError:
         return None
+
+
+def _has_medium(world: World, app: App, fields: Fields) -> bool:
+    """Whether the medium that a reply names is there (what WeChat says to another one is UNCONFIRMED: here it is no reply)."""
+    if fields.get("MsgType") not in REPLY_MEDIA:
+        return True
+    branch, name, kinds = REPLY_MEDIA[str(fields["MsgType"])]
+    inner = fields.get(branch)
+    try:
+        require_medium(world, app, inner.get(name) if isinstance(inner, dict) else None, *kinds)
+    except WxError:
+        return False
+    return True
 
 
 def _reply_text(fields: Fields) -> str | None:

@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Router
 
-from wesim import browser, mini, oa
+from wesim import mini, oa, phone
 from wesim.control import control_routes
-from wesim.gate import answer_call
-from wesim.journal import record_call
-from wesim.pages import page_routes
-from wesim.routing import Call, Dropped, Refusal, Route, refuse_wechat
+from wesim.edge import browser
+from wesim.edge.gate import answer_call
+from wesim.edge.journal import record_call
+from wesim.edge.spelling import spell
+from wesim.routing import Call, Dropped, Manner, Route
 from wesim.world import World
 
 Scope = MutableMapping[str, Any]
@@ -27,37 +27,36 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API, OPEN, MP = "api.weixin.qq.com", "open.weixin.qq.com", "mp.weixin.qq.com"
-# Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, call, fault) -> Response.
+# Modules that another part of wesim may provide: routes(world) -> list[Route], refuse(world, call, fault) -> Response,
+# unknown(world, call) -> Response.
 ALIYUN_SMS, TENCENT_SMS = "dysmsapi.aliyuncs.com", "sms.tencentcloudapi.com"
-PAY, PAY_BACKUP = "api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"
-EXTENSIONS = {
-    ALIYUN_SMS: "wesim.sms.aliyun",
-    TENCENT_SMS: "wesim.sms.tencent",
-    PAY: "wesim.pay.api",
-    PAY_BACKUP: "wesim.pay.api",
+PAY = "api.mch.weixin.qq.com"
+EXTENSIONS = {ALIYUN_SMS: "wesim.sms.aliyun", TENCENT_SMS: "wesim.sms.tencent", PAY: "wesim.pay.api"}
+# Where clients turn to when the main host does not answer. That of WeChat is UNCONFIRMED (reference §0).
+STAND_INS = {
+    API: ("api2.weixin.qq.com", "sh.api.weixin.qq.com", "sz.api.weixin.qq.com", "hk.api.weixin.qq.com"),
+    PAY: ("api2.mch.weixin.qq.com", "api.wechatpay.cn", "api2.wechatpay.cn"),
 }
 # routes(world) -> list[BaseRoute], paths below /_sim/sms and /_sim/pay
 EXTRA_CONTROLS = ("wesim.sms.control", "wesim.pay.control")
 
 
 class Hosts:
-    """The registry of simulated hosts."""
+    """The registry of simulated hosts. A stand-in has its main host's routes, and faults of its own."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.hosts: dict[str, list[Route]] = {
-            API: [*oa.routes(world), *mini.routes(world)],
-            OPEN: browser.open_routes(world),
-            MP: browser.mp_routes(world),
-        }
-        self.refusals: dict[str, Refusal] = {}
+        self.hosts: dict[str, list[Route]] = {}
+        self.manners: dict[str, Manner] = {}
         self._index: dict[tuple[str, str], dict[str, Route]] = {}
         self._patterns: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
+        self.extend(API, [*oa.routes(world), *mini.routes(world)], Manner())
+        self.extend(OPEN, browser.open_routes(world), Manner(unknown=browser.unknown))
+        self.extend(MP, browser.mp_routes(world), Manner(unknown=browser.unknown))
 
-    def extend(self, host: str, routes: list[Route], *, refuse: Refusal | None = None) -> None:
-        self.hosts[host] = routes
-        if refuse is not None:
-            self.refusals[host] = refuse
+    def extend(self, host: str, routes: list[Route], manner: Manner) -> None:
+        for name in (host, *STAND_INS.get(host, ())):
+            self.hosts[name], self.manners[name] = routes, manner
 
     def index(self) -> None:
         self._index, self._patterns = {}, []
@@ -80,9 +79,6 @@ class Hosts:
                 return routes
         return None
 
-    def refusal(self, host: str) -> Refusal:
-        return self.refusals.get(host, refuse_wechat)
-
 
 def create_app(world: World) -> Asgi:
     """One ASGI app for the whole world. In process: call it directly and give the World a `poster`."""
@@ -90,9 +86,9 @@ def create_app(world: World) -> Asgi:
     for host, module in EXTENSIONS.items():
         if _exists(module):
             found = importlib.import_module(module)
-            hosts.extend(host, found.routes(world), refuse=getattr(found, "refuse", None))
+            hosts.extend(host, found.routes(world), Manner(refuse=found.refuse, unknown=found.unknown))
     hosts.index()
-    own = Router(routes=[*control_routes(world), *_extra_control(world), *page_routes(world)])
+    own = Router(routes=[*control_routes(world), *_extra_control(world), *phone.routes(world)])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -111,18 +107,14 @@ def create_app(world: World) -> Asgi:
 
 async def _serve(world: World, hosts: Hosts, host: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
     call = _call(host, path, scope, await _body(receive))
-    found = hosts.find(call)
-    route = None if found is None else found.get(call.method) or found.get("*")
     try:
-        if found is None:
-            response: Response = PlainTextResponse("", status_code=404)
-        else:
-            response = await answer_call(world, call, route, hosts.refusal(host))
+        response = await answer_call(world, call, hosts.find(call) or {}, hosts.manners[host])
     except Dropped:
         record_call(world, call, None)
         await _cut(send)
         return
     record_call(world, call, response)
+    spell(send, response.raw_headers)
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": bytes(response.body)})
 
@@ -180,7 +172,7 @@ def _call(host: str, path: str, scope: Scope, body: bytes) -> Call:
         client_ip=client[0] if client else "127.0.0.1",
         raw_query=raw,
         base_url=own if under_prefix else "",
-        raw_path=sent.removeprefix(f"/{host}") if under_prefix else sent,
+        raw_path=(sent.removeprefix(f"/{host}") or "/") if under_prefix else sent,
     )
 
 

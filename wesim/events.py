@@ -24,8 +24,8 @@ class Change(msgspec.Struct, frozen=True):
 class Bus:
     """Fan-out of changes. A slow watcher loses its oldest changes, never blocks the world."""
 
-    def __init__(self) -> None:
-        self._seq = 0
+    def __init__(self, start: int) -> None:
+        self._seq = start
         self._watchers: set[asyncio.Queue[Change]] = set()
 
     def publish(self, kind: str, *, at: float, person: str = "", body: Any = None) -> None:

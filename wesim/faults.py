@@ -47,15 +47,15 @@ CALLBACK_KINDS = {"duplicate_callback", "late_callback", "lost_callback"}
 
 
 class Faults:
-    """The list of ordered faults. Seeded, so that a run can be repeated."""
+    """The list of ordered faults. Seeded, so that a run can be repeated; `number` gives them their ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: Callable[[], int]) -> None:
         self.items: list[Fault] = []
-        self._next_id = 1
+        self._number = number
         self._random = random.Random(20140301)  # noqa: S311 (repeatable on purpose)
 
     def add(self, fault: Fault) -> Fault:
-        fault.id, self._next_id = self._next_id, self._next_id + 1
+        fault.id = self._number()
         self.items.append(fault)
         return fault
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from calendar import monthrange
 from dataclasses import dataclass
 
 from wesim.state import Settings
 
 _CJK = r"\u3400-\u4dbf\u4e00-\u9fff〇"
+# Digits are ASCII: `\d` would take those of every script. A date's parts are looked up in the calendar afterwards.
 _DATE = (
-    r"(?:\d{4}年\d{1,2}月\d{1,2}日|\d{4}年\d{1,2}月|\d{1,2}月\d{1,2}日"
-    r"|\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2})"
+    r"(?:(?P<y1>[0-9]{4})年(?P<m1>[0-9]{1,2})月(?:(?P<d1>[0-9]{1,2})日)?|(?P<m2>[0-9]{1,2})月(?P<d2>[0-9]{1,2})日"
+    r"|(?P<y3>[0-9]{4})(?P<sep>[-/.])(?P<m3>[0-9]{1,2})(?:(?P=sep)(?P<d3>[0-9]{1,2}))?"
+    r"|(?P<m4>[0-9]{1,2})[-/.](?P<d4>[0-9]{1,2}))"
 )
-_CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+_CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
+LEAP_YEAR = 2024  # a day without its year exists when some year has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +39,21 @@ RULES: dict[str, Rule] = {
     "const": _rule(20, _ANY),
     "enum_string": _rule(20, _ANY),
     "enum": _rule(20, _ANY),
-    "number": _rule(34, r"-?\d{1,32}(?:\.\d+)?"),
+    "number": _rule(34, r"-?[0-9]{1,32}(?:\.[0-9]+)?"),
     "letter": _rule(32, r"[A-Za-z]+"),
     "symbol": _rule(5, rf"[^A-Za-z0-9{_CJK}\x00-\x20\x7f]+"),
     "character_string": _rule(32, r"[\x20-\x7e]+"),
-    "phone_number": _rule(17, r"[\d+\-() ]+"),
+    "phone_number": _rule(17, r"[0-9+\-() ]+"),
     "car_number": _rule(8, rf"[{_CJK}A-Za-z0-9][A-Za-z0-9]*[{_CJK}A-Za-z0-9]?"),
-    "name": _rule(20, r"[^\d\x00-\x1f\x7f]+"),
+    "name": _rule(20, r"[^\d\x00-\x1f\x7f]+"),  # no digit of any script: what a name refuses is meant wide
     "phrase": _rule(5, rf"[{_CJK}]+"),
-    "amount": _rule(64, r"[¥￥$€£]?\d{1,10}(?:\.\d+)?元?"),
+    "amount": _rule(64, r"[¥￥$€£]?[0-9]{1,10}(?:\.[0-9]+)?元?"),
 }
 _TIME = re.compile(rf"(?:{_DATE} ?)?{_CLOCK}")
 _DATE_ONLY = re.compile(_DATE)
 _DATE_TIME = re.compile(rf"{_DATE}(?: ?{_CLOCK})?")
 _HAS_CJK = re.compile(rf"[{_CJK}]")
+_FREE = {"thing", "short_thing", "const", "enum_string", "enum"}
 
 
 def accepts(rule: str, value: str, *, enum: tuple[str, ...], settings: Settings) -> bool:
@@ -56,6 +62,8 @@ def accepts(rule: str, value: str, *, enum: tuple[str, ...], settings: Settings)
         return False
     if rule in ("time", "date"):
         return _accepts_moment(rule, value, settings)
+    if (rule not in RULES or rule in _FREE) and is_blank(value) and not settings.blank_thing_accepted:
+        return False
     limit = RULES.get(rule, RULES["thing"])
     longest = settings.short_thing_max if rule == "short_thing" else limit.longest
     if len(value) > longest or not limit.shape.fullmatch(value):
@@ -78,6 +86,24 @@ def _accepts_moment(rule: str, value: str, settings: Settings) -> bool:
 
 
 def _is_moment(rule: str, part: str, settings: Settings) -> bool:
-    if rule == "date":
-        return bool(_DATE_TIME.fullmatch(part))
-    return bool(_TIME.fullmatch(part)) or (settings.time_may_be_date_only and bool(_DATE_ONLY.fullmatch(part)))
+    shape = _DATE_TIME if rule == "date" else _TIME
+    found = shape.fullmatch(part)
+    if found is None and rule == "time" and settings.time_may_be_date_only:
+        found = _DATE_ONLY.fullmatch(part)
+    return found is not None and _exists(found.groupdict())
+
+
+def _exists(parts: dict[str, str | None]) -> bool:
+    """Whether the calendar has this date, month or day."""
+    year, month, day = (
+        next((int(text) for name, text in parts.items() if text and name[0] == wanted and name != "sep"), None)
+        for wanted in "ymd"
+    )
+    if month is None:
+        return True  # a time of day alone
+    return year != 0 and 1 <= month <= 12 and (day is None or 1 <= day <= monthrange(year or LEAP_YEAR, month)[1])
+
+
+def is_blank(value: str) -> bool:
+    """Nothing that a person could see: spaces of any width, format and control characters."""
+    return all(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf") for letter in value)

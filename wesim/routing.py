@@ -42,6 +42,11 @@ class Call:
         return self.headers.get("x-acs-action") or self.headers.get("x-tc-action") or self.query.get("Action", "")
 
     @property
+    def signed_paths(self) -> tuple[str, ...]:
+        """What a signature may cover: the path on the host, or all that was sent, by SDKs that sign their whole base URL."""
+        return (self.raw_path, f"/{self.host}{self.raw_path}") if self.base_url else (self.raw_path,)
+
+    @property
     def mchid(self) -> str:
         """Which merchant a call of WeChat Pay says it is from."""
         return self.headers.get("authorization", "").partition('mchid="')[2].partition('"')[0]
@@ -52,7 +57,9 @@ class Call:
         return self.app
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises WxError 47001."""
+        """The body as a JSON object. Raises WxError 44002, 47001."""
+        if not self.body.strip():
+            raise WxError(44002, "empty post data")
         try:
             body = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -99,6 +106,11 @@ class Dropped(ConnectionResetError):
     """The connection was cut on purpose (in-process callers see this exception)."""
 
 
+def is_whole(text: str) -> bool:
+    """A whole number in ASCII digits: Python takes other scripts' digits for numbers too, platforms do not."""
+    return text.isascii() and text.isdigit()
+
+
 def wx_json(body: Any) -> Response:
     return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 
@@ -109,4 +121,9 @@ def refuse_wechat(world: World, call: Call, fault: Fault) -> Response:
     return wx_json({"errcode": code, "errmsg": f"{text} rid: {world.rid()}"})
 
 
-Refusal = Callable[[World, Call, Fault], Response]
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a host says no: to what an ordered fault refuses, and to a path or method that it does not have (None: as WeChat)."""
+
+    refuse: Callable[[World, Call, Fault], Response] = refuse_wechat
+    unknown: Callable[[World, Call], Response] | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wesim.library import CATEGORIES, mini_library, oa_library
-from wesim.push import Poster
+from wesim.edge.push import Poster
+from wesim.fields.library import CATEGORIES, mini_library, oa_library
 from wesim.state import App, Callback
 from wesim.world import World
 
@@ -18,6 +18,26 @@ MINI_SECRET = "5ec0e7b0000000000000000000000001"  # noqa: S105
 MINI_ORIGINAL_ID = "gh_wesim00000b"
 MINI_TOKEN = "wesimMiniToken1"  # noqa: S105
 MINI_AES_KEY = "wesimMiniAesKey123456789abcdefghijklmnopqrA"
+# The released version is the member centre of Huida: what its pages.json lists.
+MINI_PAGES = (
+    "pages/index/index",
+    "pages/login/index",
+    "pages/balance/index",
+    "pages/points/index",
+    "pages/recharge/index",
+    "pages/spend-code/index",
+    "pages/coupon/index",
+    "pages/coupon/detail",
+    "pages/receipt/index",
+    "pages/order/index",
+    "pages/shop/index",
+    "pages/shop/product",
+    "pages/shop/checkout",
+    "pages/shop/orders",
+    "pages/shop/order",
+    "pages/withdraw/index",
+    "pages/subscribe/index",
+)
 PERSONS = (
     ("linxiaoman", "林小满", "13800000001"),
     ("chenyiming", "陈一鸣", "13800000002"),
@@ -51,6 +71,7 @@ def plant(world: World) -> None:
         MINI_ORIGINAL_ID,
         OPEN_PLATFORM,
         callback=Callback(token=MINI_TOKEN, aes_key=MINI_AES_KEY),
+        pages=list(MINI_PAGES),
         categories=list(CATEGORIES),
     )
     world.categories = dict(CATEGORIES)

@@ -24,8 +24,10 @@ class Settings(msgspec.Struct):
     number_may_be_negative: bool = True
     character_string_may_hold_space: bool = False
     time_may_be_date_only: bool = True
+    blank_thing_accepted: bool = False
     json_numbers_accepted: bool = True
     short_thing_max: int = 10
+    template_id_shortest: int = 2
     popup_templates_max: int = 5
     private_templates_max: int = 50
     silent_accept_adds_credit: bool = True
@@ -37,6 +39,19 @@ class Settings(msgspec.Struct):
     callback_attempts: int = 3
     callback_concurrency: int = 32
     subscribe_send_latency_s: float = 0.0
+    control_characters: Literal["usual", "raw", "escaped"] = "usual"
+    foreign_phone_has_plus: bool = True
+    country_code_is_number: bool = False
+    media_lifetime_s: int = 3 * 86_400
+    media_bytes_max: dict[str, int] = msgspec.field(
+        default_factory=lambda: {
+            "image": 10 << 20,
+            "voice": 2 << 20,
+            "video": 10 << 20,
+            "thumb": 64 << 10,
+            "uploadimg": 1 << 20,
+        }
+    )
 
 
 class Message(msgspec.Struct):
@@ -145,6 +160,22 @@ class PrivateTemplate(msgspec.Struct):
 
     def key(self, keyword: Keyword) -> str:
         return f"keyword{keyword.kid}" if self.kind == "historical" else keyword.key
+
+
+MediaKind = Literal["image", "voice", "video", "thumb"]
+
+
+class Medium(msgspec.Struct):
+    """A file that an app uploaded; permanent ones do not expire."""
+
+    id: str
+    app: str
+    kind: MediaKind
+    name: str
+    mime: str
+    content: bytes
+    created: int
+    expires: float | None
 
 
 class Token(msgspec.Struct):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from wesim.clock import Clock
+from wesim.edge.push import Poster, Pusher
 from wesim.events import Bus
 from wesim.faults import Faults
-from wesim.push import Poster, Pusher
-from wesim.state import App, AppUser, LibraryTemplate, Message, Person, PrivateTemplate, Settings
+from wesim.state import App, AppUser, LibraryTemplate, Medium, Message, Person, PrivateTemplate, Settings
 
 LOG_MAX = 1000
 UNKNOWN_SMS_MAX = 500
@@ -63,10 +63,12 @@ class World:
     def __init__(self, *, plant: Callable[[World], None] | None = None, poster: Poster | None = None) -> None:
         self.plant = plant
         self.poster = poster
-        self.bus = Bus()
+        self.start = time.time_ns() // 1000
+        self._last: dict[str, int] = {}
+        self.bus = Bus(self.start)
         self.clock = Clock()
         self.settings = Settings()
-        self.faults = Faults()
+        self.faults = Faults(lambda: self.next_number("fault"))
         self.pusher = Pusher(self.clock, self.settings, self.faults, poster)
         self._empty()
 
@@ -84,14 +86,13 @@ class World:
         self.user_tokens: dict[str, UserToken] = {}
         self.refresh_tokens: dict[str, str] = {}
         self.tickets: dict[str, dict[str, Any]] = {}
+        self.media: dict[str, Medium] = {}
         self.short_links: dict[str, dict[str, Any]] = {}
         self.client_msg_ids: dict[tuple[str, str, str], tuple[float, int]] = {}
         self.in_flight: set[tuple[str, str]] = set()
         self.extensions: dict[str, Any] = {}  # state of other hosts, by host: SMS signatures, limits…
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_MAX)
         self.calls = 0
-        self._msgids = itertools.count(FIRST_MSGID)
-        self._message_ids = itertools.count(1)
         if self.plant is not None:
             self.plant(self)
 
@@ -135,6 +136,15 @@ class World:
 
     def template(self, app: App, template_id: str) -> PrivateTemplate | None:
         return app.templates.get(template_id)
+
+    def has_page(self, appid: str, page: str) -> bool:
+        """Whether the released version of this mini program has the page; one without a page list has every page."""
+        app, path = self.apps.get(appid), page.partition("?")[0]
+        if path.startswith("/"):
+            if not self.settings.page_leading_slash_accepted:
+                return False
+            path = path[1:]
+        return app is None or not path or not app.pages or path in app.pages
 
     # --- phones -----------------------------------------------------------------------------------------------
 
@@ -184,7 +194,7 @@ class World:
         extra: dict[str, Any],
     ) -> Message:
         return Message(
-            id=next(self._message_ids),
+            id=self.next_number("message"),
             kind=kind,
             at=self.clock.now(),
             sender=sender,
@@ -200,8 +210,17 @@ class World:
 
     # --- numbers ----------------------------------------------------------------------------------------------
 
+    def next_number(self, kind: str) -> int:
+        """A number of 16 digits that was given for nothing else of its kind, by this run or another (R-16).
+
+        The first is the start in microseconds, by the real clock, for the world's can be set back; then one by one, over
+        resets too. A run that gave a million a second all its life would run into the next.
+        """
+        found = self._last[kind] = self._last.get(kind, self.start) + 1
+        return found
+
     def next_msgid(self) -> int:
-        return next(self._msgids)
+        return FIRST_MSGID + self.next_number("msgid")
 
     def rid(self) -> str:
         """The request id at the end of every errmsg: its first group is the time in hex (reference §0)."""

@@ -28,7 +28,7 @@ from wesim.sms.account import sender_number
 LIN, CHEN = "linxiaoman", "chenyiming"
 SATURDAY_1432 = 1795242720  # 2026-11-21 14:32 in China
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "phone-page.png"
-PAGE = "pages/order/detail?id=A087&from=notice"
+PAGE = "pages/shop/order?id=A087&from=notice"
 
 
 class Sim:
@@ -86,7 +86,7 @@ class Sim:
         body = {
             "touser": self.openid(OA[0], person),
             "template_id": made["template_id"],
-            "miniprogram": {"appid": MINI[0], "pagepath": "pages/member/points?tab=log"},
+            "miniprogram": {"appid": MINI[0], "pagepath": "pages/points/index?tab=log"},
             "data": {key: {"value": value} for key, value in values.items()},
         }
         self.api("/cgi-bin/message/template/send", body, OA)
@@ -200,7 +200,7 @@ def test_a_service_notice_sounds_and_opens_the_mini_program(sim: Sim, page: Page
     expect(opened).to_have_attribute("data-page", PAGE)
     expect(opened).to_have_attribute("data-app", MINI[0])
     expect(opened.locator(".fact")).to_have_text(
-        [f"小程序{MINI[0]}", "打开的页面pages/order/detail", "idA087", "fromnotice"]
+        [f"小程序{MINI[0]}", "打开的页面pages/shop/order", "idA087", "fromnotice"]
     )
     assert sim.look(f"/phones/{LIN}")["unread"] == {"chats": 0, "sms": 0}
 
@@ -216,7 +216,7 @@ def test_a_template_message_shows_a_red_dot_and_stays_silent(sim: Sim, page: Pag
     expect(holder(page).get_by_test_id("banner")).to_have_count(0)
     row.click()
     holder(page).locator(".card .detail").click()
-    expect(holder(page).get_by_test_id("mini")).to_have_attribute("data-page", "pages/member/points?tab=log")
+    expect(holder(page).get_by_test_id("mini")).to_have_attribute("data-page", "pages/points/index?tab=log")
 
 
 @pytest.mark.covers("S1-90")

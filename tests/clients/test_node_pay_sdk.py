@@ -25,7 +25,7 @@ def test_from_order_to_refund(server, installed, mode):
         "paid": ["SUCCESS", 1880],
         "refund": ["PROCESSING", "SUCCESS"],
         "closed": [204, "CLOSED"],
-        "refused": [[400, "ORDERPAID"], [404, "ORDER_NOT_EXIST"]],
+        "refused": [[400, "ORDER_PAID"], [404, "ORDER_NOT_EXIST"]],
         "told": [
             [True, "TRANSACTION.SUCCESS", "order-0001", 1880],
             [True, "REFUND.SUCCESS", "order-0001", 1880],

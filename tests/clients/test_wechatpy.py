@@ -75,14 +75,17 @@ def test_template_api_and_sending(server, oa):
     assert (template["template_id"], template["title"]) == (added["template_id"], "会员消费通知")
     assert oa.template.get_industry()["primary_industry"]["first_class"] == "IT科技"
     sent = oa.message.send_template(
-        openid, added["template_id"], DATA, mini_program={"appid": seed.MINI_APPID, "pagepath": "pages/spend"}
+        openid,
+        added["template_id"],
+        DATA,
+        mini_program={"appid": seed.MINI_APPID, "pagepath": "pages/spend-code/index"},
     )
-    assert (sent["errcode"], sent["msgid"]) == (0, 2_900_000_000_000_000_000)
     [message] = server.messages("linxiaoman")
+    assert (sent["errcode"], str(sent["msgid"])) == (0, message["extra"]["msgid"])
     assert (message["title"], message["fields"][3], message["jump"]["page"]) == (
         "会员消费通知",
         ["消费金额", "¥100.00"],
-        "pages/spend",
+        "pages/spend-code/index",
     )
     with pytest.raises(WeChatClientException) as refused:
         oa.message.send_template(openid, added["template_id"], {**DATA, "amount2": {"value": "一百"}})
@@ -97,7 +100,7 @@ def test_template_api_and_sending(server, oa):
 def test_menu(oa):
     button = [{"type": "click", "name": "我的积分", "key": "POINTS"}]
     assert oa.menu.create({"button": button})["errcode"] == 0
-    assert oa.menu.get()["menu"]["button"] == button
+    assert oa.menu.get()["menu"]["button"] == [{**button[0], "sub_button": []}]
     assert oa.menu.delete()["errcode"] == 0
     with pytest.raises(WeChatClientException) as refused:
         oa.get("menu/get")
@@ -132,14 +135,18 @@ def test_subscribe_message(server, mini):
     session = mini.wxa.code_to_session(opened["code"])
     assert (session["openid"], len(session["unionid"])) == (opened["openid"], 28)
     server.control("/subscribe", {"person": "linxiaoman", "app": seed.MINI_APPID, "templates": [template]})
-    sent = mini.wxa.send_subscribe_message(session["openid"], template, DATA, page="pages/spend?id=1")
-    assert (sent["errcode"], sent["msgid"]) == (0, 2_900_000_000_000_000_000)
+    sent = mini.wxa.send_subscribe_message(session["openid"], template, DATA, page="pages/spend-code/index?id=1")
     [message] = server.messages("linxiaoman")
-    assert (message["kind"], message["sound"], message["jump"]["page"]) == ("subscribe", True, "pages/spend?id=1")
+    assert (sent["errcode"], str(sent["msgid"])) == (0, message["extra"]["msgid"])
+    assert (message["kind"], message["sound"], message["jump"]["page"]) == (
+        "subscribe",
+        True,
+        "pages/spend-code/index?id=1",
+    )
     with pytest.raises(WeChatClientException) as refused:
         mini.wxa.send_subscribe_message(session["openid"], template, DATA)
     assert refused.value.errcode == 43101
-    assert mini.wxa.get_wxa_code_unlimited("store=7", page="pages/index").content[:4] == b"\x89PNG"
+    assert mini.wxa.get_wxa_code_unlimited("store=7", page="pages/index/index").content[:4] == b"\x89PNG"
 
 
 def test_web_authorisation(server, to_simulator):

@@ -152,7 +152,7 @@ async def added_subscribe_template(stage: Stage) -> tuple[str, dict[str, str]]:
 async def test_a_subscribe_message_from_library_to_phone(stage: Stage) -> None:
     template_id, data = await added_subscribe_template(stage)
     user = stage.person(MINI)
-    body = subscribe_body(user.openid, template_id, data, page="/pages/card?id=1")
+    body = subscribe_body(user.openid, template_id, data, page="/pages/coupon/detail?id=1")
 
     with pytest.raises(Refused) as refused:
         await stage.mini.send_subscribe(MINI, body)
@@ -284,8 +284,8 @@ async def test_logins_and_the_phone(stage: Stage) -> None:
 
 
 async def test_links(stage: Stage) -> None:
-    link = await stage.mini.url_link(MINI, path="pages/card", query_text="id=1", days=30)
-    scheme = await stage.mini.scheme(MINI, path="pages/card", query_text="id=1")
+    link = await stage.mini.url_link(MINI, path="pages/coupon/detail", query_text="id=1", days=30)
+    scheme = await stage.mini.scheme(MINI, path="pages/coupon/detail", query_text="id=1")
     assert link.startswith("http")
     assert scheme.startswith("weixin://")
 

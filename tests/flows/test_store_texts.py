@@ -69,6 +69,8 @@ async def test_a_text_is_added_chosen_sent_disabled_and_removed(desk: Desk) -> N
         ({"codes": {}}, "messaging.sms_code_missing", "codes"),
         ({"codes": {"aliyun": "SMS_999"}}, "messaging.sms_template_unknown", "codes/aliyun"),
         ({"codes": {"tencent": "1"}}, "messaging.sms_provider_off", "codes/tencent"),
+        ({"codes": {"tencent": "２０００００２"}}, "messaging.sms_code_wrong", "codes/tencent"),
+        ({"content": PAID_TEXT.replace("${no}", "${单号}")}, "messaging.sms_text_differs", "content"),
         ({"content": PAID_TEXT.replace("尽快", "马上")}, "messaging.sms_text_differs", "content"),
         ({"state": "perhaps"}, "messaging.sms_state_unknown", "state"),
     ],

@@ -63,13 +63,22 @@ class Sim:
         self.client_ip = "127.0.0.1"
 
     async def call(
-        self, method: str, target: str, body: Any = None, *, host: str = "sim.test", cookie: str = ""
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        host: str = "sim.test",
+        cookie: str = "",
+        content_type: str | None = None,
     ) -> Answer:
         path, _, query = target.partition("?")
         raw = (
             body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
         )
-        headers = [(b"host", host.encode()), *([(b"cookie", cookie.encode())] if cookie else [])]
+        headers = [(b"host", host.encode())]
+        headers += [(b"cookie", cookie.encode())] if cookie else []
+        headers += [(b"content-type", content_type.encode())] if content_type else []
         scope = {
             "type": "http",
             "method": method,

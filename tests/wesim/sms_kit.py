@@ -78,7 +78,7 @@ class SmsSim:
         }
         signed = sorted(changed.get("signed", headers))
         canonical = signing.acs3_canonical_request(
-            "POST", params.items(), headers, signed, headers["x-acs-content-sha256"]
+            "POST", params.items(), headers, signed, headers["x-acs-content-sha256"], changed.get("signs", "/")
         )
         secret = changed.get("secret", catalogue.ALIYUN_KEY_SECRET)
         signature = signing.acs3_signature(secret, signing.acs3_string_to_sign(canonical))
@@ -86,7 +86,7 @@ class SmsSim:
         headers["authorization"] = (
             f"ACS3-HMAC-SHA256 Credential={key},SignedHeaders={';'.join(signed)},Signature={signature}"
         )
-        return {"method": "POST", "path": "/", "query": urlencode(params), "headers": headers}
+        return {"method": "POST", "path": changed.get("under", "/"), "query": urlencode(params), "headers": headers}
 
     async def send(
         self, code: str = "SMS_100000002", values: dict[str, str] | None = None, **params: str
@@ -119,7 +119,7 @@ class SmsSim:
             "x-tc-region": "ap-guangzhou",
             "x-tc-timestamp": str(stamp),
         }
-        canonical = signing.tc3_canonical_request(headers, ["content-type", "host"], raw)
+        canonical = signing.tc3_canonical_request(headers, ["content-type", "host"], raw, changed.get("signs", "/"))
         secret = changed.get("secret", catalogue.TENCENT_SECRET_KEY)
         signature = signing.tc3_signature(secret, timestamp=stamp, service="sms", canonical_request=canonical)
         key = changed.get("key", catalogue.TENCENT_SECRET_ID)
@@ -127,7 +127,7 @@ class SmsSim:
             f"TC3-HMAC-SHA256 Credential={key}/{signing.tc3_date(stamp)}/sms/tc3_request, "
             f"SignedHeaders=content-type;host, Signature={signature}"
         )
-        status, answer = await self.http("POST", "/", headers=headers, body=raw)
+        status, answer = await self.http("POST", changed.get("under", "/"), headers=headers, body=raw)
         assert status == 200
         found: dict[str, Any] = json.loads(answer)["Response"]
         return found

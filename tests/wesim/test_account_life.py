@@ -5,6 +5,7 @@ import pytest
 from wesim import acts, seed
 from wesim.crypto import decrypt_message, encrypt_message, signature
 from wesim.wire import parse_xml, to_xml
+from wesim.world import FIRST_MSGID
 
 WHO = {"person": "linxiaoman", "app": seed.OA_APPID}
 UNAVAILABLE = acts.UNAVAILABLE
@@ -89,7 +90,7 @@ async def test_a_message_is_tried_three_times_then_the_person_sees_a_notice(push
     await push.control("/say", {**WHO, "text": "你好"})
     await push.world.settle()
     ids = [parse_xml(r.body)["MsgId"] for r in push.merchant.received]
-    assert ids == ["2900000000000000000"] * 3
+    assert ids == [str(FIRST_MSGID + push.world.start + 1)] * 3
     [chat] = (await push.look("/phones/linxiaoman"))["chats"]
     assert [(m["kind"], m["text"]) for m in chat["messages"]] == [("from_person", "你好"), ("oa_notice", UNAVAILABLE)]
 
@@ -165,11 +166,18 @@ async def test_menu(push):
         return (await push.post("/cgi-bin/menu/create", menu, access_token=token))["errcode"]
 
     assert await create({"button": button}) == 0
-    assert await create({"button": []}) == 40017
+    assert await create({"button": []}) == 40016
     assert await create({"button": [{"type": "view", "name": "太长太长太长太长", "url": "https://x/"}]}) == 40018
-    assert await create({"button": [{"type": "nope", "name": "x"}]}) == 40016
+    assert await create({"button": [{"type": "nope", "name": "x"}]}) == 40017
     assert await create(b'{"button":[{"type":"click","name":"\\u4f1a","key":"K"}]}') == 40033
-    assert (await push.get("/cgi-bin/menu/get", access_token=token)) == {"menu": {"button": button}}
+    assert (await push.get("/cgi-bin/menu/get", access_token=token)) == {
+        "menu": {
+            "button": [
+                {"name": "会员", "sub_button": [{**button[0]["sub_button"][0], "sub_button": []}]},
+                {**button[1], "sub_button": []},
+            ]
+        }
+    }
     await push.control("/press", {**WHO, "key": "POINTS"})
     await push.control("/press", {**WHO, "key": "商城"})
     await push.world.settle()

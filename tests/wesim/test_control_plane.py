@@ -28,7 +28,7 @@ async def fault(sim, **body):
 
 async def test_refuse_once(held):
     added = await fault(held, kind="refuse", errcode=45011, errmsg="api minute-quota reach limit", count=1)
-    assert (added["id"], added["count"]) == (1, 1)
+    assert (added["id"], added["count"]) == (held.world.start + 1, 1)
     assert held.code((await probe(held)).json()) == (45011, "api minute-quota reach limit")
     assert "ip_list" in (await probe(held)).json()
 
@@ -37,10 +37,10 @@ async def test_busy_status_and_clear(held):
     await fault(held, kind="busy")
     assert held.code((await probe(held)).json()) == (-1, "system error")
     await held.control("/faults", method="DELETE")
-    await fault(held, kind="status", http_status=502)
+    ordered = await fault(held, kind="status", http_status=502)
     answer = await probe(held)
     assert (answer.status, answer.body) == (502, b"")
-    assert (await held.control("/faults/2", method="DELETE")) == {"ok": True}
+    assert (await held.control(f"/faults/{ordered['id']}", method="DELETE")) == {"ok": True}
     assert (await probe(held)).status == 200
 
 
@@ -146,7 +146,7 @@ async def test_live_changes(sim):
     sim.world.deliver_sms("13800000002", sender="会达", text="验证码 123456")
     seen = [await anext(changes), await anext(changes)]
     assert [(c.kind, c.person) for c in seen] == [("follow", "linxiaoman"), ("message", "chenyiming")]
-    assert sse(seen[1]).startswith(b"id: 2\nevent: message\ndata: {")
+    assert sse(seen[1]).startswith(b"id: %d\nevent: message\ndata: {" % (sim.world.start + 2))
     [inbox] = (await sim.look("/phones/chenyiming"))["sms"]
     assert (inbox["sender"], inbox["unread"], inbox["messages"][0]["sound"]) == ("会达", 1, True)
 

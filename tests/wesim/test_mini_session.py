@@ -52,13 +52,13 @@ async def test_phone_number(sim):
 
 @pytest.mark.parametrize("name", ["generatescheme", "generate_urllink"])
 async def test_links_lead_to_their_page_for_thirty_days(sim, name):
-    target = {"path": "/pages/coupon", "query": "id=7"}
+    target = {"path": "/pages/coupon/index", "query": "id=7"}
     terms = {"is_expire": True, "expire_type": 1, "expire_interval": 365}
     body = {**terms, "jump_wxa": target} if name == "generatescheme" else {**terms, **target}
     answer = await sim.post(f"/wxa/{name}", body, access_token=await sim.token(sim.mini))
     link = answer.get("openlink") or answer["url_link"]
     opened = await sim.control("/scan", {"person": "linxiaoman", "content": link})
-    assert (opened["appid"], opened["page"]) == (seed.MINI_APPID, "pages/coupon?id=7")
+    assert (opened["appid"], opened["page"]) == (seed.MINI_APPID, "pages/coupon/index?id=7")
     sim.world.clock.advance(30 * 86400)
     assert "error" in await sim.control("/scan", {"person": "linxiaoman", "content": link})
 
@@ -66,13 +66,13 @@ async def test_links_lead_to_their_page_for_thirty_days(sim, name):
 async def test_mini_program_code(sim):
     token = await sim.token(sim.mini)
     path = f"/api.weixin.qq.com/wxa/getwxacodeunlimit?access_token={token}"
-    picture = await sim.call("POST", path, {"scene": "store=7", "page": "pages/index"})
+    picture = await sim.call("POST", path, {"scene": "store=7", "page": "pages/index/index"})
     assert (picture.headers["content-type"], picture.body[:4]) == ("image/png", b"\x89PNG")
     for body, errcode in (
         ({"scene": ""}, 40129),
         ({"scene": "中文"}, 40129),
         ({"scene": "x" * 33}, 40129),
-        ({"scene": "a", "page": "/pages/index"}, 41030),
+        ({"scene": "a", "page": "/pages/index/index"}, 41030),
         ({"scene": "a", "width": 100}, 40097),
     ):
         assert (await sim.call("POST", path, body)).json()["errcode"] == errcode

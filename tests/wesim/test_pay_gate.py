@@ -54,6 +54,48 @@ async def test_a_wrong_signature_is_401_and_unsigned(sim: PaySim, changed: dict[
     assert sim.pay.orders == {}
 
 
+async def test_a_serial_in_lower_case_is_the_same_serial(sim: PaySim) -> None:
+    """wechatpay-node-v3 reads it out of the certificate so (I-03)."""
+    lower = sim.merchant.serial.lower()
+    assert lower != sim.merchant.serial
+    answer = await sim.call("POST", JSAPI, sim.order(), serial=lower)
+    assert answer.status == 200
+    assert sim.is_authentic(answer.headers, answer.raw)
+
+
+@pytest.mark.parametrize("mode", ["certificate", "both"])
+async def test_the_asked_key_is_named_in_any_case(sim: PaySim, mode: str) -> None:
+    await sim.control(f"/pay/merchants/{MCHID}", {"mode": mode})
+    older = sim.merchant.certificates[0].serial
+    newer = (await sim.control(f"/pay/merchants/{MCHID}/certificates", {}))["serial"]
+    named = [older, older.lower(), newer, newer.lower(), "0" * 40]
+    told = [(await sim.call("GET", QUERY, headers={"wechatpay-serial": one})).headers for one in named]
+    assert [head["wechatpay-serial"] for head in told] == [older, older, newer, newer, newer]
+    own = sim.merchant.public_key_id
+    answer = await sim.call("GET", QUERY, headers={"wechatpay-serial": own.lower()})
+    assert answer.headers["wechatpay-serial"] == (own if mode == "both" else newer)
+    assert sim.is_authentic(answer.headers, answer.raw)
+
+
+async def test_what_a_refused_caller_reads(sim: PaySim) -> None:
+    """The texts of the official troubleshooting manual (I-28)."""
+    said = {}
+    for what, changed in {
+        "serial": {"serial": "5" + "0" * 39},
+        "signature": {"signs": "/v3/other"},
+        "merchant": {"mchid": "1900000099"},
+        "time": {"stamp": 1},
+    }.items():
+        answer = await sim.call("GET", QUERY, **changed)
+        said[what] = (answer.status, answer.json()["code"], answer.json()["message"])
+    assert said == {
+        "serial": (401, "SIGN_ERROR", "商户证书序列号有误。"),
+        "signature": (401, "SIGN_ERROR", "签名错误，请检查后再试"),
+        "merchant": (401, "SIGN_ERROR", "签名错误，请检查后再试"),
+        "time": (401, "SIGN_ERROR", "签名错误，请检查后再试"),
+    }
+
+
 @pytest.mark.parametrize("stamp", [int(NOON) - 300, int(NOON) + 300])
 async def test_five_minutes_are_allowed_both_ways(sim: PaySim, stamp: int) -> None:
     assert (await sim.call("POST", JSAPI, sim.order(), stamp=stamp)).status == 200

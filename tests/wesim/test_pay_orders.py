@@ -110,12 +110,23 @@ async def test_a_prepay_id_lives_two_hours(sim: PaySim) -> None:
 async def test_the_same_number_for_something_else_is_refused(sim: PaySim, changed: dict[str, Any]) -> None:
     await sim.prepay()
     answer = await sim.call("POST", JSAPI, sim.order(**{"number": "order-0001"}) | changed)
-    assert answer.refusal == (400, "INVALID_REQUEST")
+    assert (answer.status, answer.json()) == (400, {"code": "INVALID_REQUEST", "message": "201 商户订单号重复"})
     assert answer.headers["request-id"].endswith("-268498688")
     sim.pay.settings.changed_reentry_code = "OUT_TRADE_NO_USED"
     answer = await sim.call("POST", JSAPI, sim.order(**{"number": "order-0001"}) | changed)
-    assert answer.refusal == (403, "OUT_TRADE_NO_USED")
+    assert (answer.status, answer.json()) == (403, {"code": "OUT_TRADE_NO_USED", "message": "商户订单号重复"})
     assert (await sim.found())["amount"]["total"] == 1880
+
+
+async def test_the_same_number_in_another_way_to_pay_is_refused(sim: PaySim) -> None:
+    """Only the trade type differs: the code first, then the page, and the other way round."""
+    native = "/v3/pay/transactions/native"
+    for number, first, then in (("order-0001", native, JSAPI), ("order-0002", JSAPI, native)):
+        bodies = {JSAPI: sim.order(number), native: {k: v for k, v in sim.order(number).items() if k != "payer"}}
+        assert (await sim.call("POST", first, bodies[first])).status == 200
+        answer = await sim.call("POST", then, bodies[then])
+        assert (answer.status, answer.json()) == (400, {"code": "INVALID_REQUEST", "message": "201 商户订单号重复"})
+        assert (await sim.call("POST", first, bodies[first])).status == 200
 
 
 async def test_an_unpaid_order(sim: PaySim) -> None:
@@ -145,8 +156,10 @@ async def test_a_paid_order_is_found_by_both_numbers(sim: PaySim) -> None:
 
 async def test_a_paid_order_cannot_be_ordered_or_closed(sim: PaySim) -> None:
     await sim.paid()
-    assert (await sim.call("POST", JSAPI, sim.order())).refusal == (400, "ORDERPAID")
-    assert (await sim.call("POST", CLOSE, MINE)).refusal == (400, "ORDERPAID")
+    for target, body, number in ((JSAPI, sim.order(), 268498689), (CLOSE, MINE, 268449538)):
+        answer = await sim.call("POST", target, body)
+        assert (answer.status, answer.json()) == (400, {"code": "ORDER_PAID", "message": "订单已支付"})
+        assert answer.headers["request-id"].endswith(f"-{number}")
     assert (await sim.found())["trade_state"] == "SUCCESS"
 
 

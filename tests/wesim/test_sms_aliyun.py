@@ -313,6 +313,16 @@ async def details(sim: SmsSim, **params: str) -> dict[str, Any]:
     return (await sim.aliyun("QuerySendDetails", **asked))[1]
 
 
+async def test_an_emoji_is_reported_as_two_places(sim: SmsSim) -> None:
+    await sim.control("/account", {"provider": "aliyun", "report_url": "http://m/report"})
+    for count in (9, 10):  # 70 places, and 72
+        assert (await sim.send(values={"p1": "0001", "p2": "😎" * count, "code": "a8Kd"}))["Code"] == "OK"
+    await sim.control("/settle", {"now": 1})
+    assert [receipt["sms_size"] for _, body in sim.pushed for receipt in body] == ["1", "2"]
+    billed = await sim.control("/billed")
+    assert (billed["messages"], billed["parts"]) == (2, 3)
+
+
 async def test_details_and_report_of_a_delivered_message(sim: SmsSim) -> None:
     await sim.control("/account", {"provider": "aliyun", "report_url": "http://m/report"})
     biz_id = (await sim.send(OutId="grant-1"))["BizId"]

@@ -97,6 +97,22 @@ async def test_templates_are_listed(sim: SmsSim) -> None:
     assert body["TotalCount"] == 13
 
 
+async def test_the_list_numbers_kinds_in_its_own_way(sim: SmsSim) -> None:
+    """0 notice, 1 promotion, 2 code, 6 international in the list; 0 is a code everywhere else (I-23)."""
+    abroad = {"TemplateType": "3", "TemplateName": "abroad", "TemplateContent": "Your table is ready.", "Remark": "x"}
+    made = (await sim.aliyun("AddSmsTemplate", **abroad))[1]["TemplateCode"]
+    rows = (await sim.aliyun("QuerySmsTemplateList", PageIndex="1", PageSize="50"))[1]["SmsTemplateList"]
+    kinds = {row["TemplateCode"]: (row["TemplateType"], row["OuterTemplateType"]) for row in rows}
+    assert {kinds["SMS_100000001"], kinds["SMS_100000002"], kinds["SMS_100000012"], kinds[made]} == {
+        (2, 0),
+        (0, 1),
+        (1, 2),
+        (6, 3),
+    }
+    for code, kind in (("SMS_100000001", 0), ("SMS_100000002", 1), ("SMS_100000012", 2), (made, 3)):
+        assert (await sim.aliyun("QuerySmsTemplate", TemplateCode=code))[1]["TemplateType"] == kind
+
+
 async def test_a_signature_under_review_cannot_be_deleted(sim: SmsSim) -> None:
     assert (await sim.aliyun("DeleteSmsSign", SignName="会达审核中"))[1]["Code"] == "isv.SIGN_STATE_ILLEGAL"
     assert (await sim.aliyun("DeleteSmsSign", SignName="会达被驳回"))[1]["Code"] == "OK"

@@ -47,6 +47,17 @@ async def test_a_message_arrives(sim: SmsSim) -> None:
     assert [(m.text, m.sound, m.extra["provider"]) for m in sim.inbox()] == [(TEXT, True, "tencent")]
 
 
+async def test_an_emoji_costs_two_places(sim: SmsSim) -> None:
+    fee = {}
+    for count in (9, 10):  # 70 places, and 72
+        values = ["0001", "😎" * count, "a8Kd"]
+        (row,) = (await sim.tencent("SendSms", asked(TemplateParamSet=values)))["SendStatusSet"]
+        fee[count] = row["Fee"]
+        sim.world.clock.advance(31)
+    assert fee == {9: 1, 10: 2}
+    assert [m.extra["parts"] for m in sim.inbox()] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

@@ -73,6 +73,22 @@ def test_parts_are_70_or_67_each(length: int, parts: int) -> None:
     assert texts.parts("字" * length) == parts
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("😎" * 35, 1),
+        ("😎" * 36, 2),
+        ("字" * 69 + "😎", 2),
+        ("字" * 68 + "😎", 1),
+        ("𠮷" * 67, 2),
+        ("𠮷" * 68, 3),
+        ("👨‍👩‍👧" * 9, 2),
+    ],
+)
+def test_characters_outside_the_first_plane_count_two(text: str, parts: int) -> None:
+    assert texts.parts(text) == parts
+
+
 def test_the_signature_and_its_brackets_count() -> None:
     assert len(texts.signed_text("会达", "x" * 66)) == 70
     assert texts.parts(texts.signed_text("会达", "x" * 66)) == 1
@@ -89,6 +105,8 @@ def test_the_signature_and_its_brackets_count() -> None:
         ("1380000000", ""),
         ("12800000001", ""),
         ("+85261234567", ""),
+        ("１3800000001", ""),
+        ("1٣800000001", ""),
         ("", ""),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from wesim import seed
 from wesim.crypto import decrypt_message, signature
 from wesim.wire import parse_xml
+from wesim.world import FIRST_MSGID
 
 DATA = {
     "character_string4": {"value": "8888000012345678"},
@@ -42,8 +43,8 @@ async def credits(sim, template):
 async def test_one_accept_one_message_with_sound_under_service_notices(sim):
     template = await sim.add_template()
     assert await accept(sim, template) == {"errMsg": "requestSubscribeMessage:ok", template: "accept"}
-    answer = await send(sim, template, page="pages/spend?id=1")
-    assert answer == {"errcode": 0, "errmsg": "ok", "msgid": 2_900_000_000_000_000_000}
+    answer = await send(sim, template, page="pages/spend-code/index?id=1")
+    assert answer == {"errcode": 0, "errmsg": "ok", "msgid": FIRST_MSGID + sim.world.start + 1}
     phone = await sim.look("/phones/linxiaoman")
     [chat] = phone["chats"]
     assert (chat["id"], chat["name"], chat["muted"], chat["unread"]) == ("services", "服务通知", False, 1)
@@ -51,7 +52,7 @@ async def test_one_accept_one_message_with_sound_under_service_notices(sim):
     assert (message["title"], message["sender"], message["sound"]) == ("会员消费通知", "会达小店会员中心", True)
     assert message["fields"][3] == ["消费金额", "¥100.00"]
     tapped = await sim.control("/tap", {"person": "linxiaoman", "message": message["id"]})
-    assert tapped["jump"] == {"kind": "mini", "appid": seed.MINI_APPID, "page": "pages/spend?id=1"}
+    assert tapped["jump"] == {"kind": "mini", "appid": seed.MINI_APPID, "page": "pages/spend-code/index?id=1"}
     assert (await sim.look("/phones/linxiaoman"))["unread"] == {"chats": 0, "sms": 0}
 
 
@@ -60,7 +61,7 @@ async def test_refusals_of_sending_spend_no_credit(sim):
     template = await sim.add_template()
     assert sim.code(await send(sim, template)) == (43101, "user refuse to accept the msg")
     await accept(sim, template)
-    sim.mini.pages = ["pages/spend"]
+    sim.mini.pages = ["pages/spend-code/index"]
 
     async def refused(*args, **more):
         return sim.code(await send(sim, *args, **more))

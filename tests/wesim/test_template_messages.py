@@ -6,6 +6,7 @@ from wesim import seed
 from wesim.control.setup import install_historical
 from wesim.state import PrivateTemplate
 from wesim.wire import parse_xml
+from wesim.world import FIRST_MSGID
 
 NAMES = ["卡号", "会员姓名", "消费时间", "消费金额", "温馨提示"]
 DATA = {
@@ -74,9 +75,9 @@ async def test_the_twenty_sixth_template_is_refused(sim):
 @pytest.mark.covers("S1-128")
 async def test_a_template_message_arrives_silently_with_a_badge(sim, ready):
     template_id, openid = ready
-    mini = {"appid": seed.MINI_APPID, "pagepath": "pages/spend?id=1"}
+    mini = {"appid": seed.MINI_APPID, "pagepath": "pages/spend-code/index?id=1"}
     answer = await send(sim, template_id, openid, miniprogram=mini, url="https://shop.test/s/1")
-    assert answer == {"errcode": 0, "errmsg": "ok", "msgid": 2_900_000_000_000_000_000}
+    assert answer == {"errcode": 0, "errmsg": "ok", "msgid": FIRST_MSGID + sim.world.start + 1}
     phone = await sim.look("/phones/linxiaoman")
     [chat] = phone["chats"]
     assert (chat["kind"], chat["name"], chat["muted"], chat["badge"]) == ("official_account", "会达小店", True, 1)
@@ -93,7 +94,7 @@ async def test_a_template_message_arrives_silently_with_a_badge(sim, ready):
     assert tapped["jump"] == {
         "kind": "mini",
         "appid": seed.MINI_APPID,
-        "page": "pages/spend?id=1",
+        "page": "pages/spend-code/index?id=1",
         "url": "https://shop.test/s/1",
     }
     assert (await sim.look("/phones/linxiaoman"))["chats"][0]["badge"] == 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from wesim import till
-from wesim.control import acts, setup, watch
+from wesim.control import acts, setup, till, watch
 from wesim.world import World
 
 

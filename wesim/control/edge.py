@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from wesim.routing import is_whole
 from wesim.state import App, AppUser, Person
 from wesim.world import World
 
@@ -73,4 +74,4 @@ def the_user(world: World, appid: str, person_id: str) -> tuple[App, AppUser]:
 
 def number(request: Request, name: str, default: int) -> int:
     raw = request.query_params.get(name, "")
-    return int(raw) if raw.isdigit() else default
+    return int(raw) if is_whole(raw) else default

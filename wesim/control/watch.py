@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 
 from wesim import __version__
 from wesim.control.edge import number, route, the_app, the_person
+from wesim.edge.journal import read_log
 from wesim.events import sse
-from wesim.journal import read_log
-from wesim.phones import phone_view
+from wesim.phone.view import phone_view
 from wesim.state import App
 from wesim.world import World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from wesim.picture import qr_png
+from wesim.edge.picture import qr_png
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App
 from wesim.world import World, remember
@@ -26,7 +26,7 @@ async def unlimited_code(world: World, call: Call) -> Answer:
         raise WxError(40129, "invalid scene")
     if page.startswith("/") or "?" in page:
         raise WxError(41030, "invalid page")
-    if body.get("check_path", True) and page and app.pages and page not in app.pages:
+    if body.get("check_path", True) and not world.has_page(app.id, page):
         raise WxError(41030, "invalid page")
     width = body.get("width", 430)
     if not isinstance(width, int) or not 280 <= width <= 1280:
@@ -52,9 +52,8 @@ async def url_link(world: World, call: Call) -> Answer:
 
 def _link(world: World, app: App, target: dict[str, Any], terms: dict[str, Any]) -> str:
     path, query = str(target.get("path") or ""), str(target.get("query") or "")
-    if path.startswith("/"):
-        path = path[1:]
-    if path and app.pages and path not in app.pages:
+    path = path.removeprefix("/")  # the documentation's own examples begin with one
+    if path.startswith("/") or not world.has_page(app.id, path):
         raise WxError(40165, "invalid weapp pagepath")
     if len(query) > 1024:
         raise WxError(40212, "invalid query")

@@ -7,11 +7,15 @@ import hmac
 import secrets
 
 from wesim.crypto import session_signature
+from wesim.mini.calling import MAINLAND, split
 from wesim.oa.token import credentials
-from wesim.oa.user import known
+from wesim.oa.user import asked, known
 from wesim.oa.web import take_code
 from wesim.routing import Answer, Call, Route, WxError
+from wesim.state import Settings
 from wesim.world import World
+
+OK = {"errcode": 0, "errmsg": "ok"}
 
 
 async def code_to_session(world: World, call: Call) -> Answer:
@@ -27,7 +31,7 @@ async def code_to_session(world: World, call: Call) -> Answer:
 
 
 async def check_session(world: World, call: Call) -> Answer:
-    user = known(call.account, call.query.get("openid", ""))
+    user = known(call.account, asked(call))
     if call.query.get("sig_method") != "hmac_sha256" or not user.session_key:
         raise WxError(87009, "invalid signature")
     if not hmac.compare_digest(call.query.get("signature", ""), session_signature(user.session_key)):
@@ -39,16 +43,18 @@ async def phone_number(world: World, call: Call) -> Answer:
     """The code of the getPhoneNumber button, not of wx.login: mixing them up is the usual 40029."""
     wanted = str(call.json().get("code") or "")
     code = take_code(world, wanted, kind="phone", app=call.account.id, used=40029, expired=40029)
-    phone = world.persons[code.person].phone
+    watermark = {"timestamp": world.clock.now_s(), "appid": call.account.id}
+    return {**OK, "phone_info": {**_numbers(world.persons[code.person].phone, world.settings), "watermark": watermark}}
+
+
+def _numbers(phone: str, settings: Settings) -> dict[str, str | int]:
+    """Numbers from elsewhere carry their country's code in `phoneNumber`; whether with a + is UNCONFIRMED."""
+    country, pure = split(phone)
+    plus = "+" if settings.foreign_phone_has_plus else ""
     return {
-        "errcode": 0,
-        "errmsg": "ok",
-        "phone_info": {
-            "phoneNumber": phone,
-            "purePhoneNumber": phone,
-            "countryCode": "86",
-            "watermark": {"timestamp": world.clock.now_s(), "appid": call.account.id},
-        },
+        "phoneNumber": pure if country == MAINLAND else f"{plus}{country}{pure}",
+        "purePhoneNumber": pure,
+        "countryCode": int(country) if country and settings.country_code_is_number else country,
     }
 
 

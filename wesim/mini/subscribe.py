@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from wesim.content import bad_argument, cut, read_values
+from wesim.fields.content import bad_argument, cut, read_values
 from wesim.oa.user import known
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, AppUser, PrivateTemplate
@@ -52,13 +52,8 @@ def _send(world: World, call: Call, body: dict[str, Any], user: AppUser) -> Answ
 
 
 def _page(world: World, app: App, page: str) -> str:
-    """41030 when the released version has no such page; an app without a page list has every page."""
-    path = page.partition("?")[0]
-    if path.startswith("/"):
-        if not world.settings.page_leading_slash_accepted:
-            raise WxError(41030, "invalid page")
-        path = path[1:]
-    if path and app.pages and path not in app.pages:
+    """41030 when the released version has no such page."""
+    if not world.has_page(app.id, page):
         raise WxError(41030, "invalid page")
     return page.removeprefix("/")
 

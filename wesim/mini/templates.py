@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wesim.oa.template import template_id
-from wesim.routing import Answer, Call, Route, WxError
+from wesim.routing import Answer, Call, Route, WxError, is_whole
 from wesim.state import Keyword, LibraryTemplate, PrivateTemplate
 from wesim.world import World
 
@@ -24,12 +24,12 @@ async def titles(world: World, call: Call) -> Answer:
     if not ids:
         raise WxError(200018, "ids missing")
     wanted = ids.split(",")
-    if any(not w.isdigit() or int(w) not in call.account.categories for w in wanted):
+    if any(not is_whole(w) or int(w) not in call.account.categories for w in wanted):
         raise WxError(200019, "invalid ids")
     start, limit = call.query.get("start", ""), call.query.get("limit", "")
-    if not start.isdigit():
+    if not is_whole(start):
         raise WxError(200016, "invalid start")
-    if not limit.isdigit() or not 1 <= int(limit) <= LIMIT_MAX:
+    if not is_whole(limit) or not 1 <= int(limit) <= LIMIT_MAX:
         raise WxError(200017, "invalid limit")
     found = [t for t in world.library_mini.values() if str(t.category) in wanted]
     page = found[int(start) : int(start) + int(limit)]

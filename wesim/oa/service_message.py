@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from wesim.oa.media import require_medium
 from wesim.oa.user import known
 from wesim.routing import Answer, Call, Route, WxError
+from wesim.state import App, MediaKind
 from wesim.world import World
 
 BRANCHES: dict[str, tuple[str, ...]] = {  # msgtype: what the phone shows of it
@@ -21,6 +23,15 @@ BRANCHES: dict[str, tuple[str, ...]] = {  # msgtype: what the phone shows of it
 }
 
 
+MEDIA: dict[str, tuple[tuple[str, tuple[MediaKind, ...]], ...]] = {  # msgtype: fields and what they may name
+    "image": (("media_id", ("image",)),),
+    "voice": (("media_id", ("voice",)),),
+    "video": (("media_id", ("video",)),),
+    "music": (("thumb_media_id", ("thumb", "image")),),
+    "miniprogrampage": (("thumb_media_id", ("thumb", "image")),),
+}
+
+
 async def send(world: World, call: Call) -> Answer:
     body, app = call.json(), call.account
     user = known(app, str(body.get("touser") or ""))
@@ -28,7 +39,12 @@ async def send(world: World, call: Call) -> Answer:
     if kind not in BRANCHES:
         raise WxError(40008, "invalid message type")
     branch = body.get(kind)
-    text = _shown(kind, branch if isinstance(branch, dict) else {})
+    given = branch if isinstance(branch, dict) else {}
+    text = _shown(kind, given)
+    for name, kinds in MEDIA.get(kind, ()):
+        require_medium(world, app, given.get(name), *kinds)
+    if kind == "miniprogrampage":
+        _check_page(world, app, given)
     now = world.clock.now()
     if now >= user.kf_until or not user.following:
         raise WxError(45015, "response out of time limit or subscription is canceled")
@@ -38,6 +54,15 @@ async def send(world: World, call: Call) -> Answer:
     extra = {"msgtype": kind, "content": branch}
     world.deliver(user.person, kind="oa_kf", sender=app.name, text=text, app=app.id, extra=extra)
     return {"errcode": 0, "errmsg": "ok"}
+
+
+def _check_page(world: World, app: App, given: dict[str, Any]) -> None:
+    """An account names a linked mini program; a mini program's own card has its own pages."""
+    appid = app.id if app.kind == "mini" else str(given.get("appid") or "")
+    if app.kind != "mini" and appid not in app.linked:
+        raise WxError(40166, "invalid weapp appid")
+    if not world.has_page(appid, str(given.get("pagepath") or "")):
+        raise WxError(40165, "invalid weapp pagepath")
 
 
 def _shown(kind: str, branch: dict[str, Any]) -> str:

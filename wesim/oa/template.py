@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wesim.clock import CHINA
-from wesim.content import read_historical, read_values
-from wesim.library import INDUSTRIES
+from wesim.fields.content import read_historical, read_values
+from wesim.fields.library import INDUSTRIES
 from wesim.oa.user import known
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, AppUser, PrivateTemplate
@@ -100,11 +100,11 @@ async def send(world: World, call: Call) -> Answer:
     body, app = call.json(), call.account
     openid = str(body.get("touser") or "")
     user = known(app, openid)
-    template = _template(app, body)
+    template = _template(world, app, body)
     data = body.get("data")
     if not isinstance(data, dict) or not data:
         raise WxError(47001, "data format error")
-    jump = _jump(app, body)
+    jump = _jump(world, app, body)
     if template.kind == "historical":
         fields = read_historical(template, data, world.settings)
     else:
@@ -134,9 +134,9 @@ def _remember(world: World, key: tuple[str, str, str], now: float, msgid: int) -
         del kept[oldest]
 
 
-def _template(app: App, body: dict[str, Any]) -> PrivateTemplate:
+def _template(world: World, app: App, body: dict[str, Any]) -> PrivateTemplate:
     wanted = str(body.get("template_id") or "")
-    if not wanted:
+    if len(wanted) < world.settings.template_id_shortest:
         raise WxError(40036, "invalid template_id size")
     template = app.templates.get(wanted)
     if template is None:
@@ -146,7 +146,7 @@ def _template(app: App, body: dict[str, Any]) -> PrivateTemplate:
     return template
 
 
-def _jump(app: App, body: dict[str, Any]) -> dict[str, str] | None:
+def _jump(world: World, app: App, body: dict[str, Any]) -> dict[str, str] | None:
     """The mini program first, the URL as its fall-back (reference §2.5)."""
     url = str(body.get("url") or "")
     if len(url) > URL_MAX:
@@ -156,6 +156,8 @@ def _jump(app: App, body: dict[str, Any]) -> dict[str, str] | None:
         if mini["appid"] not in app.linked:
             raise WxError(40166, "invalid weapp appid")
         page = str(mini.get("pagepath") or mini.get("path") or "")
+        if not world.has_page(str(mini["appid"]), page):
+            raise WxError(40165, "invalid weapp pagepath")
         return {"kind": "mini", "appid": str(mini["appid"]), "page": page, **({"url": url} if url else {})}
     return {"kind": "url", "url": url} if url else None
 

@@ -8,7 +8,7 @@ import secrets
 from datetime import UTC, datetime
 
 from wesim.clock import CHINA
-from wesim.quotas import DAILY
+from wesim.edge.quotas import DAILY
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.state import App, Token
 from wesim.world import World, remember

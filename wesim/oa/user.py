@@ -41,8 +41,16 @@ def profile(world: World, app: App, user: AppUser) -> dict[str, Any]:
     }
 
 
+def asked(call: Call) -> str:
+    """The openid in the query. Raises WxError 41009."""
+    openid = call.query.get("openid", "")
+    if not openid:
+        raise WxError(41009, "missing openid")
+    return openid
+
+
 async def info(world: World, call: Call) -> Answer:
-    return profile(world, call.account, known(call.account, call.query.get("openid", "")))
+    return profile(world, call.account, known(call.account, asked(call)))
 
 
 async def batch(world: World, call: Call) -> Answer:

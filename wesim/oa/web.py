@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from wesim.oa.token import credentials
+from wesim.oa.user import asked
 from wesim.routing import Answer, Call, Route, WxError
 from wesim.world import Code, UserToken, World, remember
 
@@ -63,9 +64,13 @@ def _answer(world: World, token: str) -> Answer:
 
 
 async def refresh(world: World, call: Call) -> Answer:
-    if call.query.get("appid", "") not in world.apps:
+    if not call.query.get("appid"):
+        raise WxError(41002, "appid missing")
+    if call.query["appid"] not in world.apps:
         raise WxError(40013, "invalid appid")
-    token = world.refresh_tokens.get(call.query.get("refresh_token", ""))
+    if not call.query.get("refresh_token"):
+        raise WxError(41003, "missing refresh_token")
+    token = world.refresh_tokens.get(call.query["refresh_token"])
     found = world.user_tokens.get(token or "")
     if token is None or found is None or found.app != call.query["appid"]:
         raise WxError(40030, "invalid refresh_token")
@@ -84,7 +89,7 @@ def _authorised(world: World, call: Call) -> UserToken:
         raise WxError(40001, "invalid credential, access_token is invalid or not latest")
     if world.clock.now() >= found.expires:
         raise WxError(42001, "access_token expired")
-    if found.openid != call.query.get("openid", ""):
+    if found.openid != asked(call):
         raise WxError(40003, "invalid openid")
     return found
 

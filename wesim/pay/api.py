@@ -6,7 +6,7 @@ from typing import Any
 
 from wesim.pay.crypto import ALGORITHM, seal
 from wesim.pay.errors import PayError
-from wesim.pay.gateway import by_method, refuse
+from wesim.pay.gateway import by_method, refuse, unknown
 from wesim.pay.notices import outbox_of
 from wesim.pay.orders import close, prepay, prepay_native, query_by_id, query_by_number
 from wesim.pay.refunds import query_refund, refund
@@ -14,7 +14,7 @@ from wesim.pay.state import Merchant, Pay, nonce, rfc3339
 from wesim.routing import Call, Route
 from wesim.world import World
 
-__all__ = ["refuse", "routes"]
+__all__ = ["refuse", "routes", "unknown"]
 
 
 def routes(world: World) -> list[Route]:

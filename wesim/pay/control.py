@@ -15,6 +15,7 @@ from wesim.pay.crypto import certificate_pem, private_pem, public_pem
 from wesim.pay.notices import outbox_of
 from wesim.pay.refunds import described
 from wesim.pay.state import CERTIFICATE_LIFE_S, Merchant, Mode, Order, Pay, pay_of
+from wesim.routing import is_whole
 from wesim.world import World
 
 
@@ -79,7 +80,7 @@ def routes(world: World) -> list[BaseRoute]:
     async def add_merchant(request: Request) -> Any:
         pay, body = pay_of(world), await read(request, NewMerchant)
         mchid = body.mchid or f"19{secrets.randbelow(10**8):08d}"
-        if mchid in pay.merchants or not mchid.isdecimal():
+        if mchid in pay.merchants or not is_whole(mchid):
             raise Wrong(f"merchant number {mchid} is taken or not of digits")
         _check(world, appids=body.appids, api_v3_key=body.api_v3_key)
         merchant = pay.add_merchant(mchid, name=body.name, appids=body.appids)

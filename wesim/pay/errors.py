@@ -17,7 +17,9 @@ KINDS: dict[str, Kind] = {
     "APPID_MCHID_NOT_MATCH": Kind(400, "AppID和mch_id不匹配", 268445527),
     "MCH_NOT_EXISTS": Kind(400, "商户号不存在", 268443715),
     "ORDER_CLOSED": Kind(400, "订单已关闭", 268447914),
-    "ORDERPAID": Kind(400, "订单已支付", 268498689),
+    "ORDER_PAID": Kind(400, "订单已支付", 268498689),
+    "ORDERPAID": Kind(400, "订单已支付", 268498689),  # the spelling of v2: only as an ordered refusal
+    "RESOURCE_ALREADY_EXISTS": Kind(400, "资源已存在", 0),
     "SIGN_ERROR": Kind(401, "签名错误，请检查后再试", 268443699),
     "NO_AUTH": Kind(403, "商户无权限", 268448010),
     "NOT_ENOUGH": Kind(403, "余额不足", 0),
@@ -29,6 +31,7 @@ KINDS: dict[str, Kind] = {
     "REQUEST_BLOCKED": Kind(403, "请求已被拦截", 0),
     "ORDER_NOT_EXIST": Kind(404, "订单不存在", 268512771),
     "RESOURCE_NOT_EXISTS": Kind(404, "记录不存在", 268512771),
+    "NOT_FOUND": Kind(404, "记录不存在", 268512771),
     "METHOD_NOT_ALLOWED": Kind(405, "不支持的请求方法", 0),
     "FREQUENCY_LIMITED": Kind(429, "频率超限", 268447840),
     "FREQUENCY_LIMIT_EXCEED": Kind(429, "频率超限", 268447840),
@@ -37,6 +40,7 @@ KINDS: dict[str, Kind] = {
     "SYSTEM_ERROR": Kind(500, "系统异常，请稍后重试", 0),
     "BANK_ERROR": Kind(500, "银行系统异常", 0),
     "OPENID_MISMATCH": Kind(500, "openid和appid不匹配", 268501013),
+    "INVALID_TRANSACTIONID": Kind(500, "订单号非法", 0),
     "SERVICE_UNAVAILABLE": Kind(503, "服务不可用", 0),
 }
 EXTRA_PARAMETERS, OUT_OF_RANGE, CHANGED_REENTRY, CANNOT_CLOSE = 270924358, 268435464, 268498688, 268449538

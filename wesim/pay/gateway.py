@@ -14,7 +14,7 @@ from wesim.faults import Fault
 from wesim.pay.crypto import SCHEME, answer_message, is_signed, key_named, request_message, sign
 from wesim.pay.errors import KINDS, PayError, wrong_parameter
 from wesim.pay.state import Merchant, Pay, nonce, pay_of
-from wesim.routing import Call, Handler
+from wesim.routing import Call, Handler, is_whole
 from wesim.world import World
 
 CLOCK_WINDOW_S = 300
@@ -64,24 +64,43 @@ def refuse(world: World, call: Call, fault: Fault) -> Response:
     return answer(pay, merchant, call, error.body(), status=error.status, number=error.number)
 
 
+def unknown(world: World, call: Call) -> Response:
+    """A path that is not imitated: 404 with a code, signed when the caller is known (the exact text is UNCONFIRMED)."""
+    pay = pay_of(world)
+    error = PayError("RESOURCE_NOT_EXISTS", f"请求的资源不存在：{call.method} {call.path}", number=0)
+    try:
+        merchant = admit(pay, call)
+    except PayError:
+        return unsigned(error)
+    return answer(pay, merchant, call, error.body(), status=error.status)
+
+
 def admit(pay: Pay, call: Call) -> Merchant:
     """The merchant who signed this call. Raises PayError SIGN_ERROR, whose detail shows what the gate would have signed."""
     given = _authorization(call.headers.get("authorization", ""))
     merchant = pay.merchants.get(given["mchid"])
     if merchant is None:
         raise _sign_error("mchid", "merchant unknown")
-    if given["serial_no"] != merchant.serial:
-        raise _sign_error("serial_no", "serial not match")
+    if not same_serial(given["serial_no"], merchant.serial):
+        raise _sign_error("serial_no", "serial not match", said="商户证书序列号有误。")
     stamp = given["timestamp"]
-    if not (stamp.isascii() and stamp.isdecimal() and abs(pay.world.clock.now() - int(stamp)) <= CLOCK_WINDOW_S):
+    if not (is_whole(stamp) and abs(pay.world.clock.now() - int(stamp)) <= CLOCK_WINDOW_S):
         raise _sign_error("timestamp", "timestamp expired")
     if not 1 <= len(given["nonce_str"]) <= NONCE_MAX:
         raise _sign_error("nonce_str", "nonce too long")
-    target = call.raw_path + (f"?{call.raw_query}" if call.raw_query else "")
+    query = f"?{call.raw_query}" if call.raw_query else ""
+    for path in call.signed_paths:
+        message = request_message(call.method, path + query, stamp, given["nonce_str"], call.body)
+        if is_signed(merchant.key.public_key(), message, given["signature"]):
+            return merchant
+    target = call.raw_path + query
     message = request_message(call.method, target, stamp, given["nonce_str"], call.body)
-    if not is_signed(merchant.key.public_key(), message, given["signature"]):
-        raise _sign_error("signature", "sign not match", call=call, url=target, message=message)
-    return merchant
+    raise _sign_error("signature", "sign not match", call=call, url=target, message=message)
+
+
+def same_serial(given: str, known: str) -> bool:
+    """Serials are numbers in hexadecimal: clients that read them out of a certificate write them in lower case."""
+    return given.upper() == known.upper()
 
 
 def check_headers(pay: Pay, call: Call) -> None:
@@ -120,10 +139,10 @@ def unsigned(error: PayError) -> Response:
 
 def answering_key(merchant: Merchant, asked: str) -> tuple[str, rsa.RSAPrivateKey]:
     """Which of WeChat Pay's keys signs an answer. In migration the caller names it; without a name it is a certificate."""
-    if merchant.mode == "public_key" or (merchant.mode == "both" and asked == merchant.public_key_id):
+    if merchant.mode == "public_key" or (merchant.mode == "both" and same_serial(asked, merchant.public_key_id)):
         return merchant.public_key_id, merchant.public_key
-    known = {certificate.serial for certificate in merchant.certificates}
-    serial = asked if asked in known else merchant.certificates[-1].serial
+    known = (certificate.serial for certificate in merchant.certificates)
+    serial = next((one for one in known if same_serial(asked, one)), merchant.certificates[-1].serial)
     return serial, key_named(f"platform {serial}")
 
 
@@ -163,7 +182,9 @@ def _authorization(header: str) -> dict[str, str]:
     return given
 
 
-def _sign_error(field: str, issue: str, *, call: Call | None = None, url: str = "", message: bytes = b"") -> PayError:
+def _sign_error(
+    field: str, issue: str, *, said: str = "", call: Call | None = None, url: str = "", message: bytes = b""
+) -> PayError:
     detail: dict[str, Any] = {"detail": {"issue": issue}, "field": field, "location": "authorization"}
     if call is not None:
         detail["sign_information"] = {
@@ -172,4 +193,4 @@ def _sign_error(field: str, issue: str, *, call: Call | None = None, url: str = 
             "truncated_sign_message": message[:SHOWN_MAX].decode("utf-8", "replace"),
             "url": url,
         }
-    return PayError("SIGN_ERROR", detail=detail)
+    return PayError("SIGN_ERROR", said, detail=detail)

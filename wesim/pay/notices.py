@@ -7,12 +7,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from wesim.edge.push import HttpPoster, Poster
 from wesim.pay.crypto import ALGORITHM, key_named, seal
 from wesim.pay.gateway import signature_headers, written
 from wesim.pay.orders import transaction
 from wesim.pay.refunds import told
 from wesim.pay.state import Merchant, Order, Pay, Refund, nonce, pay_of, rfc3339
-from wesim.push import HttpPoster, Poster
 from wesim.world import World
 
 MINUTE, HOUR = 60.0, 3600.0

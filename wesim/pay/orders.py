@@ -104,7 +104,7 @@ def close(pay: Pay, merchant: Merchant, call: Call) -> None:
     same_merchant(merchant, read_body(call.body, CLOSE)["mchid"], "/mchid")
     order = found_order(pay, pay.orders.get((merchant.mchid, call.params["out_trade_no"])))
     if order.state in ("SUCCESS", "REFUND"):
-        raise PayError("ORDERPAID", number=CANNOT_CLOSE)
+        raise PayError("ORDER_PAID", number=CANNOT_CLOSE)
     order.state = "CLOSED"
 
 
@@ -215,11 +215,12 @@ def _expiry(pay: Pay, text: str, now: float) -> float:
 
 def _check_reentry(pay: Pay, order: Order, asked: str) -> None:
     if order.state in ("SUCCESS", "REFUND"):
-        raise PayError("ORDERPAID")
+        raise PayError("ORDER_PAID")
     if order.state == "CLOSED":
         raise PayError("ORDER_CLOSED")
     if order.asked != asked:
-        raise PayError(pay.settings.changed_reentry_code, "请求重入时，参数与首次请求不一致", number=CHANGED_REENTRY)
+        code = pay.settings.changed_reentry_code
+        raise PayError(code, "201 商户订单号重复" if code == "INVALID_REQUEST" else "", number=CHANGED_REENTRY)
 
 
 def _check_query(merchant: Merchant, call: Call) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import itertools
 import random
 import secrets
 from collections import deque
@@ -156,7 +155,6 @@ class Pay:
         self.wallets: dict[str, Wallet] = {}
         self.random = random.Random(20140301)  # noqa: S311 (repeatable on purpose)
         self.on_refund: Callable[[Refund], None] = lambda _refund: None
-        self._numbers = itertools.count(1)
         self._due: list[tuple[float, int, Refund]] = []
         self.add_merchant(MCHID, name=MERCHANT_NAME, appids=[seed.OA_APPID, seed.MINI_APPID])
 
@@ -205,9 +203,9 @@ class Pay:
         self.world.bus.publish("wallet", at=self.world.clock.now(), person=person, body=entry)
 
     def number(self, prefix: str, length: int) -> str:
-        """Digits that grow with time: transaction_id, refund_id."""
+        """Digits that grow with time, never given twice: transaction_id, refund_id."""
         head = f"{prefix}{self.china_now():%Y%m%d}"
-        return f"{head}{next(self._numbers):0{length - len(head)}d}"
+        return f"{head}{self.world.next_number('pay'):0{length - len(head)}d}"
 
     def china_now(self) -> datetime:
         return datetime.fromtimestamp(self.world.clock.now(), CHINA)
@@ -216,7 +214,7 @@ class Pay:
         """The refund ends after `refund_delay_s`; without one it waits for the control plane."""
         wait = self.settings.refund_delay_s
         if wait is not None:
-            heapq.heappush(self._due, (refund.created + wait, next(self._numbers), refund))
+            heapq.heappush(self._due, (refund.created + wait, self.world.next_number("pay"), refund))
 
     @property
     def refunds_waiting(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -135,7 +134,6 @@ class Sms:
         self.by_phone: dict[str, deque[Sent]] = {}
         self.windows: dict[tuple[str, ...], deque[float]] = {}
         self.pushes: deque[dict[str, Any]] = deque(maxlen=500)
-        self.numbers = itertools.count(1)
         self.on_receipt: Callable[[Sent], None] = lambda _sent: None
         self._due: list[tuple[float, int, Sent]] = []
 
@@ -143,8 +141,8 @@ class Sms:
         return {"aliyun": self.aliyun, "tencent": self.tencent}.get(provider)
 
     def number_id(self) -> int:
-        """A number that grows with time, for BizId, SerialNo, order and template numbers."""
-        return int(self.world.clock.now() * 1000) * 10_000 + next(self.numbers) % 10_000
+        """A number that grows with time and is never given twice, for BizId, SerialNo, order and template numbers."""
+        return self.world.next_number("sms")
 
     def accept(
         self,
@@ -180,7 +178,7 @@ class Sms:
             account.parts_left -= sent.parts
         self._count(account)
         if self.settings.receipt_delay_s > 0:
-            heapq.heappush(self._due, (now + self.settings.receipt_delay_s, next(self.numbers), sent))
+            heapq.heappush(self._due, (now + self.settings.receipt_delay_s, self.number_id(), sent))
         else:
             self._carry(sent)
         return sent

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from wesim.clock import CHINA
 from wesim.faults import Fault
-from wesim.routing import Call, Route
+from wesim.routing import Call, Route, is_whole
 from wesim.sms import aliyun_manage
 from wesim.sms.account import Sms, Template, china_time, sms_of
 from wesim.sms.catalogue import APPROVED
@@ -24,6 +24,7 @@ from wesim.sms.texts import (
     PROMOTION,
     has_link,
     is_code_value,
+    length,
     mainland_number,
     render,
     signed_text,
@@ -55,6 +56,7 @@ MESSAGES = {
     "isv.INVALID_PARAMETERS": "参数异常",
     "isp.SYSTEM_ERROR": "isp.SYSTEM_ERROR",
 }
+NOT_FOUND = ("InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
 GATEWAY_STATUS = {"InvalidAccessKeyId.NotFound": 404, "InvalidAction.NotFound": 404, "InternalError": 500}
 
 Action = Callable[[Sms, Params], dict[str, Any]]
@@ -76,6 +78,11 @@ def refuse(world: World, call: Call, fault: Fault) -> Response:
     return refusal(None, GatewayError(GATEWAY_STATUS.get(code, 400), code, message))
 
 
+def unknown(world: World, call: Call) -> Response:
+    """Any path but `/` (what the gateway says to it is UNCONFIRMED)."""
+    return refusal(call, GatewayError(404, *NOT_FOUND))
+
+
 async def _serve(world: World, call: Call) -> Response:
     sms, outbox = sms_of(world), outbox_of(world)
     action = ""
@@ -83,9 +90,7 @@ async def _serve(world: World, call: Call) -> Response:
         action, params = admit(sms, call)
         run = ACTIONS.get(action)
         if run is None:
-            raise GatewayError(
-                404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."
-            )
+            raise GatewayError(404, *NOT_FOUND)
         sms.review_due(sms.aliyun)
         body = run(sms, params)
     except GatewayError as e:
@@ -152,10 +157,10 @@ def _send(
         phone = mainland_number(raw_phone)
         if not phone:
             raise fail("isv.MOBILE_NUMBER_ILLEGAL")
-        if extend and not (extend.isdigit() and len(extend) <= 8):
+        if extend and not (is_whole(extend) and len(extend) <= 8):
             raise fail("isv.EXTEND_CODE_ERROR")
         content = _content(template, values)
-        if len(signed_text(sign, content)) > CONTENT_MAX:
+        if length(signed_text(sign, content)) > CONTENT_MAX:
             raise fail("isv.PARAM_LENGTH_LIMIT")
         if template.kind == PROMOTION and (phone, sign) in sms.opted_out:
             raise fail("isv.CUSTOMER_REFUSED")
@@ -246,7 +251,7 @@ def query_details(sms: Sms, params: Params) -> dict[str, Any]:
     sms.carry_due()
     phone, day = mainland_number(need(params, "PhoneNumber")), need(params, "SendDate")
     size, page = need(params, "PageSize"), need(params, "CurrentPage")
-    if not (size.isdigit() and 1 <= int(size) <= 50 and page.isdigit() and int(page) >= 1):
+    if not (is_whole(size) and 1 <= int(size) <= 50 and is_whole(page) and int(page) >= 1):
         raise fail("isv.INVALID_PARAMETERS")
     try:
         start = datetime.strptime(day, "%Y%m%d").replace(tzinfo=CHINA).timestamp()

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from wesim.routing import is_whole
 from wesim.sms.account import Sign, Sms, Template, china_time
 from wesim.sms.catalogue import APPROVED, REJECTED, REVIEWING, WITHDRAWN
 from wesim.sms.gateway import BusinessError, GatewayError, Params, need
-from wesim.sms.texts import CONTENT_MAX, INTERNATIONAL, review_objection
+from wesim.sms.texts import CODE, CONTENT_MAX, INTERNATIONAL, NOTICE, PROMOTION, length, review_objection
 
 AUDIT_STATES = {
     REVIEWING: "AUDIT_STATE_INIT",
@@ -21,6 +22,8 @@ AUDIT_STATES = {
 }
 # A signature: 2–12 letters, digits or Chinese characters, without the word "test".
 _SIGN_NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff]{2,12}")
+# The list alone numbers the kinds anew (SDK 4.6.0, QuerySmsTemplateListResponseBody); everywhere else 0 is a code.
+LISTED_TYPES = {CODE: 2, NOTICE: 0, PROMOTION: 1, INTERNATIONAL: 6}
 NAME_MAX, REMARK_MAX, PAGE_MAX = 30, 200, 50
 OLDER_SOURCES = ("0", "1", "2", "3", "4", "5")
 PAPER_BYTES_MAX = 2 * 1024 * 1024
@@ -142,7 +145,7 @@ def list_templates(sms: Sms, params: Params) -> dict[str, Any]:
         {
             "TemplateCode": template.code,
             "TemplateName": template.name,
-            "TemplateType": template.kind,
+            "TemplateType": LISTED_TYPES[template.kind],
             "OuterTemplateType": template.kind,
             "TemplateContent": template.content,
             "AuditStatus": AUDIT_STATES[template.status],
@@ -205,11 +208,11 @@ def _new_template(sms: Sms, params: Params) -> Template:
     name, content, kind = need(params, "TemplateName"), need(params, "TemplateContent"), params.get("TemplateType", "")
     if kind not in ("0", "1", "2", "3"):
         raise GatewayError(400, "MissingTemplateType", "TemplateType is mandatory for this action.")
-    if len(name) > NAME_MAX or len(content) > CONTENT_MAX:
+    if len(name) > NAME_MAX or length(content) > CONTENT_MAX:
         raise BusinessError("isv.INVALID_PARAMETERS", "参数异常")
     number = sms.number_id()
     template = Template(
-        f"SMS_{number % 10**9:09d}",
+        f"SMS_{number}",
         int(kind),
         name,
         content,
@@ -239,7 +242,7 @@ def _template(sms: Sms, params: Params) -> Template:
 
 def _page(items: list[Item], params: Params) -> tuple[list[Item], dict[str, Any]]:
     page, size = params.get("PageIndex") or "1", params.get("PageSize") or "10"
-    if not (page.isdigit() and int(page) >= 1 and size.isdigit() and 1 <= int(size) <= PAGE_MAX):
+    if not (is_whole(page) and int(page) >= 1 and is_whole(size) and 1 <= int(size) <= PAGE_MAX):
         raise BusinessError("isv.INVALID_PARAMETERS", "参数异常")
     first = (int(page) - 1) * int(size)
     return items[first : first + int(size)], {

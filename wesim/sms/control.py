@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from wesim.control.edge import number
 from wesim.sms.account import Account, Sign, Sms, Template, china_time, sender_number, sms_of
 from wesim.sms.catalogue import APPROVED, REJECTED
 from wesim.sms.reports import outbox_of
@@ -52,7 +53,7 @@ def routes(world: World) -> list[BaseRoute]:
         sms = sms_of(world)
         sms.carry_due()
         phone = request.query_params.get("phone", "")
-        limit = min(int(request.query_params.get("limit", "50")), 1000)
+        limit = min(number(request, "limit", 50), 1000)
         rows = sms.by_phone.get(phone, ()) if phone else sms.sent
         return _json(list(rows)[-limit:][::-1])
 

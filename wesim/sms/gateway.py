@@ -107,9 +107,12 @@ def _check_acs3(sms: Sms, call: Call, query: Pairs) -> None:
     body_hash = call.headers["x-acs-content-sha256"]
     if not same(body_hash, hashlib.sha256(call.body).hexdigest()):
         raise _mismatch("x-acs-content-sha256 is not the hash of the body")
-    canonical = acs3_canonical_request(call.method, query, call.headers, signed, body_hash)
-    string_to_sign = acs3_string_to_sign(canonical)
-    if not same(given, acs3_signature(account.secret, string_to_sign)):
+    canonicals = [
+        acs3_canonical_request(call.method, query, call.headers, signed, body_hash, path) for path in call.signed_paths
+    ]
+    strings = [acs3_string_to_sign(canonical) for canonical in canonicals]
+    if not any(same(given, acs3_signature(account.secret, one)) for one in strings):
+        canonical, string_to_sign = canonicals[0], strings[0]
         raise _mismatch(f"server string to sign is:{string_to_sign}, server canonical request is:{canonical}")
     _use_nonce(sms, account, call.headers["x-acs-signature-nonce"])
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from wesim.push import HttpPoster, Poster
+from wesim.edge.push import HttpPoster, Poster
 from wesim.sms.account import DELIVERED, Account, Provider, Sent, Sms, china_time, sms_of
+from wesim.wire import written
 from wesim.world import World
 
 RETRIES_S: dict[Provider, tuple[float, ...]] = {"aliyun": (60, 300, 600), "tencent": (60, 300)}
@@ -113,7 +113,7 @@ class Outbox:
             "state": "waiting",
         }
         self._sms.pushes.append(record)
-        text = json.dumps(body, ensure_ascii=False).encode()
+        text = written(body, self._sms.world.settings.control_characters).encode()
         self._parcels.append(Parcel(account.provider, kind, url, text, record, now))
 
     async def _post(self, parcel: Parcel) -> None:

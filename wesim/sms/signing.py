@@ -33,12 +33,17 @@ def rpc_signature(secret: str, string_to_sign: str) -> str:
 
 
 def acs3_canonical_request(
-    method: str, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str], signed: Iterable[str], body_hash: str
+    method: str,
+    pairs: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
+    signed: Iterable[str],
+    body_hash: str,
+    path: str = "/",
 ) -> str:
-    """Aliyun V3 with the path of every RPC action, which is `/`."""
+    """Aliyun V3; the path of every RPC action is `/`."""
     names = list(signed)
     lines = "".join(f"{name}:{headers.get(name, '').strip()}\n" for name in names)
-    return f"{method}\n/\n{canonical_query(pairs)}\n{lines}\n{';'.join(names)}\n{body_hash}"
+    return f"{method}\n{path}\n{canonical_query(pairs)}\n{lines}\n{';'.join(names)}\n{body_hash}"
 
 
 def acs3_string_to_sign(canonical_request: str) -> str:
@@ -49,11 +54,11 @@ def acs3_signature(secret: str, string_to_sign: str) -> str:
     return hmac.digest(secret.encode(), string_to_sign.encode(), "sha256").hex()
 
 
-def tc3_canonical_request(headers: Mapping[str, str], signed: Iterable[str], body: bytes) -> str:
-    """Tencent TC3 for POST on `/`. Header values are trimmed and lower-cased."""
+def tc3_canonical_request(headers: Mapping[str, str], signed: Iterable[str], body: bytes, path: str = "/") -> str:
+    """Tencent TC3 for POST. Header values are trimmed and lower-cased."""
     names = list(signed)
     lines = "".join(f"{name}:{headers.get(name, '').strip().lower()}\n" for name in names)
-    return f"POST\n/\n\n{lines}\n{';'.join(names)}\n{hashlib.sha256(body).hexdigest()}"
+    return f"POST\n{path}\n\n{lines}\n{';'.join(names)}\n{hashlib.sha256(body).hexdigest()}"
 
 
 def tc3_signature(secret: str, *, timestamp: int, service: str, canonical_request: str) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from wesim.clock import CHINA
 from wesim.faults import Fault
-from wesim.routing import Call, Route
+from wesim.routing import Call, Route, is_whole
 from wesim.sms.account import Sms, Template, sms_of
 from wesim.sms.catalogue import APPROVED
 from wesim.sms.limits import count_tencent, tencent_refusal
@@ -23,6 +23,7 @@ from wesim.sms.texts import (
     CONTENT_MAX,
     PROMOTION,
     has_link,
+    length,
     mainland_number,
     parts,
     positions,
@@ -65,6 +66,14 @@ def refuse(world: World, call: Call, fault: Fault) -> Response:
     return _answer({"Error": {"Code": code, "Message": fault.errmsg}})
 
 
+def unknown(world: World, call: Call) -> Response:
+    """Another method, or any path but `/` (the codes are Tencent Cloud's, which of them comes is UNCONFIRMED)."""
+    if call.path == "/":
+        return _answer({"Error": {"Code": "UnsupportedProtocol", "Message": "Only POST requests are supported."}})
+    message = "The request action is invalid or does not exist."
+    return _answer({"Error": {"Code": "InvalidAction", "Message": message}})
+
+
 async def _serve(world: World, call: Call) -> Response:
     sms, outbox = sms_of(world), outbox_of(world)
     try:
@@ -97,13 +106,16 @@ def _admit(sms: Sms, call: Call) -> None:
     if scope[0] != sms.tencent.key_id:
         raise Refused("AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that it is correct.")
     stamp = call.headers.get("x-tc-timestamp", "")
-    if not stamp.isdigit() or abs(sms.world.clock.now() - int(stamp)) > CLOCK_WINDOW_S:
+    if not is_whole(stamp) or abs(sms.world.clock.now() - int(stamp)) > CLOCK_WINDOW_S:
         raise Refused("AuthFailure.SignatureExpire", "The signature has expired, please check your local time.")
     if scope[1:] != [tc3_date(int(stamp)), "sms", "tc3_request"] or not {"content-type", "host"} <= set(signed):
         raise Refused("AuthFailure.InvalidAuthorization", "The credential scope or SignedHeaders is invalid.")
-    canonical = tc3_canonical_request(call.headers, signed, call.body)
-    expected = tc3_signature(sms.tencent.secret, timestamp=int(stamp), service="sms", canonical_request=canonical)
-    if not same(given, expected):
+    canonicals = (tc3_canonical_request(call.headers, signed, call.body, path) for path in call.signed_paths)
+    expected = (
+        tc3_signature(sms.tencent.secret, timestamp=int(stamp), service="sms", canonical_request=one)
+        for one in canonicals
+    )
+    if not any(same(given, one) for one in expected):
         raise Refused("AuthFailure.SignatureFailure", "The provided credentials could not be validated.")
 
 
@@ -188,10 +200,10 @@ def _objection(sms: Sms, phone: str, sign: str, template: Template | None, value
         return "FailedOperation.TemplateParamSetNotMatchApprovedTemplate"
     if any(has_link(value) for value in values):
         return "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter"
-    if template.kind == CODE and any(not (v.isdigit() and len(v) <= 6) for v in values):
+    if template.kind == CODE and any(not (is_whole(v) and len(v) <= 6) for v in values):
         return "InvalidParameterValue.TemplateParameterFormatError"
     text = signed_text(sign, render_positions(template.content, values))
-    if len(text) > CONTENT_MAX:
+    if length(text) > CONTENT_MAX:
         return "InvalidParameterValue.ContentLengthLimit"
     if template.kind == PROMOTION:
         if datetime.fromtimestamp(sms.world.clock.now(), CHINA).hour not in MARKETING_HOURS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wesim.routing import is_whole
 from wesim.sms.account import DELIVERED, WAITING, Sent, Sms
 from wesim.sms.catalogue import APPROVED, REJECTED, REVIEWING, TENCENT_SDK_APP_ID, WITHDRAWN
 from wesim.sms.texts import mainland_number
@@ -81,7 +82,7 @@ def list_templates(sms: Sms, body: dict[str, Any]) -> dict[str, Any]:
     wanted = [str(number) for number in body.get("TemplateIdSet") or []]
     rows = [
         {
-            "TemplateId": int(template.code) if template.code.isdigit() else 0,
+            "TemplateId": int(template.code) if is_whole(template.code) else 0,
             "International": 0,
             "StatusCode": STATUS_CODES[template.status],
             "ReviewReply": template.reason,

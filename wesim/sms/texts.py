@@ -13,13 +13,13 @@ OPT_OUT = "拒收请回复R"
 CODE, NOTICE, PROMOTION, INTERNATIONAL = 0, 1, 2, 3
 
 _NAMED = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
-_NUMBERED = re.compile(r"\{(\d+)\}")
+_NUMBERED = re.compile(r"\{([0-9]+)\}")
 _LINK = re.compile(
     r"https?://|www\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|cn|net|org|io|co|top|cc|me|vip|xyz|link|example)\b",
     re.IGNORECASE,
 )
 _CODE_VALUE = re.compile(r"[A-Za-z0-9]{4,6}")
-_MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9]\d{9})")
+_MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 
 
 def variables(content: str) -> list[str]:
@@ -46,7 +46,15 @@ def signed_text(sign: str, content: str) -> str:
 
 def parts(text: str) -> int:
     """Billed messages of a whole text, signature and brackets included: 70, or 67 each when longer."""
-    return 1 if len(text) <= SINGLE_MAX else -(-len(text) // PART_MAX)
+    return 1 if length(text) <= SINGLE_MAX else -(-length(text) // PART_MAX)
+
+
+def length(text: str) -> int:
+    """Characters as carriers count them, in UCS-2: those outside Unicode's first plane take two places.
+
+    That both providers bill emoji so is UNCONFIRMED; it is what the carriers' encoding makes of them.
+    """
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def has_link(value: str) -> bool:

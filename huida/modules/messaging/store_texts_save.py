@@ -26,8 +26,8 @@ from huida.modules.messaging.store_texts import placeholders
 from huida.providers.sms.provider import Audit, SmsProvider
 
 LONGEST_NAME, LONGEST_CONTENT = 30, 500
-_NUMBERED = re.compile(r"(?<!\$)\{\s*(\d{1,2})\s*\}")
-_NAMED = re.compile(r"\$\{(\w+)\}")
+_NUMBERED = re.compile(r"(?<!\$)\{\s*([0-9]{1,2})\s*\}")
+_NAMED = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 STATES = ("enabled", "disabled")
 
 
@@ -48,6 +48,11 @@ def sms_variables(scenario: Scenario) -> tuple[Variable, ...]:
     return (*scenario.variables, LINK) if scenario.page else scenario.variables
 
 
+def is_number(code: str) -> bool:
+    """Whether this can be a number of Tencent's: in ASCII digits."""
+    return code.isascii() and code.isdecimal()
+
+
 def checked(wanted: Wanted) -> Wanted:
     """The text with its blanks trimmed and `{1}` as `${1}`. Raises Invalid for what cannot be saved (S2-55..S2-61)."""
     scenario = BY_CODE.get(wanted.scenario)
@@ -63,7 +68,7 @@ def checked(wanted: Wanted) -> Wanted:
     codes = {provider: code.strip() for provider, code in wanted.codes.items() if code.strip()}
     if not codes:
         raise Invalid(code="messaging.sms_code_missing", where="codes")
-    if not codes.get("tencent", "0").isdecimal():
+    if not is_number(codes.get("tencent", "0")):
         raise Invalid(code="messaging.sms_code_wrong", where="codes/tencent")
     known = {variable.key for variable in sms_variables(scenario)}
     named = placeholders(content)
@@ -115,7 +120,7 @@ async def approved(db: Database, tenant_id: int, providers: Mapping[str, SmsProv
     ProviderOutcome when it does not answer.
     """
     where = f"codes/{provider}"
-    if provider == "tencent" and not code.strip().isdecimal():
+    if provider == "tencent" and not is_number(code.strip()):
         raise Invalid(code="messaging.sms_code_wrong", where=where)
     async with db.read(tenant_id) as tx:
         credentials = await sms.credentials(tx)

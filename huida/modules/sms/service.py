@@ -27,7 +27,7 @@ VARIABLES: Final = frozenset({"card_tail", "time", "link_code"})
 FIRST: Final = datetime(2000, 1, 1, tzinfo=SHOP_ZONE)
 """Since when the very first price is valid."""
 
-_POSITION = re.compile(r"(?<!\$)\{(\d{1,2})\}")
+_POSITION = re.compile(r"(?<!\$)\{([0-9]{1,2})\}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ SINGLE: Final = 70
 PART: Final = 67
 LARGEST: Final = 500
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 
 
 class MissingVariable(Exception):

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final, Literal
@@ -23,16 +23,17 @@ _BANNED: Final = (
     "\ufff0-\uffff\U0001f000-\U0001faff\U000e0000-\U0010ffff"
 )
 _SYMBOLS: Final = r"!-/:-@\[-`{-~¥￥$€£·…—‘’“”、。《》【】（），！？；：～"
-_CLOCK: Final = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+# Digits are ASCII, as WeChat takes them: `\d` would take those of every script.
+_CLOCK: Final = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _MONTH: Final = r"(?:0?[1-9]|1[0-2])"
-_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
-_DATE: Final = (
-    rf"(?:\d{{4}}年{_MONTH}月(?:{_DAY}日)?|{_MONTH}月{_DAY}日|\d{{4}}([-/.]){_MONTH}(?:\1{_DAY})?|{_MONTH}[-/.]{_DAY})"
-)
+_DAY: Final = r"(?:0?[1-9]|[12][0-9]|3[01])"
+_DATE: Final = rf"(?:[0-9]{{4}}年{_MONTH}月(?:{_DAY}日)?|{_MONTH}月{_DAY}日|[0-9]{{4}}([-/.]){_MONTH}(?:\1{_DAY})?|{_MONTH}[-/.]{_DAY})"
 _DATE_2: Final = _DATE.replace(r"\1", r"\2")
 _POINT: Final = rf"(?:{_DATE}(?: ?{_CLOCK})?|{_CLOCK})"
 _POINT_2: Final = rf"(?:{_DATE_2}(?: ?{_CLOCK})?|{_CLOCK})"
 _MOMENT: Final = rf"{_POINT}(?:~{_POINT_2})?"
+_WHOLE_DAY: Final = re.compile(r"(?:(?<![0-9])([0-9]{4})[-/.年])?(?<![0-9])([0-9]{1,2})[-/.月]([0-9]{1,2})(?![0-9])")
+_LEAP_YEAR: Final = 2024  # a day without its year exists when some year has it
 _DATED: Final = rf"{_DATE}(?: ?{_CLOCK})?(?:~{_DATE_2}(?: ?{_CLOCK})?)?"
 
 Trouble = Literal["empty", "too_long", "characters", "format", "unknown_choice"]
@@ -84,7 +85,7 @@ RULES: Final[dict[Kind, Rule]] = {
     Kind.AMOUNT: _rule(32, r"[¥￥$€£]?[0-9]{1,10}(?:\.[0-9]{1,2})?元?"),
     Kind.PHONE_NUMBER: _rule(17, r"[0-9+\-() ]*[0-9][0-9+\-() ]*"),
     Kind.CAR_NUMBER: _rule(8, rf"[A-Za-z0-9{_HAN}](?:[A-Za-z0-9]{{0,6}}[A-Za-z0-9{_HAN}])?"),
-    Kind.NAME: _rule(20, rf"[^0-9{_BANNED}]*[^\s0-9{_BANNED}][^0-9{_BANNED}]*"),
+    Kind.NAME: _rule(20, rf"[^\d{_BANNED}]*[^\s\d{_BANNED}][^\d{_BANNED}]*"),  # no digit of any script
     Kind.PHRASE: _rule(5, r"[一-鿿]{1,5}"),
     Kind.ENUM: _rule(20, _FREE),
     Kind.CONST: _rule(20, _FREE),
@@ -158,9 +159,20 @@ def check(kind: Kind | str, value: str, *, choices: Collection[str] = ()) -> Pro
         return Problem(kind, "too_long", limit)
     if rule.pattern.fullmatch(value) is None:
         return Problem(kind, "characters" if _BANNED_ANY.search(value) else "format", limit)
+    if kind in _DATES and not all(_exists(*found.groups()) for found in _WHOLE_DAY.finditer(value)):
+        return Problem(kind, "format", limit)
     if choices and kind in _CHOSEN and value not in choices:
         return Problem(kind, "unknown_choice", limit)
     return None
+
+
+def _exists(year: str | None, month: str, day: str) -> bool:
+    """Whether the calendar has this day."""
+    try:
+        date(int(year) if year else _LEAP_YEAR, int(month), int(day))
+    except ValueError:
+        return False
+    return True
 
 
 def fit(kind: Kind | str, value: str, *, choices: Collection[str] = ()) -> str:
@@ -254,6 +266,7 @@ def _fit_phrase(text: str) -> str:
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind} | _ALIASES
+_DATES: Final = frozenset({Kind.TIME, Kind.DATE})
 _CHOSEN: Final = frozenset({Kind.ENUM, Kind.CONST})
 _FITTERS: Final[dict[Kind, Callable[[str], str]]] = {
     Kind.NUMBER: _fit_number,

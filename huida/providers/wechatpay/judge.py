@@ -15,11 +15,12 @@ WINDOW: Final = timedelta(minutes=5)
 PROBE: Final = "WECHATPAY/SIGNTEST/"
 _PREFIX: Final = "wechatpay."
 
-ORDER_PAID: Final = "wechatpay.ORDERPAID"
+ORDER_PAID: Final = "wechatpay.ORDER_PAID"
 ORDER_CLOSED: Final = "wechatpay.ORDER_CLOSED"
 ORDER_UNKNOWN: Final = "wechatpay.ORDER_NOT_EXIST"
 REFUND_UNKNOWN: Final = "wechatpay.RESOURCE_NOT_EXISTS"
 BAD_SIGNATURE: Final = "wechatpay.SIGN_ERROR"
+_SPELLED: Final = {"ORDERPAID": "ORDER_PAID"}  # v2 and older pages write it without the underscore
 
 
 class Weight(Enum):
@@ -111,5 +112,8 @@ def outcome(answer: Answer, *, weight: Weight) -> ProviderOutcome:
     if answer.status >= 500:
         return Unavailable(said) if weight is Weight.ASKS else Unknown(said)
     if answer.status >= 400:
-        return Refused(_PREFIX + trouble.code, f"{trouble.message} {answer.headers.get('request-id', '')}".strip())
+        return Refused(
+            _PREFIX + _SPELLED.get(trouble.code, trouble.code),
+            f"{trouble.message} {answer.headers.get('request-id', '')}".strip(),
+        )
     return Unknown(said)  # 202: accepted, not finished

@@ -35,8 +35,8 @@ async function main() {
   const sent = await oa.sendTemplate(openid, templates[0].template_id, 'https://shop.test/', '', data);
   await oa.createMenu({ button: [{ type: 'view', name: '会员中心', url: 'https://shop.test/' }] });
   const session = await mini.code2Session(jsCode);
-  const missing = await refused(mini.sendSubscribeMessage(miniOpenid, 'unknown', 'pages/index', data));
-  const code = await mini.getWXACodeUnlimit('store=7', 'pages/index');
+  const missing = await refused(mini.sendSubscribeMessage(miniOpenid, 'unknown', 'pages/index/index', data));
+  const code = await mini.getWXACodeUnlimit('store=7', 'pages/index/index');
   const qr = await oa.createLimitQRCode('store-7');
   return {
     followers: (await oa.getFollowers()).data.openid,

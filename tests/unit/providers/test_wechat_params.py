@@ -93,6 +93,46 @@ def test_an_enum_takes_only_its_choices() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("date", "2026-02-30"),
+        ("date", "2027-02-29"),
+        ("date", "1900/2/29"),
+        ("date", "2026.4.31 10:00"),
+        ("date", "2月30日"),
+        ("date", "4-31"),
+        ("date", "0000-01-01"),
+        ("date", "2026年2月1日~2026年2月30日"),
+        ("time", "2026年2月30日 10:00"),
+        ("time", "１5:01"),
+        ("time", "15:0१"),
+        ("time", "２０２６年1月1日"),
+        ("name", "张１"),
+        ("number", "٣"),
+        ("amount", "５元"),
+        ("phone_number", "１３８"),
+    ],
+)
+def test_dates_exist_and_digits_are_ascii(kind: str, value: str) -> None:
+    problem = check(kind, value)
+    assert problem is not None
+    assert problem.trouble == "format"
+
+
+@pytest.mark.parametrize("value", ["2028-02-29", "2000/2/29 10:00", "2月29日", "4-30", "2026年12月31日~2027年1月1日"])
+def test_days_of_the_calendar_pass(value: str) -> None:
+    assert check("date", value) is None
+    assert check("time", value) is None
+
+
+def test_a_day_that_does_not_exist_cannot_be_fitted() -> None:
+    for kind in ("time", "date"):
+        with pytest.raises(Unfittable) as unfit:
+            fit(kind, "2026-02-30")
+        assert (unfit.value.kind, unfit.value.trouble) == (Kind(kind), "format")
+
+
+@pytest.mark.parametrize(
     ("kind", "value", "fitted"),
     [
         ("thing", "您有一张优惠券将在三天之后的晚上过期请尽快使用", "您有一张优惠券将在三天之后的晚上过期请…"),

@@ -8,13 +8,14 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from wesim.edge.picture import qr_png
 from wesim.oa.web import mint_code
-from wesim.picture import qr_png
 from wesim.routing import Answer, Call, Route
 from wesim.world import World
 
 PERSON_COOKIE = "wesim_person"
 CHOOSER_MAX = 50
+_PAGE = '<!doctype html><html lang="zh"><meta charset="utf-8"><title>错误</title><p>{text}<p>错误码：{code}</html>'
 
 
 async def authorize(world: World, call: Call) -> Answer:
@@ -58,9 +59,7 @@ def _chooser(world: World, call: Call) -> Response:
 
 
 def _page(code: str, text: str) -> Response:
-    return HTMLResponse(
-        f'<!doctype html><html lang="zh"><meta charset="utf-8"><title>错误</title><p>{text}<p>错误码：{code}</html>'
-    )
+    return HTMLResponse(_PAGE.format(text=text, code=code))
 
 
 async def show_qr(world: World, call: Call) -> Answer:
@@ -68,6 +67,11 @@ async def show_qr(world: World, call: Call) -> Answer:
     if found is None:
         return Response(b"", status_code=404)
     return Response(qr_png(found.url, 430), media_type="image/png")
+
+
+def unknown(world: World, call: Call) -> Response:
+    """A page that is not there, for the eyes of a person (its words are UNCONFIRMED)."""
+    return HTMLResponse(_PAGE.format(text=f"页面不存在：{escape(call.path)}", code="404"), status_code=404)
 
 
 def open_routes(world: World) -> list[Route]:

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from wesim.control.edge import Wrong, read, route, the_person
-from wesim.push import HttpPoster, Poster
+from wesim.edge.push import HttpPoster, Poster
+from wesim.routing import is_whole
 from wesim.world import World
 
 PLACE = re.compile(r"{(phone|code|card|number|fen)}")
@@ -125,7 +126,7 @@ def _filled(value: Any, values: dict[str, Any], *, in_path: bool = False) -> Any
 
 def _taken(answer: Any, take: str) -> str:
     for step in take.split("."):
-        if isinstance(answer, list) and step.isdigit() and int(step) < len(answer):
+        if isinstance(answer, list) and is_whole(step) and int(step) < len(answer):
             answer = answer[int(step)]
         elif isinstance(answer, dict) and step in answer:
             answer = answer[step]

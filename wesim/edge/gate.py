@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from wesim.quotas import DAILY
-from wesim.routing import Answer, Call, Dropped, Refusal, Route, WxError, wx_json
+from wesim.edge.quotas import DAILY
+from wesim.routing import Answer, Call, Dropped, Manner, Route, WxError, wx_json
 from wesim.state import App
 from wesim.world import World
 
 
-async def answer_call(world: World, call: Call, route: Route | None, refuse: Refusal) -> Response:
-    """The answer to one call. Raises Dropped when an ordered fault cuts the connection."""
+async def answer_call(world: World, call: Call, found: dict[str, Route], manner: Manner) -> Response:
+    """The answer to one call; `found` are the routes of its path by method, none when the host has no such path.
+
+    Raises Dropped when an ordered fault cuts the connection.
+    """
     call.app = _caller(world, call)
     owner = call.app.id if call.app else call.mchid
     fault = world.faults.for_call(host=call.host, path=call.path, app=owner, action=call.action)
@@ -23,11 +26,11 @@ async def answer_call(world: World, call: Call, route: Route | None, refuse: Ref
         if kind == "drop":
             raise Dropped("cut before processing")
         if kind in ("refuse", "busy"):
-            return refuse(world, call, fault)
+            return manner.refuse(world, call, fault)
         if kind == "status":
             return Response(b"", status_code=fault.http_status)
     try:
-        response = as_response(await _handle(world, call, route))
+        response = as_response(await _handle(world, call, found, manner))
     except WxError as e:
         response = wx_json({"errcode": e.errcode, "errmsg": f"{e.errmsg} rid: {world.rid()}"})
     if kind == "process_then_drop":
@@ -39,9 +42,14 @@ def as_response(answer: Answer) -> Response:
     return answer if isinstance(answer, Response) else wx_json(answer)
 
 
-async def _handle(world: World, call: Call, route: Route | None) -> Answer:
+async def _handle(world: World, call: Call, found: dict[str, Route], manner: Manner) -> Answer:
+    route = found.get(call.method) or found.get("*")
     if route is None:
-        raise WxError(43002, "require POST method") if call.method == "GET" else WxError(43001, "require GET method")
+        if manner.unknown is not None:
+            return manner.unknown(world, call)
+        if not found:
+            raise WxError(40066, "invalid url")
+        raise WxError(43002, "require POST method") if "POST" in found else WxError(43001, "require GET method")
     if route.token:
         require_token(world, call)
     if route.kind and call.app is not None and call.app.kind != route.kind:

@@ -169,14 +169,15 @@ class Pusher:
         """URL, headers and body in the app's mode and format (reference §1.3)."""
         app, callback = push.app, push.app.callback
         write, mime = (to_json, "application/json") if callback.format == "json" else (to_xml, "text/xml")
+        controls = self._settings.control_characters
         query, fields = {**self._signed(app), "openid": push.openid}, push.fields
         if callback.mode != "plain":
-            secret = encrypt_message(write(fields), aes_key=callback.aes_key, receive_id=app.id)
+            secret = encrypt_message(write(fields, controls), aes_key=callback.aes_key, receive_id=app.id)
             query["encrypt_type"] = "aes"
             query["msg_signature"] = signature(callback.token, query["timestamp"], query["nonce"], secret)
             kept = fields if callback.mode == "compatible" else {"ToUserName": fields["ToUserName"]}
             fields = {**kept, "Encrypt": secret}
-        return _with_query(callback.url, query), {"content-type": mime}, write(fields).encode()
+        return _with_query(callback.url, query), {"content-type": mime}, write(fields, controls).encode()
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { smsCut, smsLength } from '@/pages/messaging/parts'
+
+test('characters outside of the first plane take two places while one types, as they do on the bill', () => {
+  expect([smsLength('会员'), smsLength('😎'), smsLength('𠮷'), smsLength('👨‍👩‍👧')]).toEqual([2, 2, 2, 8])
+})
+
+test('a text is one message up to 70 places, and parts of 67 beyond', () => {
+  expect(smsCut('😎'.repeat(35))).toEqual([70])
+  expect(smsCut('😎'.repeat(36))).toEqual([67, 5])
+  expect(smsCut('会'.repeat(69) + '😎')).toEqual([67, 4])
+  expect(smsCut('会'.repeat(134))).toEqual([67, 67])
+  expect(smsCut('会'.repeat(135))).toEqual([67, 67, 1])
+})
