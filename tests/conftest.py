@@ -17,6 +17,7 @@ from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.kernel.embedded import EmbeddedPostgres, temporary
 from huida.kernel.facts import SHARDS
+from huida.kernel.http import Send
 from huida.kernel.secrets import Secret
 from huida.kernel.worker import Worker
 from huida.main import System
@@ -67,7 +68,13 @@ def sim() -> Sim:
 
 
 @pytest.fixture
-async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, tmp_path: Path) -> AsyncIterator[System]:
+def send(sim: Sim) -> Send:
+    """The way to the simulator, instead of the network."""
+    return asgi.sender(create_app(sim))
+
+
+@pytest.fixture
+async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, send: Send, tmp_path: Path) -> AsyncIterator[System]:
     """The whole system as `main` wires it, on the app's role, with the simulator instead of the network."""
     settings = Settings(
         database_url=postgres.url_for("huida_app"),
@@ -83,7 +90,7 @@ async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, tmp_
         tencent_sms_url="http://wesim.test/sms.tencentcloudapi.com",
         pool_size=8,
     )
-    built = main.build(settings, clock=clock, send=asgi.sender(create_app(sim)))
+    built = main.build(settings, clock=clock, send=send)
     yield built
     await built.close()
 

@@ -1,12 +1,16 @@
 """Time comes from a clock that is passed in, so tests and the simulation can move it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from huida.kernel.fence import awake_s
+
 SMALL_S = 1.0
+CLOSE = timedelta(milliseconds=100)
 SHOP_ZONE = ZoneInfo("Asia/Shanghai")
 
 
@@ -21,20 +25,27 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The time, aware UTC: the machine's, unless that is off by more than `SMALL_S` from PostgreSQL's, which all share.
+    """The time, aware UTC: at first the machine's; once PostgreSQL's is known, that one, carried on by a clock that nobody
+    can set.
 
-    What one process writes down another compares: how long a message may be repeated, until when a code holds.
+    What one process writes down another compares: how long a message may be repeated, when a job is due, until when a
+    code holds. So a clock that jumps, or was wrong all along, changes nothing here (R-07).
     """
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
+        self._anchor: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        if self._anchor is None:
+            return datetime.now(UTC)
+        told, at = self._anchor
+        return told + timedelta(seconds=awake_s() - at)
 
     def keep_to(self, ahead: timedelta) -> None:
-        """Go by PostgreSQL's clock while the machine's own is wrong."""
-        self._ahead = ahead if abs(ahead.total_seconds()) > SMALL_S else timedelta()
+        """Go by PostgreSQL's clock, which is so far ahead of the machine's. Less than `CLOSE` is no news."""
+        theirs = datetime.now(UTC) + ahead
+        if self._anchor is None or abs(theirs - self.now()) > CLOSE:
+            self._anchor = (theirs, awake_s())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -60,10 +71,17 @@ class ShiftedClock:
 
 
 async def clock_ahead(ask: Callable[[], Awaitable[Any]]) -> timedelta:
-    """How far PostgreSQL's clock is ahead of this machine's; `ask` answers its time. The truth lies in the middle of both."""
-    before = datetime.now(UTC)
-    theirs: datetime = await ask()
-    return theirs - (before + (datetime.now(UTC) - before) / 2)
+    """How far PostgreSQL's clock is ahead of this machine's; `ask` answers its time. The truth lies in the middle of both.
+
+    A clock that is set in between tells nothing: then it is asked again.
+    """
+    for _ in range(3):
+        before, began = datetime.now(UTC), time.monotonic()
+        theirs: datetime = await ask()
+        took = datetime.now(UTC) - before
+        if abs(took.total_seconds() - (time.monotonic() - began)) < SMALL_S:
+            break
+    return theirs - (before + took / 2)
 
 
 def business_day(moment: datetime, zone: ZoneInfo = SHOP_ZONE) -> date:

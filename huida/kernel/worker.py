@@ -50,6 +50,10 @@ class ClockIsOff(Exception):
         super().__init__(f"the database's clock is {seconds:+.1f} s from this machine's")
 
 
+class TakenOver(Exception):
+    """Jobs that this worker took are not in the queue any more: it stood still, and another has done them."""
+
+
 class Worker:
     """One process's share of the work. `run()` until `stop()`; `settle()` runs one tenant to quiet for tests."""
 
@@ -277,11 +281,15 @@ class Worker:
         except AWAY:
             raise
         except Exception as error:
-            JOB_FAILURES.labels(kind).inc()
+            gone = isinstance(error, TakenOver)
+            if not gone:
+                JOB_FAILURES.labels(kind).inc()
             if len(jobs) > 1:
                 half = len(jobs) // 2
                 await self._run(tenant_id, kind, jobs[:half])
                 await self._run(tenant_id, kind, jobs[half:])
+            elif gone:
+                log.info("job_taken_over", job=kind, tenant=tenant_id, id=str(jobs[0].id))
             else:
                 log.error("job_failed", job=kind, tenant=tenant_id, id=str(jobs[0].id), exc_info=error)
                 await self._postpone(jobs[0], error)
@@ -289,7 +297,7 @@ class Worker:
     async def _in_tx(self, tx: Tx, kind: str, jobs: list[Job]) -> None:
         done = await tx.execute(queue.DONE, *queue.keys(jobs))
         if done != len(jobs):
-            raise RuntimeError("another worker has taken these jobs")
+            raise TakenOver
         if kind in self.registry.reactions:
             await self.registry.reactions[kind](tx, await load_facts(tx, [i for job in jobs for i in job.fact_ids]))
         elif kind in self.registry.jobs:

@@ -2,23 +2,30 @@
 
 import asyncio
 import json
+import re
 import signal
-import subprocess
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 
 from huida.demo.doors import Closed, Doors
+from huida.kernel import migrate
 from huida.kernel.embedded import EmbeddedPostgres
-from tests.commands.conftest import PYTHON, Terminal
+from tests.commands.conftest import Terminal
 from tests.commands.test_data import asked, data_of
 from tests.faked_clock import Clock
 
 pytestmark = pytest.mark.slow
+
+STRAYS = (100, 101, 135)
+"""After so many days the old version wrote facts for whose month nobody had made a partition."""
 
 
 def did(terminal: Terminal, *statements: str) -> None:
@@ -43,65 +50,86 @@ def ready(base: str) -> bool:
         return False
 
 
-def join(base: str, name: str) -> None:
-    """Somebody becomes a member, by hand in the console: a write that leaves a fact."""
-    staff = Doors(base)
-    staff.log_in("shanyue", "just a test")
-    staff.post("/api/console/members", {"name": name})
-    staff.close()
-
-
-def months_of_joins(terminal: Terminal) -> Counter[str]:
-    """In which partitions the facts of members who joined by hand lie."""
-    rows = asked(
-        terminal,
-        "SELECT f.tableoid::regclass::text AS month, count(*) AS n FROM facts f JOIN members m ON m.tenant_id = f.tenant_id "
-        "AND m.id = f.subject_id WHERE f.kind = 'member.joined' AND m.name LIKE 'Anna %' GROUP BY 1",
+def opened(base: str, password: str, name: str) -> None:
+    """The operator opens a merchant: a write that leaves a fact."""
+    operator = Doors(base)
+    operator.log_in("operator", password)
+    operator.post(
+        "/api/operator/merchants",
+        {"name": name, "short_name": name, "login": name, "admin_name": name, "password": "just a test, really"},
     )
-    return Counter({row["month"]: row["n"] for row in rows})
+    operator.close()
+
+
+def months_of(terminal: Terminal, kind: str) -> Counter[str]:
+    """In which partitions the facts of a kind lie."""
+    rows = asked(terminal, f"SELECT tableoid::regclass::text AS month FROM facts WHERE kind = '{kind}'")
+    return Counter(row["month"] for row in rows)
+
+
+async def old_database(url: str) -> None:
+    """What the version before left: its schema, the three months that it had made, and facts that fell beside them."""
+    sql = await asyncpg.connect(url)
+    try:
+        for days in (0, 31, 62):
+            first = (datetime.now(UTC) + timedelta(days=days)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            low, high = (f"{int(at.timestamp() * 1000):012x}" + "0" * 20 for at in (first, next_month(first)))
+            await sql.execute(
+                f"CREATE TABLE {month_of(first)} PARTITION OF facts FOR VALUES FROM ('{low}') TO ('{high}')"
+            )
+        for days in STRAYS:
+            await sql.execute(stray(datetime.now(UTC) + timedelta(days=days), days))
+        assert await sql.fetchval("SELECT count(*) FROM facts_default") == len(STRAYS)
+    finally:
+        await sql.close()
+
+
+def next_month(first: datetime) -> datetime:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def month_of(at: datetime) -> str:
+    return f"facts_{at:%Y_%m}"
 
 
 def month(after_days: int) -> str:
-    return f"facts_{datetime.now(UTC) + timedelta(days=after_days):%Y_%m}"
+    return month_of(datetime.now(UTC) + timedelta(days=after_days))
 
 
 @pytest.mark.timeout(240)
-def test_a_year_goes_by_with_restarts_and_an_upgrade(with_shop: Terminal, ports: tuple[int, int]) -> None:
+def test_a_year_goes_by_with_restarts_and_an_upgrade(terminal: Terminal, ports: tuple[int, int]) -> None:
     """R-01."""
-    # given: what the version before left behind two months ago: three months, and rows that fell beside them
-    terminal, base = with_shop, f"http://127.0.0.1:{ports[0]}"
-    clock = Clock(terminal.home / "clock.txt")
-    rows = asked(
-        terminal, "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'facts'::regclass"
-    )
-    to_come = sorted(row["name"] for row in rows if month(62) < row["name"] < "facts_d")
-    assert len(to_come) > 9
-    old = ["DROP FUNCTION facts_make_months", "UPDATE alembic_version SET version_num = '0012'"]
-    did(terminal, *old, *(f"DROP TABLE {name}" for name in to_come))
-    far = (100, 101, 135)
-    did(terminal, *(stray(datetime.now(UTC) + timedelta(days=days), days) for days in far))
-    assert asked(terminal, "SELECT count(*) AS n FROM facts_default") == [(3,)]
+    # given: the database of the version before, three months later
+    base, clock = f"http://127.0.0.1:{ports[0]}", Clock(terminal.home / "clock.txt")
+    with EmbeddedPostgres(data_of(terminal) / "pg") as server:
+        with ThreadPoolExecutor(1) as other_thread:  # Alembic runs its own event loop
+            other_thread.submit(command.upgrade, migrate.config(server.url), "0012").result()
+        asyncio.run(old_database(server.url))
 
-    # when: it is started as the new version, three months later, and then the year goes by
-    joined: Counter[str] = Counter()
+    # when: it is upgraded, and then a year goes by, with restarts
+    clock.move(timedelta(days=105))
+    upgraded = terminal.run("migrate", **clock.environment)
+    told = re.search(r"login operator, password (\S{16})$", upgraded.stderr, re.MULTILINE)
+    assert (upgraded.returncode, told is not None) == (0, True), upgraded.stderr
+    assert told is not None
+    written: Counter[str] = Counter()
     for restart in ((105, 130), (150, 240, 330), (366,)):
         clock.move(timedelta(days=restart[0]))
-        server = terminal.start("serve", "--with-worker", "--port", str(ports[0]), **clock.environment)
+        process = terminal.start("serve", "--with-worker", "--port", str(ports[0]), **clock.environment)
         for days in restart:
             clock.move(timedelta(days=days))
             terminal.until(partial(ready, base), f"it serves after {days} days", within_s=60)
-            join(base, f"Anna {days}")
-            joined[month(days)] += 1
+            opened(base, told[1], f"shop{days}")
+            written[month(days)] += 1
         ahead = month(restart[-1] + 365)
         terminal.until(partial(made_by_itself, terminal, ahead), f"{ahead} is made by the running worker")
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0, terminal.output()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, terminal.output()
 
     # then: every fact lies in its month, none beside them, and all is well
-    assert months_of_joins(terminal) == joined
+    assert months_of(terminal, "merchant.opened") == written
+    assert months_of(terminal, "test.stray") == Counter(month(days) for days in STRAYS)
     assert asked(terminal, "SELECT count(*) AS n FROM facts_default") == [(0,)]
-    found = asked(terminal, "SELECT tableoid::regclass::text AS t FROM facts WHERE kind = 'test.stray' ORDER BY id")
-    assert [row["t"] for row in found] == [month(days) for days in far]
     examined = terminal.run("doctor", "--json", **clock.environment)
     states = {one["check"]: one["state"] for one in json.loads(examined.stdout)}
     assert (examined.returncode, states["facts.months"]) == (0, "ok"), examined.stdout
@@ -154,22 +182,18 @@ def found(terminal: Terminal, check: str) -> dict[str, Any]:
     return dict(one)
 
 
-@pytest.mark.parametrize("seconds", [3600, -3600, 60, -60])
-def test_a_worker_whose_clock_is_wrong_does_not_start(with_shop: Terminal, seconds: int) -> None:
+def test_a_worker_whose_clock_is_wrong_does_not_start(terminal: Terminal, migrated_data: Path) -> None:
     """R-07: PostgreSQL's clock is right, this worker's is not."""
-    terminal = with_shop
+    terminal.have(migrated_data)
     clock = Clock(terminal.home / "clock.txt")
-    clock.move(timedelta(seconds=seconds))
     with EmbeddedPostgres(data_of(terminal) / "pg") as server:
-        url = server.url_for("huida_app")
-        environment = {**terminal.environment, **clock.environment, "HUIDA_DATABASE_URL": url}
-        refused = subprocess.run(
-            [PYTHON, "-m", "huida", "worker"], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        held = asyncio.run(leased(server.url))
-    assert refused.returncode == 1
-    assert f"clock is {-seconds:+.1f} s from the database's" in refused.stderr.replace("\n", " "), refused.stderr
-    assert held == 0
+        for seconds in (3600, -3600, 60, -60):
+            clock.move(timedelta(seconds=seconds))
+            url = server.url_for("huida_app")
+            refused = terminal.run("worker", HUIDA_DATABASE_URL=url, **clock.environment)
+            assert refused.returncode == 1
+            assert f"clock is {-seconds:+.1f} s from the database's" in refused.stderr.replace("\n", " ")
+        assert asyncio.run(leased(server.url)) == 0
 
 
 async def leased(url: str) -> int:

@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -21,9 +23,11 @@ from huida.kernel.embedded import EmbeddedPostgres
 from tests.conftest import MASTER_KEY, World
 from tests.crash import runner
 from tests.databases import copied
+from tests.faked_clock import Clock
 from tests.shop import Shop, open_shop
 from wesim.app import create_app
 
+ROOT = Path(__file__).resolve().parents[2]
 SEED = int(os.environ.get("HUIDA_CRASH_SEED", "7"))
 # Its one process imports the product once; each worker is forked from there and is at work a moment later.
 FORKS = multiprocessing.get_context("forkserver")
@@ -54,7 +58,14 @@ class WorkerProcess:
     """A worker, and the name under which it begins errands."""
 
     id: UUID
-    process: BaseProcess
+    process: "BaseProcess | Program"
+
+
+class Program(subprocess.Popen[bytes]):
+    """A program that is ended as a forked process is."""
+
+    def join(self) -> None:
+        self.wait()
 
 
 @dataclass
@@ -70,6 +81,17 @@ class Workers:
         process = FORKS.Process(target=runner.run, args=(number, self.environment, self.log), daemon=True)
         process.start()
         self.running.append(WorkerProcess(number, process))
+        return self.running[-1]
+
+    def start_with(self, clock: Clock) -> WorkerProcess:
+        """A worker on a machine with this clock."""
+        number = uuid4()
+        call = f"from tests.crash import runner; from uuid import UUID; runner.run(UUID('{number}'), dict(os.environ), Path(sys.argv[1]))"
+        program = Program(
+            [sys.executable, "-c", f"import os, sys; from pathlib import Path; {call}", str(self.log)],
+            env={**self.environment, **clock.environment, "PYTHONPATH": f"{clock.environment['PYTHONPATH']}:{ROOT}"},
+        )
+        self.running.append(WorkerProcess(number, program))
         return self.running[-1]
 
     def kill(self, worker: WorkerProcess) -> None:

@@ -354,12 +354,16 @@ class Day:
             self.seen[member].extend(inbox)
             inbox.clear()
 
-    async def live(self, steps: int) -> None:
-        acts = {
+    def acts(self) -> dict[Callable[[], Awaitable[None]], float]:
+        """What may happen next, and how often."""
+        return {
             self.buy: 40, self.buy_again: 5, self.buy_many: 2, self.recharge: 10, self.refund: 8, self.adjust: 4,
             self.give_coupon: 4, self.use_coupon: 4, self.subscribe: 45, self.follow: 6, self.switch_channel: 1,
             self.template_deleted_at_wechat: 0.3, self.fault: 4, self.time_passes: 8, self.work: 25, self.die: 5,
         }  # fmt: skip
+
+    async def live(self, steps: int) -> None:
+        acts = self.acts()
         for self.step in range(1, steps + 1):
             [act] = self.dice.choices(list(acts), list(acts.values()))
             self.done[act.__name__] += 1
@@ -457,7 +461,11 @@ class Day:
         self.done.update({f"{channel}:{state}": number for (channel, state), number in states.items()})
         unknown = sum(number for (_, state), number in states.items() if state == "unknown")
         # Unknown is what was under way when a worker died or an answer was lost: a few for each.
-        assert unknown <= self.deaths * 16 + self.done["fault"] * 4
+        assert unknown <= self.interruptions() * 16 + self.done["fault"] * 4
+
+    def interruptions(self) -> int:
+        """How often something cut off what was under way."""
+        return self.deaths
 
 
 def _mark(row: Any) -> str:
