@@ -54,13 +54,19 @@ def test_a_killed_database_is_started_again_by_one_of_those_who_use_it(
         terminal.until(partial(ready, base), "it serves again by itself", within_s=60)
         assert EmbeddedPostgres(data_of(terminal) / "pg").pid != before
 
-    # then: nobody ended, one server runs, and an ending takes it along
+    # then: nobody ended, and one server runs
     assert (server.poll(), worker.poll()) == (None, None)
     masters = [cmd for cmd in processes.of(str(terminal.home)).values() if "/postgres -D" in cmd]
     assert len(masters) == 1
+
+    # when, then: it cannot be started, and an ending does not wait for it
+    control = data_of(terminal) / "pg" / "cluster" / "global" / "pg_control"
+    control.rename(control.with_suffix(".away"))
+    kill_database(terminal)
+    terminal.until(lambda: "database_not_started" in terminal.output(), "a start fails", within_s=60)
     for process in (worker, server):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, terminal.output()
+    assert (worker.wait(10), server.wait(10)) == (0, 0), terminal.output()
     assert processes.of(str(terminal.home)) == {}
 
 

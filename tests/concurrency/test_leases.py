@@ -16,6 +16,7 @@ from huida.kernel import queue
 from huida.kernel import worker as worker_module
 from huida.kernel.db import Database, Tx
 from huida.kernel.facts import SHARDS
+from huida.kernel.fence import Lease, awake_s
 from huida.kernel.jobs import Registry, Work
 from huida.kernel.queue import Job
 from huida.kernel.worker import Worker
@@ -254,3 +255,40 @@ async def test_a_worker_that_stood_still_does_not_work_on_shards_it_may_have_los
         await asyncio.sleep(0.05)
         await until(lambda: sum(calls.recorded.values()) == 10)  # the next beat renews the lease first
     assert set(calls.called.values()) == {1}
+
+
+async def test_what_another_worker_has_leased_is_not_claimed(
+    own_db: Database, registry: Registry, calls: Calls
+) -> None:
+    """R-03: a machine that was frozen from outside believes in its lease; PostgreSQL does not."""
+    worker = Worker(own_db, registry)
+    worker._running = True
+    worker._lease.renewed(awake_s(), 60)
+    async with own_db.raw() as (_, sql):
+        await sql.execute(
+            "UPDATE shard_leases SET owner = $1, expires_at = clock_timestamp() + interval '1 minute'", uuid4()
+        )
+    await fill(own_db, 10)
+    await worker.turn(range(SHARDS))
+    assert (calls.called, calls.abandoned_jobs, await left(own_db)) == ({}, {}, 10)
+    async with own_db.raw() as (_, sql):
+        await sql.execute("UPDATE shard_leases SET owner = $1", worker.id)
+    await worker.turn(range(SHARDS))
+    assert (calls.recorded, await left(own_db)) == (dict.fromkeys(range(10), 1), 0)
+
+
+async def test_a_lease_that_was_broken_in_between_is_another_one() -> None:
+    lease = Lease()
+    assert not lease.fence(0)()
+    lease.renewed(awake_s(), 60)
+    kept, near = lease.fence(10), lease.fence(61)
+    assert (kept(), near()) == (True, False)
+    lease.renewed(awake_s(), 60)
+    assert kept()
+    lease._until = 0.0  # it ran out while nobody looked
+    assert not kept()
+    lease.renewed(awake_s(), 60)
+    assert (kept(), lease.fence(10)()) == (False, True)
+    after = lease.fence(10)
+    lease.lost()
+    assert not after()

@@ -288,3 +288,13 @@ def test_a_foreign_socket_folder_is_refused(server: EmbeddedPostgres) -> None:
     with pytest.raises(EmbeddedPostgresError) as refused:
         EmbeddedPostgres(home, settings=SMALL).start()
     assert str(refused.value).startswith(f"{home}/socket is not a private folder of user ")
+
+
+def test_nobody_else_may_hold_our_locks(server: EmbeddedPostgres) -> None:
+    """R-22: who can open a lock file can lock it, and stop us."""
+    locks = [server.home / "supervisor.lock", server.home / "users.lock"]
+    assert [oct(lock.stat().st_mode & 0o777) for lock in locks] == ["0o600", "0o600"]
+    for lock in locks:
+        lock.chmod(0o644)  # as earlier versions left them
+    again(server).start()
+    assert [oct(lock.stat().st_mode & 0o777) for lock in locks] == ["0o600", "0o600"]
