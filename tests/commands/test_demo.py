@@ -32,6 +32,13 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def working(terminal: Terminal) -> list[int]:
+    """The demo's worker processes."""
+    return [
+        pid for pid, command in processes.of(str(terminal.home)).items() if command.rstrip().endswith(" huida worker")
+    ]
+
+
 def test_demo_plays_a_purchase_and_its_next_start_finds_the_data_again(
     terminal: Terminal, ports: tuple[int, int]
 ) -> None:
@@ -86,6 +93,12 @@ def test_a_killed_demo_leaves_no_server_and_its_database_is_adopted(terminal: Te
     # given
     demo = terminal.start("demo", "--no-play", *options(ports))
     terminal.await_output("Running until Ctrl-C")
+
+    # when, then: a worker that dies is started again (R-02)
+    [worker] = working(terminal)
+    os.kill(worker, signal.SIGKILL)
+    terminal.until(lambda: working(terminal) not in ([], [worker]), "another worker")
+    assert demo.poll() is None
 
     # when
     os.kill(demo.pid, signal.SIGKILL)
