@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from itertools import count
@@ -168,6 +169,25 @@ class Client:
         if reply.status == 200:
             self.headers["x-csrf-token"] = reply.json()["csrf_token"]
         return reply
+
+
+@dataclass
+class Proxy:
+    """Stands between the system and its peers, as a broken gateway would: changes the answers of the paths named here."""
+
+    twists: dict[str, Callable[[Answer], Answer]] = field(default_factory=dict)
+    seen: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def in_front_of(self, peer: Send) -> Send:
+        async def send(method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
+            self.seen.append((url, body or b""))
+            answer = await peer(method, url, body, headers)
+            for part, twist in self.twists.items():
+                if part in url:
+                    answer = twist(answer)
+            return answer
+
+        return send
 
 
 def sender(app: ASGIApp) -> Send:

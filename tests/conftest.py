@@ -23,7 +23,7 @@ from huida.main import System
 from huida.modules import connections
 from huida.settings import Settings
 from tests import asgi, make
-from tests.asgi import Client
+from tests.asgi import Client, Proxy
 from tests.databases import template
 from wesim import seed
 from wesim.app import create_app
@@ -67,7 +67,15 @@ def sim() -> Sim:
 
 
 @pytest.fixture
-async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, tmp_path: Path) -> AsyncIterator[System]:
+def proxy() -> Proxy:
+    """What stands between the system and the simulator."""
+    return Proxy()
+
+
+@pytest.fixture
+async def system(
+    postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, proxy: Proxy, tmp_path: Path
+) -> AsyncIterator[System]:
     """The whole system as `main` wires it, on the app's role, with the simulator instead of the network."""
     settings = Settings(
         database_url=postgres.url_for("huida_app"),
@@ -83,7 +91,7 @@ async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, sim: Sim, tmp_
         tencent_sms_url="http://wesim.test/sms.tencentcloudapi.com",
         pool_size=8,
     )
-    built = main.build(settings, clock=clock, send=asgi.sender(create_app(sim)))
+    built = main.build(settings, clock=clock, send=proxy.in_front_of(asgi.sender(create_app(sim))))
     yield built
     await built.close()
 

@@ -5,6 +5,7 @@ import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import uvicorn
 import uvloop
@@ -19,6 +20,10 @@ from huida.commands.signals import on_endings
 from huida.kernel import log
 from huida.main import build
 from huida.settings import Settings
+
+KEEP_ALIVE_S: Final = 75
+"""How long an idle connection stays open. Tills and web servers in front give theirs up after a minute at most; who leaves
+second never closes a connection on which a request is just arriving."""
 
 
 class Server(uvicorn.Server):
@@ -77,6 +82,7 @@ def configured(api: ASGIApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=KEEP_ALIVE_S,
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
     )

@@ -71,7 +71,7 @@ async def log_in(db: Database, mini: MiniProgram, oa: OfficialAccount, *, app_id
 async def _open(db: Database, tenant_id: int, app_id: str, who: Session | WebIdentity) -> LoggedIn:
     session = token("hm")
     async with db.tx(tenant_id, actor="member:login") as tx:
-        member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid)
+        member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid or None)
         await tx.execute(
             "DELETE FROM member_sessions WHERE token_hash IN (SELECT token_hash FROM member_sessions "
             "WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 AND expires_at <= $4 LIMIT 100)",
