@@ -93,6 +93,7 @@ class System:
     outgoing: Outgoing
     mini: MiniProgram
     oa: OfficialAccount
+    tokens: AccessTokens
     wechat_pay: WechatPay
     sms_providers: dict[str, SmsProvider] = field(default_factory=dict)
 
@@ -159,7 +160,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
         subscriptions=registry.subscriptions,
         pool_size=settings.pool_size,
     )
-    return System(settings, clock, db, registry, outgoing, mini, oa, wechat_pay, providers)
+    return System(settings, clock, db, registry, outgoing, mini, oa, tokens, wechat_pay, providers)
 
 
 def build_api(system: System) -> ASGIApp:
@@ -186,6 +187,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.doorkeeper = doorkeeper
     app.state.mini = system.mini
     app.state.oa = system.oa
+    app.state.tokens = system.tokens
     app.state.wechat_pay = system.wechat_pay
     app.state.sms_providers = system.sms_providers
     app.state.settings = system.settings

@@ -92,6 +92,7 @@ async def system(
         pool_size=8,
     )
     built = main.build(settings, clock=clock, send=proxy.in_front_of(asgi.sender(create_app(sim))))
+    await make.nobody_connected(built.db)
     yield built
     await built.close()
 
@@ -210,12 +211,14 @@ async def world(system: System, app: ASGIApp, sim: Sim, tenant: int, clock: Shif
         async with system.db.tx(tenant) as tx:
             connected = await connections.connect(
                 tx,
-                app_id=app_id,
-                kind=kind,
-                name=sim.apps[app_id].name,
-                secret=Secret(secret),
-                token=Secret(token),
-                aes_key=Secret(aes_key),
+                connections.Wanted(
+                    app_id=app_id,
+                    kind=kind,
+                    name=sim.apps[app_id].name,
+                    secret=Secret(secret),
+                    token=Secret(token),
+                    aes_key=Secret(aes_key),
+                ),
             )
         sim.apps[app_id].callback.url = f"http://huida.test/callbacks/wechat/{connected.route_key}"
         sim.apps[app_id].callback.mode = "safe"

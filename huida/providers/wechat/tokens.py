@@ -101,6 +101,14 @@ class AccessTokens:
         """A token that should be accepted. Raises a ProviderOutcome: wrong secret, address not on the list…"""
         return await self._kept.get(cred)
 
+    async def ask(self, cred: AppCredentials) -> None:
+        """Ask WeChat whether it accepts this app and secret, whatever is kept. Raises a ProviderOutcome."""
+        await self._kept.alone(cred, self._ask_again)
+
+    async def _ask_again(self, cred: AppCredentials) -> str:
+        token, lifetime_s = await self._normal(cred)
+        return self._kept.put(cred, token, lifetime_s)
+
     async def renew(self, cred: AppCredentials, *, refused: str) -> str:
         """A token other than the `refused` one: somebody's newer one, or a forced one. Raises a ProviderOutcome.
 

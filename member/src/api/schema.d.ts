@@ -51,7 +51,10 @@ export interface paths {
         /** List Apps */
         get: operations["connections_list_apps"];
         put?: never;
-        /** Connect */
+        /**
+         * Connect
+         * @description Connected when WeChat accepts the secret, refused when it is wrong, pending while WeChat cannot say.
+         */
         post: operations["connections_connect"];
         delete?: never;
         options?: never;
@@ -73,7 +76,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change */
+        /**
+         * Change
+         * @description A new secret is taken when WeChat accepts it.
+         */
         patch: operations["connections_change"];
         trace?: never;
     };
@@ -157,7 +163,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run Preflight */
+        /**
+         * Run Preflight
+         * @description Does the app work? A pending one becomes connected when WeChat accepts its secret.
+         */
         post: operations["connections_run_preflight"];
         delete?: never;
         options?: never;
@@ -4340,6 +4349,8 @@ export interface components {
         /**
          * App
          * @description An official account (`oa`) or mini program, without its secrets; `callback_url` is for WeChat's own console.
+         *
+         *     `pending`: WeChat has not accepted the secret yet, and `checks` say why; a preflight tries again.
          */
         App: {
             /** App Id */
@@ -4375,7 +4386,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "connected" | "disconnected";
+            state: "pending" | "connected" | "disconnected";
             /** Subscribe Open */
             subscribe_open: boolean;
         };
