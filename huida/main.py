@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from huida import __version__, faces, reference
@@ -164,7 +163,7 @@ def build(settings: Settings, *, clock: Clock | None = None, send: Send | None =
 
 
 def build_api(system: System) -> ASGIApp:
-    """The HTTP face: console, operator, member and open API, callbacks, health, metrics."""
+    """The HTTP face: console, operator, member and open API, callbacks, health."""
     from huida import doors
 
     @asynccontextmanager
@@ -203,7 +202,7 @@ def build_api(system: System) -> ASGIApp:
     _document_ingest(app)
     reference.add_reference(app)
     faces.add_faces(app, simulator_url=system.settings.simulator_url)
-    return Edge(orders.Ingest(app, system.db, doorkeeper))
+    return Edge(orders.Ingest(app, system.db, doorkeeper), https=system.settings.public_url.startswith("https:"))
 
 
 def _add_watch_doors(app: FastAPI, system: System) -> None:
@@ -219,10 +218,6 @@ def _add_watch_doors(app: FastAPI, system: System) -> None:
         except AWAY:
             return JSONResponse({"status": "database away"}, 503)
         return JSONResponse({"status": "ready"})
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,12 @@ class Reply:
     headers: dict[str, str]
     body: bytes
     cookies: dict[str, str] = field(default_factory=dict)
+    raw: list[tuple[str, str]] = field(default_factory=list)
+    """Every header line, as it was sent: one that comes twice is there twice."""
+
+    def all(self, name: str) -> list[str]:
+        """The values of a header, in their order."""
+        return [value for known, value in self.raw if known == name]
 
     @property
     def text(self) -> str:
@@ -89,8 +95,8 @@ async def call(
     for name, value in answered:
         if name == b"set-cookie":
             cookies |= {key: morsel.value for key, morsel in SimpleCookie(value.decode()).items()}
-    flat = {name.decode(): value.decode() for name, value in answered}
-    return Reply(status, flat, b"".join(chunks), cookies)
+    raw = [(name.decode().lower(), value.decode("latin-1")) for name, value in answered]
+    return Reply(status, dict(raw), b"".join(chunks), cookies, raw)
 
 
 _callers = count(1)

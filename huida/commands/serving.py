@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+from wsgiref.simple_server import WSGIServer
 
 import uvicorn
 import uvloop
@@ -38,6 +39,8 @@ def serve(settings: Settings, screen: Screen, *, with_worker: bool) -> None:
     """Serve until an ending. With the embedded database the schema is brought up to date first."""
     log.configure(json=settings.log_json, level=settings.log_level)
     sock = taken(settings.host, settings.port, option="--port / HUIDA_PORT")
+    if settings.metrics_port:
+        figures(settings.metrics_host, settings.metrics_port, option="HUIDA_METRICS_PORT")
     with sock, database.opened(settings, screen) as place:
         _ready(place, screen)
         if place.server is not None and screen.console.is_terminal:
@@ -50,12 +53,17 @@ def work(settings: Settings, screen: Screen, *, metrics_port: int | None) -> Non
     """Work until an ending; `metrics_port` serves this process's figures."""
     log.configure(json=settings.log_json, level=settings.log_level)
     if metrics_port is not None:
-        taken(settings.host, metrics_port, option="--metrics-port").close()
-        start_http_server(metrics_port, addr=settings.host)
+        figures(settings.metrics_host, metrics_port, option="--metrics-port")
     with database.opened(settings, screen) as place:
         _ready(place, screen)
         screen.say("cli.working")
         uvloop.run(_work(place.settings))
+
+
+def figures(host: str, port: int, *, option: str) -> WSGIServer:
+    """Show this process's figures to Prometheus at this address. Raises as `taken` when it is in use."""
+    taken(host, port, option=option).close()
+    return start_http_server(port, addr=host)[0]
 
 
 def _ready(place: database.Place, screen: Screen) -> None:

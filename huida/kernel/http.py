@@ -10,6 +10,7 @@ size, in time and in depth, and what it says is cut before it is looked at.
 import asyncio
 import re
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -128,8 +129,9 @@ async def one_call(about: str) -> AsyncIterator[None]:
     except ProviderOutcome:
         raise
     except Exception as error:
-        # Only the kind of the error: its text may quote the answer.
-        log.error("answer_broke_us", about=about, error=type(error).__name__)
+        # Only the kind of the error and its place: its text may quote the answer.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("answer_broke_us", about=about, error=type(error).__name__, at=f"{last.filename}:{last.lineno}")
         broken = f"answer not understood ({type(error).__name__})"
     if broken:
         raise Unknown(broken)

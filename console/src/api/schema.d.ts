@@ -928,7 +928,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Offer Totp */
+        /**
+         * Offer Totp
+         * @description A fresh secret to be put into an authenticator app; the server keeps it for ten minutes.
+         */
         post: operations["tenants_offer_totp"];
         delete?: never;
         options?: never;
@@ -945,7 +948,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Confirm Totp */
+        /**
+         * Confirm Totp
+         * @description Turn the second factor on with the secret that was offered last, with the password and a code of the app.
+         */
         post: operations["tenants_confirm_totp"];
         delete?: never;
         options?: never;
@@ -4534,11 +4540,29 @@ export interface components {
         BindIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** Phone */
             phone: string;
         };
-        /** BindWanted */
+        /**
+         * BindWanted
+         * @description `challenge` and `answer`: the proof of work that a refusal `verification.proof_needed` asked for.
+         */
         BindWanted: {
+            /**
+             * Answer
+             * @default
+             */
+            answer: string;
+            /**
+             * Challenge
+             * @default
+             */
+            challenge: string;
             /**
              * Device
              * @default
@@ -4917,6 +4941,16 @@ export interface components {
         };
         /** CodeWanted */
         CodeWanted: {
+            /**
+             * Answer
+             * @default
+             */
+            answer: string;
+            /**
+             * Challenge
+             * @default
+             */
+            challenge: string;
             /**
              * Device
              * @default
@@ -7128,6 +7162,11 @@ export interface components {
         };
         /** PasswordLoginIn */
         PasswordLoginIn: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Password */
@@ -7767,6 +7806,11 @@ export interface components {
         RecoverIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Password */
@@ -7894,6 +7938,11 @@ export interface components {
         RegisterIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /**
@@ -9066,7 +9115,7 @@ export interface components {
         };
         /**
          * StaffMember
-         * @description Somebody who can log in; `totp` says whether a second factor is on, `locked_until` is set after failed logins.
+         * @description Somebody who can log in; `totp` says whether a second factor is on.
          */
         StaffMember: {
             /**
@@ -9079,8 +9128,6 @@ export interface components {
              * Format: uuid
              */
             id: string;
-            /** Locked Until */
-            locked_until: string | null;
             /** Login */
             login: string;
             /** Name */
@@ -9428,8 +9475,8 @@ export interface components {
         TotpIn: {
             /** Code */
             code: string;
-            /** Secret */
-            secret: string;
+            /** Password */
+            password: string;
         };
         /**
          * TotpOffer
@@ -9589,10 +9636,18 @@ export interface components {
              */
             updated_at: string;
         };
-        /** WithCode */
+        /**
+         * WithCode
+         * @description `device` as when the code was asked for: what strangers guess does not count for it.
+         */
         WithCode: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Phone */
