@@ -101,3 +101,15 @@ async def test_a_suspended_merchants_keys_and_sessions_stop_at_once(app: ASGIApp
         meanwhile = asyncio.create_task(doors(), context=Context())
         assert await meanwhile == [200, 404, 200]
     assert await doors() == [401, 401, 401]
+
+
+async def test_one_subscriber_is_one_whichever_address_they_take(app: ASGIApp) -> None:
+    """R-10: a /64 has as many addresses as anybody wants; what is limited in this process counts it as one."""
+    body = {"app_id": "wx00000000000000ff", "code": "c"}
+
+    async def log_in(address: str) -> int:
+        return (await Client(app, address=address).post("/api/member/login", body)).status
+
+    replies = Counter([await log_in(f"2001:db8:77:1::{number:x}") for number in range(130)])
+    assert replies[404] < 125 and replies[429] > 0 and replies.total() == 130
+    assert await log_in("2001:db8:77:2::1") == 404
