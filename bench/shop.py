@@ -27,7 +27,9 @@ async def open_shop(url: str, master_key: str, people: int, credits_each: int) -
         await tenants.create_store(tx, code="S01", name="南门店")
         await tenants.entitle(tx, messaging.MODULE)
         _, key = await tenants.create_key(tx, name="till", scopes=["purchases.write"])
-        await connections.connect(tx, app_id=APP, kind="mini", name="会员中心", secret=Secret("0" * 32))
+        await connections.connect(
+            tx, connections.Wanted(app_id=APP, kind="mini", name="会员中心", secret=Secret("0" * 32))
+        )
         await connections.open_subscribe(tx, APP)
         await write_listed(tx, APP, "subscribe", [Listed(TEMPLATE, "会员消费通知", CONTENT, "", 2, {})])
         scenario = messaging.BY_CODE["consumption"]

@@ -42,8 +42,6 @@ class Pages(StaticFiles):
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = self._policy
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "same-origin"
             await send(message)
 
         await super().__call__(scope, receive, with_headers)

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from huida import __version__, faces, reference
@@ -98,6 +97,7 @@ class System:
     outgoing: Outgoing
     mini: MiniProgram
     oa: OfficialAccount
+    tokens: AccessTokens
     wechat_pay: WechatPay
     sms_providers: dict[str, SmsProvider] = field(default_factory=dict)
 
@@ -167,11 +167,11 @@ def build(
         subscriptions=registry.subscriptions,
         pool_size=settings.pool_size,
     )
-    return System(settings, clock, db, registry, outgoing, mini, oa, wechat_pay, providers)
+    return System(settings, clock, db, registry, outgoing, mini, oa, tokens, wechat_pay, providers)
 
 
 def build_api(system: System) -> ASGIApp:
-    """The HTTP face: console, operator, member and open API, callbacks, health, metrics."""
+    """The HTTP face: console, operator, member and open API, callbacks, health."""
     from huida import doors
 
     @asynccontextmanager
@@ -196,6 +196,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.doorkeeper = doorkeeper
     app.state.mini = system.mini
     app.state.oa = system.oa
+    app.state.tokens = system.tokens
     app.state.wechat_pay = system.wechat_pay
     app.state.sms_providers = system.sms_providers
     app.state.settings = system.settings
@@ -211,7 +212,7 @@ def build_api(system: System) -> ASGIApp:
     _document_ingest(app)
     reference.add_reference(app)
     faces.add_faces(app, simulator_url=system.settings.simulator_url)
-    return Edge(orders.Ingest(app, system.db, doorkeeper))
+    return Edge(orders.Ingest(app, system.db, doorkeeper), https=system.settings.public_url.startswith("https:"))
 
 
 async def _keep_time(db: Database) -> None:
@@ -241,10 +242,6 @@ def _add_watch_doors(app: FastAPI, system: System) -> None:
         except AWAY:
             return JSONResponse({"status": "database away"}, 503)
         return JSONResponse({"status": "ready"})
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:

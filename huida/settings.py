@@ -24,6 +24,9 @@ class Settings:
     """How long the embedded server may refuse to start again before the process ends with an error."""
     host: str = "127.0.0.1"
     port: int = 8800
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+    """Where `serve` shows its figures to Prometheus: never where people come in. 0: nowhere."""
     public_url: str = "http://127.0.0.1:8800"
     """Where WeChat and members reach this server."""
     member_url: str = ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from itertools import count
@@ -21,6 +22,12 @@ class Reply:
     headers: dict[str, str]
     body: bytes
     cookies: dict[str, str] = field(default_factory=dict)
+    raw: list[tuple[str, str]] = field(default_factory=list)
+    """Every header line, as it was sent: one that comes twice is there twice."""
+
+    def all(self, name: str) -> list[str]:
+        """The values of a header, in their order."""
+        return [value for known, value in self.raw if known == name]
 
     @property
     def text(self) -> str:
@@ -88,8 +95,8 @@ async def call(
     for name, value in answered:
         if name == b"set-cookie":
             cookies |= {key: morsel.value for key, morsel in SimpleCookie(value.decode()).items()}
-    flat = {name.decode(): value.decode() for name, value in answered}
-    return Reply(status, flat, b"".join(chunks), cookies)
+    raw = [(name.decode().lower(), value.decode("latin-1")) for name, value in answered]
+    return Reply(status, dict(raw), b"".join(chunks), cookies, raw)
 
 
 _callers = count(1)
@@ -168,6 +175,25 @@ class Client:
         if reply.status == 200:
             self.headers["x-csrf-token"] = reply.json()["csrf_token"]
         return reply
+
+
+@dataclass
+class Proxy:
+    """Stands between the system and its peers, as a broken gateway would: changes the answers of the paths named here."""
+
+    twists: dict[str, Callable[[Answer], Answer]] = field(default_factory=dict)
+    seen: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def in_front_of(self, peer: Send) -> Send:
+        async def send(method: str, url: str, body: bytes | None, headers: Headers | None) -> Answer:
+            self.seen.append((url, body or b""))
+            answer = await peer(method, url, body, headers)
+            for part, twist in self.twists.items():
+                if part in url:
+                    answer = twist(answer)
+            return answer
+
+        return send
 
 
 def sender(app: ASGIApp) -> Send:

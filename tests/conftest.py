@@ -24,7 +24,7 @@ from huida.main import System
 from huida.modules import connections
 from huida.settings import Settings
 from tests import asgi, make
-from tests.asgi import Client
+from tests.asgi import Client, Proxy
 from tests.databases import template
 from wesim import seed
 from wesim.app import create_app
@@ -68,9 +68,15 @@ def sim() -> Sim:
 
 
 @pytest.fixture
-def send(sim: Sim) -> Send:
+def proxy() -> Proxy:
+    """What stands between the system and the simulator."""
+    return Proxy()
+
+
+@pytest.fixture
+def send(sim: Sim, proxy: Proxy) -> Send:
     """The way to the simulator, instead of the network."""
-    return asgi.sender(create_app(sim))
+    return proxy.in_front_of(asgi.sender(create_app(sim)))
 
 
 @pytest.fixture
@@ -91,6 +97,7 @@ async def system(postgres: EmbeddedPostgres, clock: ShiftedClock, send: Send, tm
         pool_size=8,
     )
     built = main.build(settings, clock=clock, send=send)
+    await make.nobody_connected(built.db)
     yield built
     await built.close()
 
@@ -209,12 +216,14 @@ async def world(system: System, app: ASGIApp, sim: Sim, tenant: int, clock: Shif
         async with system.db.tx(tenant) as tx:
             connected = await connections.connect(
                 tx,
-                app_id=app_id,
-                kind=kind,
-                name=sim.apps[app_id].name,
-                secret=Secret(secret),
-                token=Secret(token),
-                aes_key=Secret(aes_key),
+                connections.Wanted(
+                    app_id=app_id,
+                    kind=kind,
+                    name=sim.apps[app_id].name,
+                    secret=Secret(secret),
+                    token=Secret(token),
+                    aes_key=Secret(aes_key),
+                ),
             )
         sim.apps[app_id].callback.url = f"http://huida.test/callbacks/wechat/{connected.route_key}"
         sim.apps[app_id].callback.mode = "safe"

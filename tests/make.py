@@ -7,7 +7,7 @@ from uuid import UUID
 from argon2 import PasswordHasher
 
 from huida.kernel.db import Database
-from huida.modules import members, tenants
+from huida.modules import connections, members, tenants
 from tests.asgi import Client
 
 PASSWORD = "correct horse 42"
@@ -39,6 +39,15 @@ async def merchant(db: Database, *, name: str = "会达小店", entitled: tuple[
         async with db.tx(tenant_id) as tx:
             await tenants.entitle(tx, module)
     return tenant_id
+
+
+async def nobody_connected(db: Database) -> None:
+    """Let go of the apps that merchants of earlier tests have: each is connected once on a server."""
+    async with db.raw() as (_, sql):
+        rows = await sql.fetch("SELECT tenant_id, app_id FROM callback_routes")
+    for row in rows:
+        async with db.tx(row["tenant_id"]) as tx:
+            await connections.disconnect(tx, row["app_id"])
 
 
 async def store(db: Database, tenant_id: int, *, code: str = "S01", name: str = "人民路店") -> UUID:

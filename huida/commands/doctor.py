@@ -232,6 +232,7 @@ async def _accounts(system: System) -> list[Finding]:
     async with system.db.read(tenants.PLATFORM) as tx:
         merchants = await tenants.open_merchants(tx)
     findings = []
+    wechat = connections.WeChat(system.oa, system.mini, system.tokens)
     for tenant_id in merchants[:MOST_ACCOUNTS]:
         async with system.db.read(tenant_id) as tx:
             connected = [app for app in await connections.apps(tx) if app.connected]
@@ -239,7 +240,7 @@ async def _accounts(system: System) -> list[Finding]:
             actor = Actor("system", uuid7(), tenant_id, frozenset({"*"}), "doctor")
             name = f"account.{tenant_id}.{app.app_id}"
             try:
-                checks = await connections.check_app(system.db, actor, app.app_id, oa=system.oa, mini=system.mini)
+                checks = await connections.check_app(system.db, actor, app.app_id, wechat=wechat)
             except AppError as refused:
                 findings.append(Finding(name, "fail", refused.code, dict(refused.params)))
                 continue

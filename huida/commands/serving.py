@@ -5,6 +5,8 @@ import gc
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+from wsgiref.simple_server import WSGIServer
 
 import uvicorn
 import uvloop
@@ -22,6 +24,10 @@ from huida.kernel.worker import ClockIsOff
 from huida.main import build
 from huida.settings import Settings
 
+KEEP_ALIVE_S: Final = 75
+"""How long an idle connection stays open. Tills and web servers in front give theirs up after a minute at most; who leaves
+second never closes a connection on which a request is just arriving."""
+
 
 class Server(uvicorn.Server):
     """Uvicorn without its own signal handling: the command decides when and in which order things end."""
@@ -35,6 +41,8 @@ def serve(settings: Settings, screen: Screen, *, with_worker: bool) -> None:
     """Serve until an ending. With the embedded database the schema is brought up to date first."""
     log.configure(json=settings.log_json, level=settings.log_level)
     sock = taken(settings.host, settings.port, option="--port / HUIDA_PORT")
+    if settings.metrics_port:
+        figures(settings.metrics_host, settings.metrics_port, option="HUIDA_METRICS_PORT")
     with sock, database.opened(settings, screen) as place:
         _ready(place, screen)
         if place.server is not None and screen.console.is_terminal:
@@ -48,13 +56,18 @@ def work(settings: Settings, screen: Screen, *, metrics_port: int | None) -> Non
     """Work until an ending; `metrics_port` serves this process's figures."""
     log.configure(json=settings.log_json, level=settings.log_level)
     if metrics_port is not None:
-        taken(settings.host, metrics_port, option="--metrics-port").close()
-        start_http_server(metrics_port, addr=settings.host)
+        figures(settings.metrics_host, metrics_port, option="--metrics-port")
     with database.opened(settings, screen) as place:
         _ready(place, screen)
         with place.watched() as watch:
             screen.say("cli.working")
             uvloop.run(_work(place.settings, watch))
+
+
+def figures(host: str, port: int, *, option: str) -> WSGIServer:
+    """Show this process's figures to Prometheus at this address. Raises as `taken` when it is in use."""
+    taken(host, port, option=option).close()
+    return start_http_server(port, addr=host)[0]
 
 
 def _ready(place: database.Place, screen: Screen) -> None:
@@ -81,6 +94,7 @@ def configured(api: ASGIApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=KEEP_ALIVE_S,
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
     )

@@ -2,11 +2,17 @@
 
 Every call to a provider ends as a result or as exactly one `ProviderOutcome`. The difference that matters is between
 "certainly not processed" and "may have been processed": a repeat after the second may send or pay twice.
+
+Whatever answers is a stranger: a broken gateway, a captive portal, an egress proxy. What it can make us do is bounded in
+size, in time and in depth, and what it says is cut before it is looked at.
 """
 
+import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -16,15 +22,16 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PoolTimeoutError, RequestError
 
 from huida.kernel.fence import FencedBody, may_go_out
+from huida.kernel.log import log
 from huida.kernel.txstate import forbid_open_tx
 
 T = TypeVar("T")
 
 CONNECT_S: Final = 3.0
 TOTAL_S: Final = 10.0
-# Providers close idle connections after about a minute; leaving first avoids writing into a closing one,
-# which would have to be called Unknown.
-IDLE_S: Final = 20.0
+# Writing into a connection that the other side closes at this moment would have to be called Unknown, and nothing says when
+# it will: servers and gateways in use close idle ones after 5 s (several languages' defaults) to 75 s. So we leave first.
+IDLE_S: Final = 3.0
 IDLE_PER_HOST: Final = 512
 
 CALLS = Counter("huida_provider_calls_total", "Calls to providers by outcome.", ["provider", "outcome"])
@@ -35,9 +42,16 @@ SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 
+MOST_BYTES: Final = 1024 * 1024
+"""The largest answer that is read. The longest that providers document are lists of templates and openids, far below it."""
+LONGEST_TEXT: Final = 500
+"""Characters of a provider's text that errors, logs and lists keep."""
+LONGEST_CODE: Final = 120
+
+# No part of it may begin anywhere in a run of letters and end elsewhere: that would be quadratic.
 _SECRETS = re.compile(
-    r"(?i)([\"']?(?:[a-z_]*access_?token|[a-z_]*secret|refresh_token|session_key|js_code|code|[a-z_]*ticket"
-    r"|signature|accesskeyid|phonenumbers?|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',)}]+"
+    r"(?i)((?:access_?token|secret|refresh_token|session_key|js_code|code|ticket"
+    r"|signature|accesskeyid|phonenumbers?|authorization)[\"']?\s{0,8}[=:]\s{0,8}[\"']?)[^\s&\"',)}]+"
 )
 
 
@@ -49,10 +63,10 @@ class Refused(ProviderOutcome):
     """The provider said no. Record it and do not repeat; `later_s` says when the same call may be allowed again."""
 
     def __init__(self, code: str, message: str, *, later_s: float | None = None) -> None:
-        self.code = code
+        self.code = code[:LONGEST_CODE]
         self.message = redact(message)
         self.later_s = later_s
-        super().__init__(code, self.message)
+        super().__init__(self.code, self.message)
 
 
 class Unavailable(ProviderOutcome):
@@ -94,8 +108,8 @@ Send = Callable[[str, str, bytes | None, Headers | None], Awaitable[Answer]]
 
 
 def redact(text: str) -> str:
-    """The text with the values of tokens, secrets, codes, signatures and phones hidden."""
-    return _SECRETS.sub(r"\1***", text)
+    """The beginning of a text, with the values of tokens, secrets, codes, signatures and phones hidden."""
+    return _SECRETS.sub(r"\1***", text[:LONGEST_TEXT])
 
 
 def plain_answer(answer: Answer) -> Answer:
@@ -108,6 +122,47 @@ def plain_answer(answer: Answer) -> Answer:
     if 400 <= status < 500 and status != 408:
         raise Refused(f"http.{status}", "")
     raise Unknown(f"http {status}")
+
+
+@asynccontextmanager
+async def one_call(about: str) -> AsyncIterator[None]:
+    """What is done with one provider for one person. Whatever it raises that is no ProviderOutcome becomes Unknown.
+
+    A judge or a reader that breaks on an answer ends this one call: the others of its portion go on, and no door answers
+    500 for it. `about` names the work in the log.
+    """
+    broken = ""
+    try:
+        yield
+    except ProviderOutcome:
+        raise
+    except Exception as error:
+        # Only the kind of the error and its place: its text may quote the answer.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("answer_broke_us", about=about, error=type(error).__name__, at=f"{last.filename}:{last.lineno}")
+        broken = f"answer not understood ({type(error).__name__})"
+    if broken:
+        raise Unknown(broken)
+
+
+async def each(items: Iterable[T], do: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
+    """Do all of a portion, so many at a time. `do` is to keep every outcome of its own item to itself (`one_call`).
+
+    What still breaks out of one is raised when all have been done, so that it cuts off nobody else's call.
+    """
+    waiting = iter(items)
+    broken: list[Exception] = []
+
+    async def work_through() -> None:
+        for item in waiting:
+            try:
+                await do(item)
+            except Exception as error:
+                broken.append(error)
+
+    await asyncio.gather(*(work_through() for _ in range(at_once)))
+    if broken:
+        raise broken[0]
 
 
 class Lane:
@@ -138,7 +193,8 @@ class Lane:
         try:
             if not may_go_out():
                 raise Withheld
-            return judge(await self._send(method, url, body, headers))
+            async with one_call(self.provider):
+                return judge(_bounded(await self._send(method, url, body, headers)))
         except ProviderOutcome as bad:
             outcome = outcome_of(bad)
             raise
@@ -174,11 +230,20 @@ class Outgoing:
     environment: an egress address that a provider has on its list must not depend on it.
     """
 
-    def __init__(self, *, connect_s: float = CONNECT_S, total_s: float = TOTAL_S, send: Send | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        connect_s: float = CONNECT_S,
+        total_s: float = TOTAL_S,
+        idle_s: float = IDLE_S,
+        send: Send | None = None,
+    ) -> None:
+        """`total_s` ends with the last byte of the answer; a connection that nobody used for `idle_s` is closed."""
         assert connect_s < total_s, "a connect time-out that the total cuts off would have to be called Unknown"
         self._client: Client | None = None
         self._connect_s = connect_s
         self._total_s = total_s
+        self._idle_s = idle_s
         self._sender: Send = send or self._send
         self._plain = Lane("other", self._sender)
 
@@ -209,11 +274,16 @@ class Outgoing:
             request = request.body_bytes(body)
         if headers is not None:
             request = request.headers(headers)
+        outcome: ProviderOutcome
         try:
-            response = await request.build().send()
-            content = bytes(await response.bytes())
-            found = response.headers
-            return Answer(response.status, content, found.get("content-type", ""), found)
+            async with request.build_streamed() as response:
+                found = response.headers
+                content = bytearray()
+                while (chunk := await response.body_reader.read_chunk()) is not None:
+                    content += chunk
+                    if len(content) > MOST_BYTES:
+                        break
+                return Answer(response.status, bytes(content), found.get("content-type", ""), found)
         except RequestError as failed:
             outcome = _outcome_of_failure(failed)
         # Raised outside the except block: the client's error carries the whole URL, and must not travel as context.
@@ -224,9 +294,14 @@ class Outgoing:
             ClientBuilder()
             .connect_timeout(timedelta(seconds=self._connect_s))
             .timeout(timedelta(seconds=self._total_s))
-            .pool_idle_timeout(timedelta(seconds=IDLE_S))
+            .pool_idle_timeout(timedelta(seconds=self._idle_s))
             .pool_max_idle_per_host(IDLE_PER_HOST)
-            .default_headers({"content-type": "application/json; charset=utf-8"})
+            # Nothing is unpacked: two megabytes of gzip can be two gigabytes of zeros.
+            .gzip(False)
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .default_headers({"content-type": "application/json; charset=utf-8", "accept-encoding": "identity"})
             .user_agent("huida")
             .follow_redirects(False)
             .referer(False)
@@ -246,6 +321,15 @@ _OUTCOMES: Final = {Refused: "refused", Unavailable: "unavailable", Unknown: "un
 
 
 def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+def _bounded(answer: Answer) -> Answer:
+    """The answer, unless it is more than anybody documents. Raises Unknown: the call was made."""
+    if len(answer.body) > MOST_BYTES:
+        raise Unknown("answer too large")
+    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Unknown("answer compressed")
     return answer
 
 

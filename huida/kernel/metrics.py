@@ -1,4 +1,4 @@
-"""Prometheus metrics of the kernel, served at /metrics."""
+"""Prometheus metrics of the kernel, served at an address of their own (HUIDA_METRICS_PORT)."""
 
 from prometheus_client import Counter, Histogram
 

@@ -33,6 +33,9 @@ MAX_BODY = 10 * 1024 * 1024
 NOT_KEPT = (b"cache-control", b"no-store")
 """Answers are about people and money: no browser or proxy keeps them, unless a door says otherwise."""
 
+ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+
 T = TypeVar("T")
 
 
@@ -346,10 +349,14 @@ def provider_problem(error: ProviderOutcome) -> AppError:
 
 
 class Edge:
-    """Outermost ASGI layer: request id, body limit, security headers, one log line, metrics."""
+    """Outermost ASGI layer: request id, body limit, security headers, one log line, metrics.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `https`: people reach this server by https only, which their browsers are told for a year.
+    """
+
+    def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
         self.app = app
+        self._always = (*ALWAYS, HSTS) if https else ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -376,12 +383,9 @@ class Edge:
                 headers = list(message["headers"])
                 if scope["path"].startswith("/api/") and not any(name == b"cache-control" for name, _ in headers):
                     headers.append(NOT_KEPT)
-                message["headers"] = [
-                    *headers,
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"same-origin"),
-                ]
+                said = {name for name, _ in headers}
+                always = [header for header in self._always if header[0] not in said]
+                message["headers"] = [*headers, (b"x-request-id", request_id.encode()), *always]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

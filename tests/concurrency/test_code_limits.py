@@ -11,8 +11,10 @@ from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.kernel.errors import AppError
 from huida.modules.verification import limits, settings
+from huida.modules.verification.proofs import Proof, challenge
 from huida.modules.verification.rules import EACH_PHONE, MERCHANT_DAY, MERCHANT_HOUR
 from tests import make
+from tests.flows.verification_kit import solved
 
 PHONE = "13800000001"
 RUSH = 200
@@ -27,14 +29,24 @@ async def nothing_counted(db: Database, clock: ShiftedClock) -> None:
         await tx.execute("DELETE FROM verification_counts")
 
 
-async def ask(db: Database, tenant: int, phone: str, *, address: str = "", device: str = "", agent: str = "") -> str:
+async def ask(
+    db: Database,
+    tenant: int,
+    phone: str,
+    *,
+    address: str = "",
+    device: str = "",
+    agent: str = "",
+    is_member: bool = False,
+    proof: Proof | None = None,
+) -> str:
     """As one request would; who gives no address or device has one that nobody else has."""
     asker = limits.Asker(address or str(uuid4()), device if device or address else uuid4().hex, agent)
     try:
         async with db.tx(tenant) as tx:
-            await limits.take(tx, phone=phone, asker=asker)
+            await limits.take(tx, phone=phone, asker=asker, is_member=is_member, proof=proof)
     except AppError as refused:
-        return f"{refused.code}/{refused.params['limit']}"
+        return f"{refused.code}/{refused.params.get('limit', '')}"
     return "counted"
 
 
@@ -90,14 +102,40 @@ async def test_an_address_is_counted_over_all_phones_at_once(db: Database, tenan
         *(ask(db, tenant, f"1390000{number:04}", address="203.0.113.9", device=f"d{number}") for number in range(60))
     )
     assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 40}
-    # an IPv6 subscriber is a /64
+    # an IPv6 subscriber is a /64, a /56 or a /48
     outcomes = await asyncio.gather(
         *(
             ask(db, tenant, f"1370000{number:04}", address=f"2001:db8:1:2::{number + 1:x}", device=f"e{number}")
             for number in range(30)
         )
     )
-    assert Counter(outcomes) == {"counted": 20, "verification.too_many/address_hour": 10}
+    assert Counter(outcomes)["counted"] == 20
+
+
+@pytest.mark.parametrize(
+    ("network", "counted"),
+    [
+        ("2001:db8:7:{0:x}::1", 20),  # the /64 of one /56
+        ("2001:db8:8:{0:x}00::1", 40),  # the /56 of one /48
+        ("2001:db8:{0:x}::1", 60),
+        ("198.51.100.{0}", 60),
+    ],
+)
+async def test_all_networks_of_an_address_are_counted_together(
+    db: Database, tenant: int, network: str, counted: int
+) -> None:
+    await usually(db, tenant, 1000)
+    outcomes = await asyncio.gather(
+        *(
+            ask(db, tenant, f"1360000{n:04}", address=network.format(n), device=f"n{n}")
+            for n in range(60 if counted == 60 else 100)
+        )
+    )
+    assert Counter(outcomes)["counted"] == counted
+    # what was refused in one of them counted in none
+    async with db.tx(0) as tx:
+        counts = await tx.fetch("SELECT count FROM verification_counts WHERE count > 1 ORDER BY count")
+    assert {row["count"] for row in counts} <= {counted, 20}
 
 
 async def test_a_phone_is_counted_over_all_merchants(db: Database, tenant: int, clock: ShiftedClock) -> None:
@@ -140,9 +178,20 @@ async def set_limits(db: Database, tenant: int, hour: int, day: int) -> None:
         await settings.save_limits(tx, hour=hour, day=day)
 
 
-async def sweep(db: Database, tenant: int, count: int, start: int = 0) -> Counter[str]:
+async def usually(db: Database, tenant: int, codes: int) -> None:
+    """An hour of this merchant usually has so many."""
+    async with db.tx(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO verification_settings (tenant_id, hour_most, day_most, usual_hour) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT (tenant_id) DO UPDATE SET usual_hour = excluded.usual_hour",
+            *(tenant, MERCHANT_HOUR, MERCHANT_DAY, codes),
+        )
+
+
+async def sweep(db: Database, tenant: int, count: int, start: int = 0, *, is_member: bool = False) -> Counter[str]:
     """So many at once, each with a phone, an address and a device of its own."""
-    return Counter(await asyncio.gather(*(ask(db, tenant, f"139{start + n:08}") for n in range(count))))
+    asks = (ask(db, tenant, f"139{start + n:08}", is_member=is_member) for n in range(count))
+    return Counter(await asyncio.gather(*asks))
 
 
 async def test_two_hundred_phones_at_once_hold_the_merchants_limit(
@@ -151,12 +200,20 @@ async def test_two_hundred_phones_at_once_hold_the_merchants_limit(
     # given
     other = await make.merchant(db)
     await set_limits(db, tenant, 50, 80)
-    # when / then: fifty this hour, thirty more the next, none for the rest of the day
-    assert await sweep(db, tenant, RUSH) == {"counted": 50, "verification.shop_limit/merchant_hour": 150}
+    # when / then: forty strangers and ten members this hour, of the thirty left for today fourteen and sixteen
+    assert await sweep(db, tenant, RUSH) == {"counted": 40, "verification.shop_limit/merchant_hour": 160}
+    assert await sweep(db, tenant, 20, 500, is_member=True) == {
+        "counted": 10,
+        "verification.shop_limit/merchant_hour": 10,
+    }
     clock.advance(timedelta(hours=1))
-    assert await sweep(db, tenant, RUSH, 1000) == {"counted": 30, "verification.shop_limit/merchant_day": 170}
+    assert await sweep(db, tenant, RUSH, 1000) == {"counted": 24, "verification.shop_limit/merchant_day": 176}
+    assert await sweep(db, tenant, 20, 1500, is_member=True) == {
+        "counted": 6,
+        "verification.shop_limit/merchant_day": 14,
+    }
     clock.advance(timedelta(hours=1))
-    assert await sweep(db, tenant, 20, 2000) == {"verification.shop_limit/merchant_day": 20}
+    assert await sweep(db, tenant, 20, 2000, is_member=True) == {"verification.shop_limit/merchant_day": 20}
     # and another merchant has its own
     assert await sweep(db, other, 20, 3000) == {"counted": 20}
     clock.advance(timedelta(days=1))
@@ -165,7 +222,28 @@ async def test_two_hundred_phones_at_once_hold_the_merchants_limit(
 
 async def test_without_a_setting_the_usual_limits_hold(db: Database, tenant: int) -> None:
     assert (MERCHANT_HOUR, MERCHANT_DAY) == (500, 5000)
-    assert await sweep(db, tenant, 520) == {"counted": 500, "verification.shop_limit/merchant_hour": 20}
+    # without a proof what is usual, with one all but what is kept for members
+    assert await sweep(db, tenant, 100) == {"counted": 60, "verification.proof_needed/": 40}
+    await usually(db, tenant, 1000)
+    assert await sweep(db, tenant, 360, 1000) == {"counted": 340, "verification.shop_limit/merchant_hour": 20}
+    assert await sweep(db, tenant, 110, 2000, is_member=True) == {
+        "counted": 100,
+        "verification.shop_limit/merchant_hour": 10,
+    }
+
+
+async def test_a_proof_is_used_once_however_many_bring_it(db: Database, tenant: int) -> None:
+    # given: the hour is above its usual, and one proof is worked out for one phone
+    await usually(db, tenant, 1)
+    assert await ask(db, tenant, "13700000000") == "counted"
+    async with db.read(tenant) as tx:
+        given = challenge(tx.sealer, subject=f"{tenant}/{PHONE}", bits=16, now=tx.now)
+    proof = Proof(given, solved(given))
+    # when
+    outcomes = Counter(await asyncio.gather(*(ask(db, tenant, PHONE, proof=proof) for _ in range(40))))
+    # then: one is counted; the others met the pause of the phone, or the proof that was used
+    assert outcomes["counted"] == 1
+    assert outcomes.keys() <= {"counted", "verification.pause/phone_pause", "verification.proof_needed/"}
 
 
 async def test_two_hundred_guesses_at_once_a_hundred_are_compared(
@@ -175,7 +253,7 @@ async def test_two_hundred_guesses_at_once_a_hundred_are_compared(
 
     async def guess(number: int) -> int:
         async with db.tx(others if number % 2 else tenant) as tx:
-            return await limits.guess(tx, f"2001:db8:1:2::{number + 1:x}")
+            return await limits.guess(tx, limits.Asker(f"2001:db8:1:2::{number + 1:x}"), known=False)
 
     # when
     waits = await asyncio.gather(*(guess(number) for number in range(RUSH)))
@@ -184,7 +262,7 @@ async def test_two_hundred_guesses_at_once_a_hundred_are_compared(
     assert all(0 < wait_s <= 3600 for wait_s in waits if wait_s)
     # when: one was right
     async with db.tx(tenant) as tx:
-        await limits.was_right(tx, "2001:db8:1:2::9")
+        await limits.was_right(tx, limits.Asker("2001:db8:1:2::9"), known=False)
     # then: one more is heard
     assert Counter([await guess(number) == 0 for number in range(4)]) == {True: 1, False: 3}
     clock.advance(timedelta(hours=1))
@@ -194,7 +272,7 @@ async def test_two_hundred_guesses_at_once_a_hundred_are_compared(
 async def test_two_hundred_passwords_at_once_eight_are_compared(db: Database, tenant: int, clock: ShiftedClock) -> None:
     async def guess() -> int:
         async with db.tx(tenant) as tx:
-            return await limits.try_password(tx, PHONE)
+            return await limits.try_password(tx, PHONE, limits.Asker("203.0.113.9"), known=False)
 
     waits = await asyncio.gather(*(guess() for _ in range(RUSH)))
     assert Counter(wait_s == 0 for wait_s in waits) == {True: 8, False: 192}

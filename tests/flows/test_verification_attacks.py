@@ -134,7 +134,7 @@ async def test_guesses_over_many_phones_count_for_their_address(shop: Shop, monk
 async def test_right_codes_and_passwords_are_no_guesses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """An office behind one address logs in as often as it likes."""
     monkeypatch.setattr(http, "_tries_by_address", Buckets(1000, 1000))
-    monkeypatch.setattr(limits, "GUESSES", replace(rules.GUESSES, most=6))
+    monkeypatch.setattr(limits, "GUESSES", {w: replace(one, most=6) for w, one in rules.GUESSES.items()})
     await codes_on(shop, "register")
     browser = Browser(shop)
     password = {"phone": NEW, "password": "first pass 1234"}
@@ -207,7 +207,7 @@ async def test_logs_hold_no_code_and_no_phone(shop: Shop, monkeypatch: pytest.Mo
     # then
     lines = logged.getvalue()
     assert "/api/member/codes" in lines
-    assert "a fault of ours" in lines
+    assert "RuntimeError" in lines and "a fault of ours" not in lines
     sent = [value for value in codes if len(value) == 6]
     assert len(sent) == 1
     for secret in (code, wrong, NEW, LIN, *sent):

@@ -1,9 +1,22 @@
 """What tests of verification codes share."""
 
+from hashlib import sha256
+from itertools import count
+
 from tests.shop import Shop
 
 ALIYUN_CODE = "SMS_100000001"
 CODE_TEXT = "您的验证码为${code}，5分钟内有效，请勿泄露给他人。"
+
+
+def solved(challenge: str) -> str:
+    """The answer to a challenge, as the page finds it."""
+    bits = int(challenge.split(".")[0])
+    for number in count():
+        digest = sha256(f"{challenge}.{number}".encode()).digest()
+        if int.from_bytes(digest, "big") >> (256 - bits) == 0:
+            return str(number)
+    raise AssertionError
 
 
 async def code_template(shop: Shop, scenario: str) -> str:

@@ -1,18 +1,23 @@
 """Apps, WeChat's door and preflight, with the simulator on the other side."""
 
+import asyncio
 import time
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.types import ASGIApp
 
+from huida.kernel.db import Database
 from huida.modules import connections
 from huida.providers.wechat.crypto import sorted_sha1
 from tests import asgi, make
 from tests.asgi import Client, Reply
 from tests.conftest import World
 from wesim import acts, seed
+from wesim.faults import Fault
+from wesim.world import World as Sim
 
 OA = {
     "app_id": seed.OA_APPID,
@@ -64,15 +69,123 @@ async def test_secrets_are_sealed_at_rest(console: Client, world: World) -> None
     assert (cred.app_id, cred.secret.reveal()) == (seed.OA_APPID, seed.OA_SECRET)
 
 
-async def test_one_app_of_each_kind(console: Client) -> None:
+async def states(console: Client) -> dict[str, str]:
+    return {app["app_id"]: app["state"] for app in (await console.get(BASE)).json()["items"]}
+
+
+async def test_one_app_of_each_kind(console: Client, sim: Sim) -> None:
+    second_app = "wx00000000000000ff"
+    sim.apps[second_app] = msgspec.structs.replace(sim.apps[seed.OA_APPID], id=second_app)
     await connected(console, OA)
-    second = await console.post(BASE, {**OA, "app_id": "wx00000000000000ff"})
+    second = await console.post(BASE, {**OA, "app_id": second_app})
     assert second.refusal == (409, "connection.kind_taken")
     await connected(console, MINI)
+    other_kind = await console.post(BASE, {**MINI, "kind": "oa"})
+    assert other_kind.refusal == (409, "connection.kind_taken")
     assert (await console.post(f"{BASE}/{seed.OA_APPID}/disconnect")).status == 204
-    await connected(console, {**OA, "app_id": "wx00000000000000ff"})
-    states = {app["app_id"]: app["state"] for app in (await console.get(BASE)).json()["items"]}
-    assert states == {seed.OA_APPID: "disconnected", "wx00000000000000ff": "connected", seed.MINI_APPID: "connected"}
+    assert (await console.post(BASE, {**MINI, "kind": "oa"})).refusal == (409, "connection.kind_taken")
+    await connected(console, {**OA, "app_id": second_app})
+    assert await states(console) == {
+        seed.OA_APPID: "disconnected",
+        second_app: "connected",
+        seed.MINI_APPID: "connected",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"secret": "0" * 32}, (422, "connection.wrong_secret")),
+        ({"app_id": "wx00000000000000ff"}, (422, "connection.wrong_app_id")),
+    ],
+)
+async def test_an_app_that_wechat_does_not_accept_is_not_connected(
+    console: Client, tenant: int, db: Database, change: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    assert (await console.post(BASE, MINI | change)).refusal == refusal
+    assert await states(console) == {}
+    async with db.raw() as (_, sql):
+        assert await sql.fetchval("SELECT count(*) FROM callback_routes WHERE tenant_id = $1", tenant) == 0
+
+
+async def test_an_app_that_wechat_cannot_vouch_for_waits_until_it_can(
+    world: World, console: Client, other: Client
+) -> None:
+    # given: the server's address is not on the list yet
+    await make.nobody_connected(world.db)
+    sim_app = world.sim_app(seed.MINI_APPID)
+    sim_app.ip_whitelist = ["192.0.2.1"]
+    reply = await other.post(BASE, MINI)
+    # then: it waits, with the reason; nobody logs in there, and its callback is not heard
+    assert (reply.status, reply.json()["state"]) == (201, "pending")
+    assert [one["detail"] for one in reply.json()["checks"]] == ["connection.check.ip_not_listed"]
+    path = f"{BASE}/{seed.MINI_APPID}"
+    login = await Client(world.app).post("/api/member/login", {"app_id": seed.MINI_APPID, "code": "c"})
+    assert login.refusal == (404, "connection.not_found")
+    url = reply.json()["callback_url"]
+    assert (await verify(world.app, url, signed(seed.OA_TOKEN, int(time.time())))).status == 404
+    assert (await other.post(f"{path}/open-subscribe")).refusal == (409, "connection.not_a_mini_program")
+    assert [one[2] for one in await preflight(other, seed.MINI_APPID)] == ["ip_not_listed"]
+    # when: WeChat is away, then it accepts
+    sim_app.ip_whitelist = []
+    world.sim.faults.add(Fault(path="/cgi-bin/stable_token", kind="busy", count=1))
+    assert [one[2] for one in await preflight(other, seed.MINI_APPID)] == ["unreachable"]
+    assert await states(other) == {seed.MINI_APPID: "pending"}
+    assert [one[1] for one in await preflight(other, seed.MINI_APPID)] == ["ok", "ok", "ok", "ok", "warn"]
+    assert await states(other) == {seed.MINI_APPID: "connected"}
+    assert (await verify(world.app, url, signed(seed.OA_TOKEN, int(time.time())))).status == 200
+
+
+async def test_an_app_is_live_at_one_merchant_of_the_server(world: World, console: Client, other: Client) -> None:
+    # given: live at one; the other knows the secret too
+    assert (await other.post(BASE, MINI)).refusal == (409, "connection.app_taken")
+    assert await states(other) == {}
+    # when: it waited there before
+    sim_app = world.sim_app(seed.MINI_APPID)
+    sim_app.ip_whitelist = ["192.0.2.1"]
+    assert (await other.post(BASE, MINI)).json()["state"] == "pending"
+    sim_app.ip_whitelist = []
+    path = f"{BASE}/{seed.MINI_APPID}"
+    assert (await other.post(f"{path}/preflight")).refusal == (409, "connection.app_taken")
+    assert (await other.patch(path, {"secret": seed.MINI_SECRET})).refusal == (409, "connection.app_taken")
+    assert (await states(other), (await states(console))[seed.MINI_APPID]) == (
+        {seed.MINI_APPID: "pending"},
+        "connected",
+    )
+    # when: the first lets go
+    assert (await console.post(f"{path}/disconnect")).status == 204
+    assert (await other.post(f"{path}/preflight")).status == 200
+    assert (await states(other), (await states(console))[seed.MINI_APPID]) == (
+        {seed.MINI_APPID: "connected"},
+        "disconnected",
+    )
+
+
+async def test_of_many_who_connect_an_app_at_once_one_gets_it(world: World) -> None:
+    await make.nobody_connected(world.db)
+    clients = [
+        await make.logged_in(Client(world.app), await make.staff(world.db, await make.merchant(world.db)))
+        for _ in range(6)
+    ]
+    replies = await asyncio.gather(*(client.post(BASE, MINI) for client in clients))
+    assert sorted(reply.status for reply in replies) == [201] + [409] * 5
+    assert {reply.json()["code"] for reply in replies if reply.status == 409} == {"connection.app_taken"}
+
+
+async def test_a_secret_is_changed_when_wechat_accepts_the_new_one(world: World, console: Client) -> None:
+    path = f"{BASE}/{seed.MINI_APPID}"
+    assert (await preflight(console, seed.MINI_APPID))[0] == ("credentials", "ok", "fine")
+    # a wrong one, and one that nobody can vouch for
+    assert (await console.patch(path, {"name": "x", "secret": "0" * 32})).refusal == (422, "connection.wrong_secret")
+    world.sim.faults.add(Fault(path="/cgi-bin/stable_token", kind="busy", count=1))
+    away = await console.patch(path, {"name": "x", "secret": seed.MINI_SECRET})
+    assert away.refusal == (503, "provider.unavailable")
+    kept = (await console.get(path)).json()
+    assert (kept["name"], kept["state"], len(kept["checks"])) == (world.sim_app(seed.MINI_APPID).name, "connected", 5)
+    # the right one: what was found before is forgotten
+    assert (await console.patch(path, {"name": "x", "secret": seed.MINI_SECRET})).status == 204
+    changed = (await console.get(path)).json()
+    assert (changed["name"], changed["state"], changed["checks"], changed["checked_at"]) == ("x", "connected", [], None)
 
 
 @pytest.mark.parametrize(
@@ -232,16 +345,12 @@ async def test_preflight_of_an_official_account_that_works(world: World, console
     assert checks[:3] == [("credentials", "ok", "fine"), ("account", "ok", "fine"), ("templates", "ok", "templates")]
 
 
-async def test_preflight_names_the_wrong_secret(console: Client) -> None:
-    await connected(console, {**MINI, "secret": "0" * 32})
+async def test_preflight_names_a_secret_that_was_reset_at_wechat(world: World, console: Client) -> None:
+    sim_app = world.sim_app(seed.MINI_APPID)
+    sim_app.secret, before = "1" * 32, sim_app.secret
     assert await preflight(console, seed.MINI_APPID) == [("credentials", "fail", "wrong_secret")]
-    await console.patch(f"{BASE}/{seed.MINI_APPID}", {"secret": seed.MINI_SECRET})
+    sim_app.secret = before
     assert (await preflight(console, seed.MINI_APPID))[0] == ("credentials", "ok", "fine")
-
-
-async def test_preflight_names_an_unknown_app_id(console: Client) -> None:
-    await connected(console, {**MINI, "app_id": "wx00000000000000ff"})
-    assert await preflight(console, "wx00000000000000ff") == [("credentials", "fail", "wrong_app_id")]
 
 
 async def test_preflight_names_the_address_that_is_not_listed(world: World, console: Client) -> None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from huida.kernel.db import Database
 from huida.modules import ledger, members
 from tests import make
-from tests.asgi import Client
+from tests.asgi import Client, Proxy
 from tests.conftest import World
 from wesim import acts, seed
 from wesim.faults import Fault
@@ -362,12 +362,17 @@ async def test_a_session_ends_with_logout_and_opens_no_other_door(world: World, 
     assert (await client.get("/api/member/me")).refusal == (401, "auth.required")
 
 
-async def test_an_app_claimed_with_a_wrong_secret_logs_nobody_in_there(world: World, app: ASGIApp) -> None:
+async def test_an_app_claimed_with_a_wrong_secret_is_nobodys_and_asks_wechat_nothing_at_logins(
+    world: World, app: ASGIApp, proxy: Proxy
+) -> None:
     squatter = await make.merchant(world.db)
     claimer = await make.logged_in(Client(app), await make.staff(world.db, squatter))
     body = {"app_id": seed.MINI_APPID, "kind": "mini", "name": "x", "secret": "0" * 32}
-    assert (await claimer.post("/api/console/connections", body)).status == 201
+    refused = await claimer.post("/api/console/connections", body)
+    assert refused.refusal == (422, "connection.wrong_secret")
+    before = len(proxy.seen)
     client = await log_in(world)
+    assert [url.partition("?")[0].rpartition("/")[2] for url, _ in proxy.seen[before:]] == ["jscode2session"]
     await bind(client, world)
     assert len(await listed(claimer)) == 0
     async with world.db.read(world.tenant) as tx:

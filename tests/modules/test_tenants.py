@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 from huida.kernel.clock import ShiftedClock
 from huida.kernel.db import Database
 from huida.modules import tenants
-from tests import make
+from tests import asgi, make
 from tests.asgi import Client
 
 
@@ -29,8 +30,12 @@ async def test_a_login_opens_a_session_and_logout_ends_it(app: ASGIApp, db: Data
     reply = await client.log_in(person.login.upper(), make.PASSWORD)
 
     assert reply.status == 200
-    cookie = reply.headers["set-cookie"]
-    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Max-Age=43200" in cookie
+    session, device = reply.all("set-cookie")
+    assert session.startswith("huida_session=hs_") and session.endswith(
+        "; HttpOnly; Max-Age=43200; Path=/; SameSite=lax"
+    )
+    assert device.startswith(f"huida_device_{person.id.hex}=")
+    assert device.endswith("; HttpOnly; Max-Age=15552000; Path=/; SameSite=lax")
     me = (await client.get("/api/console/me")).json()
     assert (me["id"], me["tenant_id"], me["may"]) == (str(person.id), tenant, ["*"])
     assert me["csrf_token"] == reply.json()["csrf_token"]
@@ -65,44 +70,123 @@ async def test_wrong_and_unknown_logins_answer_alike(app: ASGIApp, db: Database,
     assert wrong.json()["title"] == unknown.json()["title"]
 
 
-async def test_ten_failures_lock_the_login_for_fifteen_minutes(
-    app: ASGIApp, db: Database, tenant: int, clock: ShiftedClock, console: Client
-) -> None:
-    person = await make.staff(db, tenant)
-    client = Client(app)
-    for _ in range(10):
-        assert (await client.log_in(person.login, "wrong password")).refusal == (401, "auth.bad_login")
+async def guesses(client: Client, login: str, count: int) -> list[int]:
+    return [(await client.log_in(login, "wrong password")).status for _ in range(count)]
 
-    assert (await client.log_in(person.login, make.PASSWORD)).refusal == (401, "auth.bad_login")
-    clock.advance(timedelta(minutes=14, seconds=50))
-    assert (await client.log_in(person.login, make.PASSWORD)).refusal == (401, "auth.bad_login")
-    clock.advance(timedelta(seconds=20))
-    assert (await client.log_in(person.login, make.PASSWORD)).status == 200
+
+async def test_a_stranger_shuts_nobodys_login(app: ASGIApp, db: Database, tenant: int, console: Client) -> None:
+    """R-09: many wrong passwords from many addresses; the owner comes in from elsewhere, and who is in stays in."""
+    for person in (await make.staff(db, tenant), await make.operator(db)):
+        owner = await make.logged_in(Client(app, address="192.0.2.10"), person)
+        # when: a hundred wrong ones from one address, and ten from each of ten
+        assert Counter(await guesses(Client(app), person.login, 50)) == {401: 5, 429: 45}
+        for _ in range(10):
+            await guesses(Client(app), person.login, 10)
+        # then
+        assert (await owner.get("/api/console/me")).status == 200
+        assert (await Client(app, address="192.0.2.77").log_in(person.login, make.PASSWORD)).status == 200
     assert (await audit_kinds(console)).count("staff.locked") == 1
 
 
-async def test_nine_failures_are_forgotten_after_a_login(app: ASGIApp, db: Database, tenant: int) -> None:
+async def test_guesses_are_slowed_down_from_where_they_come(
+    app: ASGIApp, db: Database, tenant: int, clock: ShiftedClock
+) -> None:
     person = await make.staff(db, tenant)
     client = Client(app)
-    for _ in range(9):
-        await client.log_in(person.login, "wrong password")
+    assert await guesses(client, person.login, 5) == [401] * 5
+    # each further one waits, twice as long as the one before
+    for wait_s in (4, 8, 16, 32, 64, 128, 256, 512, 900, 900):
+        held = await client.log_in(person.login, make.PASSWORD)
+        assert held.refusal == (429, "request.too_many")
+        assert wait_s - 2 < int(held.headers["retry-after"]) <= wait_s
+        clock.advance(timedelta(seconds=wait_s))
+        assert await guesses(client, person.login, 1) == [401]
+    # an hour after the last one it is forgotten, and so it is after the right one
+    clock.advance(timedelta(hours=1))
+    assert await guesses(client, person.login, 4) == [401] * 4
     assert (await client.log_in(person.login, make.PASSWORD)).status == 200
-    assert (await client.log_in(person.login, "wrong password")).refusal == (401, "auth.bad_login")
-    assert (await client.log_in(person.login, make.PASSWORD)).status == 200
+    assert await guesses(client, person.login, 5) == [401] * 5
 
 
-async def test_one_address_cannot_guess_on(app: ASGIApp) -> None:
-    client = Client(app, address="198.51.100.99")
-    replies = await asyncio.gather(*(client.log_in("somebody", "wrong password") for _ in range(22)))
-    refused = [reply for reply in replies if reply.status == 429]
-    assert [reply.status for reply in replies].count(401) == 20
-    assert {(reply.refusal, reply.headers["retry-after"]) for reply in refused} == {((429, "request.too_many"), "2")}
+@pytest.mark.parametrize(
+    ("addresses", "heard"),
+    [
+        ([f"2001:db8:1:{n:x}::1" for n in range(30)], 5),  # thirty /64 of one /56
+        ([f"2001:db8:1:{n:x}00::1" for n in range(30)], 20),  # thirty /56 of one /48
+        ([f"2001:db8:{n:x}::1" for n in range(30)], 30),  # thirty /48
+        ([f"198.51.100.{n}" for n in range(30)], 20),  # one IPv4 /24
+        ([f"::ffff:198.51.100.{n}" for n in range(30)], 20),
+    ],
+)
+async def test_networks_are_counted_together(
+    app: ASGIApp, db: Database, tenant: int, addresses: list[str], heard: int
+) -> None:
+    person = await make.staff(db, tenant)
+    at_once = await asyncio.gather(
+        *(Client(app, address=address).log_in(person.login, "wrong password") for address in addresses)
+    )
+    assert [reply.status for reply in at_once].count(401) == heard
 
 
-async def totp_on(client: Client) -> pyotp.TOTP:
+async def test_a_device_that_logged_in_before_gets_through_its_neighbours(
+    app: ASGIApp, db: Database, tenant: int
+) -> None:
+    # given: two people behind one address, one of whom has logged in here before
+    person, other = await make.staff(db, tenant), await make.staff(db, tenant)
+    home = asgi.somewhere()
+    mine = await make.logged_in(Client(app, address=home), person)
+    await mine.post("/api/console/logout")
+    device = dict(mine.cookies)
+    assert list(device) == [f"huida_device_{person.id.hex}"]
+    assert Counter(await guesses(Client(app, address=home), person.login, 120)) == {401: 5, 429: 115}
+    # then: without the device's cookie, with another's, and with one that was made up, it waits
+    name = f"huida_device_{person.id.hex}"
+    theirs = (await make.logged_in(Client(app), other)).cookies
+    foreign = {name: theirs[f"huida_device_{other.id.hex}"]}
+    for cookies in (
+        {},
+        theirs,
+        foreign,
+        {name: "0" * 32 + "." + "0" * 32 + "." + "0" * 32},
+        {name: device[name][:-1] + "0"},
+    ):
+        waiting = Client(app, address=home, cookies=dict(cookies))
+        assert (await waiting.log_in(person.login, make.PASSWORD)).refusal == (429, "request.too_many"), cookies
+    # and with it not; wrong passwords on it count for it alone
+    back = Client(app, address=home, cookies=dict(device))
+    assert (await back.log_in(person.login, make.PASSWORD)).status == 200
+    assert await guesses(Client(app, cookies=dict(device)), person.login, 7) == [401] * 5 + [429] * 2
+    assert (await Client(app, address="192.0.2.4").log_in(person.login, make.PASSWORD)).status == 200
+
+
+async def test_a_devices_cookie_ends_with_the_password(app: ASGIApp, db: Database, tenant: int) -> None:
+    person = await make.staff(db, tenant)
+    home = asgi.somewhere()
+    mine = await make.logged_in(Client(app, address=home), person)
+    changed = {"current": make.PASSWORD, "new": "another horse 77"}
+    assert (await mine.post("/api/console/me/password", changed)).status == 204
+    assert await guesses(Client(app, address=home), person.login, 5) == [401] * 5
+    assert (await mine.log_in(person.login, "another horse 77")).refusal == (429, "request.too_many")
+
+
+async def test_a_login_that_nobody_has_is_slowed_down_alike(app: ASGIApp, db: Database, tenant: int) -> None:
+    person = await make.staff(db, tenant)
+    seen = []
+    for login in (person.login, f"nobody-{make.number()}"):
+        client = Client(app)
+        replies = await asyncio.gather(*(client.log_in(login, "wrong password") for _ in range(22)))
+        seen.append(Counter(reply.refusal for reply in replies))
+    assert seen == [{(401, "auth.bad_login"): 5, (429, "request.too_many"): 17}] * 2
+
+
+async def totp_on(client: Client, clock: ShiftedClock) -> pyotp.TOTP:
+    """Turn the second factor on; the code of now is used up."""
     offered = (await client.post("/api/console/me/totp")).json()
     totp = pyotp.TOTP(offered["secret"])
     assert offered["address"].startswith("otpauth://totp/Huida:")
+    confirm = {"password": make.PASSWORD, "code": totp.at(clock.now())}
+    reply = await client.post("/api/console/me/totp/confirm", confirm)
+    assert reply.status == 204, reply.text
     return totp
 
 
@@ -111,11 +195,7 @@ async def test_the_second_factor_is_asked_for_and_a_code_opens_one_session(
 ) -> None:
     person = await make.staff(db, tenant)
     client = await make.logged_in(Client(app), person)
-    totp = await totp_on(client)
-    wrong = {"secret": totp.secret, "code": "000000" if totp.at(clock.now()) != "000000" else "111111"}
-    assert (await client.post("/api/console/me/totp/confirm", wrong)).refusal == (422, "auth.bad_totp")
-    confirm = {"secret": totp.secret, "code": totp.at(clock.now())}
-    assert (await client.post("/api/console/me/totp/confirm", confirm)).status == 204
+    totp = await totp_on(client, clock)
 
     assert (await Client(app).log_in(person.login, make.PASSWORD)).refusal == (401, "auth.totp_required")
     used_at_confirm = totp.at(clock.now())
@@ -128,21 +208,61 @@ async def test_the_second_factor_is_asked_for_and_a_code_opens_one_session(
     assert replay.refusal == (401, "auth.bad_login")
 
 
-async def test_asking_without_a_code_does_not_forget_wrong_codes(
+async def test_the_offered_secret_stays_on_the_server(
+    app: ASGIApp, db: Database, tenant: int, clock: ShiftedClock
+) -> None:
+    """R-18: the secret is the server's own, for ten minutes, and the password is asked for."""
+    person = await make.staff(db, tenant)
+    client = await make.logged_in(Client(app), person)
+    confirm = "/api/console/me/totp/confirm"
+
+    def body(totp: pyotp.TOTP, password: str = make.PASSWORD) -> dict[str, str]:
+        return {"password": password, "code": totp.at(clock.now())}
+
+    chosen = pyotp.TOTP("A" * 32)
+    assert (await client.post(confirm, body(chosen))).refusal == (409, "auth.totp_not_offered")
+    before = pyotp.TOTP((await client.post("/api/console/me/totp")).json()["secret"])
+    offered = pyotp.TOTP((await client.post("/api/console/me/totp")).json()["secret"])
+    assert (await client.post(confirm, {"secret": "A" * 32, **body(chosen)})).refusal == (422, "request.invalid")
+    for wrong in (chosen, before):
+        assert (await client.post(confirm, body(wrong))).refusal == (422, "auth.bad_totp")
+    assert (await client.post(confirm, body(offered, "wrong password"))).refusal == (401, "auth.bad_login")
+    async with db.read(tenant) as tx:
+        row = await tx.row("SELECT * FROM staff WHERE tenant_id = $1 AND id = $2", tenant, person.id)
+    assert row["totp_sealed"] is None and offered.secret.encode() not in bytes(row["totp_offer_sealed"])
+    assert (await Client(app).log_in(person.login, make.PASSWORD)).status == 200  # still off
+    clock.advance(timedelta(minutes=10))
+    assert (await client.post(confirm, body(offered))).refusal == (409, "auth.totp_not_offered")
+    late = pyotp.TOTP((await client.post("/api/console/me/totp")).json()["secret"])
+    assert (await client.post(confirm, body(late))).status == 204
+    assert (await client.post(confirm, body(late))).refusal == (409, "auth.totp_already_on")
+    assert (await client.post("/api/console/me/totp")).refusal == (409, "auth.totp_already_on")
+
+
+async def test_codes_have_a_brake_that_only_who_knows_the_password_can_press(
     app: ASGIApp, db: Database, tenant: int, clock: ShiftedClock
 ) -> None:
     person = await make.staff(db, tenant)
     client = await make.logged_in(Client(app), person)
-    totp = await totp_on(client)
-    await client.post("/api/console/me/totp/confirm", {"secret": totp.secret, "code": totp.at(clock.now())})
+    totp = await totp_on(client, clock)
     clock.advance(timedelta(seconds=60))
     bad = f"{(int(totp.at(clock.now())) + 1) % 1_000_000:06}"
-    for round_ in range(10):
-        guesser = Client(app, address=f"198.51.100.{round_}")
+    # a stranger without the password presses nothing of it
+    for number in range(20):
+        guesser = Client(app, address=f"203.0.{number}.9")
+        assert (await guesser.log_in(person.login, "wrong password", bad)).status == 401
+    # who knows it has five codes, from however many addresses, and asking without one forgets none
+    tries = []
+    for number in range(7):
+        guesser = Client(app, address=f"203.1.{number}.9")
         assert (await guesser.log_in(person.login, make.PASSWORD)).refusal == (401, "auth.totp_required")
-        assert (await guesser.log_in(person.login, make.PASSWORD, bad)).refusal == (401, "auth.bad_login")
-    locked = await Client(app).log_in(person.login, make.PASSWORD, totp.at(clock.now()))
-    assert locked.refusal == (401, "auth.bad_login")
+        tries.append((await guesser.log_in(person.login, make.PASSWORD, bad)).status)
+    assert tries == [401] * 5 + [429] * 2
+    held = await Client(app).log_in(person.login, make.PASSWORD, totp.at(clock.now()))
+    assert held.refusal == (429, "request.too_many")
+    # and the owner's device has its own
+    mine = Client(app, cookies=dict(client.cookies))
+    assert (await mine.log_in(person.login, make.PASSWORD, totp.at(clock.now()))).status == 200
 
 
 async def test_changing_the_password_ends_every_session(app: ASGIApp, db: Database, tenant: int) -> None:

@@ -51,7 +51,10 @@ export interface paths {
         /** List Apps */
         get: operations["connections_list_apps"];
         put?: never;
-        /** Connect */
+        /**
+         * Connect
+         * @description Connected when WeChat accepts the secret, refused when it is wrong, pending while WeChat cannot say.
+         */
         post: operations["connections_connect"];
         delete?: never;
         options?: never;
@@ -73,7 +76,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change */
+        /**
+         * Change
+         * @description A new secret is taken when WeChat accepts it.
+         */
         patch: operations["connections_change"];
         trace?: never;
     };
@@ -157,7 +163,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run Preflight */
+        /**
+         * Run Preflight
+         * @description Does the app work? A pending one becomes connected when WeChat accepts its secret.
+         */
         post: operations["connections_run_preflight"];
         delete?: never;
         options?: never;
@@ -919,7 +928,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Offer Totp */
+        /**
+         * Offer Totp
+         * @description A fresh secret to be put into an authenticator app; the server keeps it for ten minutes.
+         */
         post: operations["tenants_offer_totp"];
         delete?: never;
         options?: never;
@@ -936,7 +948,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Confirm Totp */
+        /**
+         * Confirm Totp
+         * @description Turn the second factor on with the secret that was offered last, with the password and a code of the app.
+         */
         post: operations["tenants_confirm_totp"];
         delete?: never;
         options?: never;
@@ -4340,6 +4355,8 @@ export interface components {
         /**
          * App
          * @description An official account (`oa`) or mini program, without its secrets; `callback_url` is for WeChat's own console.
+         *
+         *     `pending`: WeChat has not accepted the secret yet, and `checks` say why; a preflight tries again.
          */
         App: {
             /** App Id */
@@ -4375,7 +4392,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "connected" | "disconnected";
+            state: "pending" | "connected" | "disconnected";
             /** Subscribe Open */
             subscribe_open: boolean;
         };
@@ -4523,11 +4540,29 @@ export interface components {
         BindIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** Phone */
             phone: string;
         };
-        /** BindWanted */
+        /**
+         * BindWanted
+         * @description `challenge` and `answer`: the proof of work that a refusal `verification.proof_needed` asked for.
+         */
         BindWanted: {
+            /**
+             * Answer
+             * @default
+             */
+            answer: string;
+            /**
+             * Challenge
+             * @default
+             */
+            challenge: string;
             /**
              * Device
              * @default
@@ -4906,6 +4941,16 @@ export interface components {
         };
         /** CodeWanted */
         CodeWanted: {
+            /**
+             * Answer
+             * @default
+             */
+            answer: string;
+            /**
+             * Challenge
+             * @default
+             */
+            challenge: string;
             /**
              * Device
              * @default
@@ -7117,6 +7162,11 @@ export interface components {
         };
         /** PasswordLoginIn */
         PasswordLoginIn: {
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Password */
@@ -7756,6 +7806,11 @@ export interface components {
         RecoverIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Password */
@@ -7883,6 +7938,11 @@ export interface components {
         RegisterIn: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /**
@@ -9055,7 +9115,7 @@ export interface components {
         };
         /**
          * StaffMember
-         * @description Somebody who can log in; `totp` says whether a second factor is on, `locked_until` is set after failed logins.
+         * @description Somebody who can log in; `totp` says whether a second factor is on.
          */
         StaffMember: {
             /**
@@ -9068,8 +9128,6 @@ export interface components {
              * Format: uuid
              */
             id: string;
-            /** Locked Until */
-            locked_until: string | null;
             /** Login */
             login: string;
             /** Name */
@@ -9417,8 +9475,8 @@ export interface components {
         TotpIn: {
             /** Code */
             code: string;
-            /** Secret */
-            secret: string;
+            /** Password */
+            password: string;
         };
         /**
          * TotpOffer
@@ -9578,10 +9636,18 @@ export interface components {
              */
             updated_at: string;
         };
-        /** WithCode */
+        /**
+         * WithCode
+         * @description `device` as when the code was asked for: what strangers guess does not count for it.
+         */
         WithCode: {
             /** Code */
             code: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
             /** M */
             m?: number | null;
             /** Phone */

@@ -1,7 +1,8 @@
 """Connections: the merchant's official account and mini program, and what WeChat pushes.
 
-Owns: apps, callback_routes, callback_inbox. At most one app of each kind is connected; secrets are sealed and never
-shown again. A push is authenticated before anything is stored, stored once, and told as a fact by a job.
+Owns: apps, callback_routes, callback_inbox. An app is connected once WeChat has accepted its secret: one of each kind for
+a merchant, each AppID once on a server. Secrets are sealed and never shown again. A push is authenticated before anything
+is stored, stored once, and told as a fact by a job.
 Facts: AppConnected, AppChanged, AppDisconnected; FollowChanged, Scanned, MessageReceived, SubscribeAnswered,
 SubscribeChanged, SubscribeSendFinished, TemplateSendFinished. Facts of pushes have no member and may be handled out of
 order: compare their `at`.
@@ -22,10 +23,11 @@ from huida.modules.connections.facts import (
     TemplateSendFinished,
 )
 from huida.modules.connections.models import App, CallbackInbox, CallbackRoute
-from huida.modules.connections.preflight import check_app
+from huida.modules.connections.preflight import WeChat, check_app
 from huida.modules.connections.pushes import lane_of, work
 from huida.modules.connections.service import (
     AppRef,
+    Wanted,
     app_of,
     apps,
     callback_keys,
@@ -36,7 +38,7 @@ from huida.modules.connections.service import (
     credentials_of,
     disconnect,
     get,
-    merchants_with,
+    merchant_with,
     open_subscribe,
 )
 
@@ -57,6 +59,8 @@ __all__ = [
     "SubscribeDelivery",
     "SubscribeSendFinished",
     "TemplateSendFinished",
+    "Wanted",
+    "WeChat",
     "app_of",
     "apps",
     "callback_keys",
@@ -69,7 +73,7 @@ __all__ = [
     "disconnect",
     "get",
     "lane_of",
-    "merchants_with",
+    "merchant_with",
     "open_subscribe",
     "work",
 ]

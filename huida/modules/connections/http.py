@@ -80,10 +80,15 @@ async def get_app(request: Request, app_id: str, tx: ReadTx = staff_read("connec
     return show(request, await service.get(tx, app_id))
 
 
+def wechat_of(request: Request) -> preflight.WeChat:
+    state = request.app.state
+    return preflight.WeChat(state.oa, state.mini, state.tokens)
+
+
 @console.post("", status_code=201)
-async def connect(request: Request, body: AppIn, tx: Tx = staff_tx("connections.manage")) -> views.App:
-    app = await service.connect(
-        tx,
+async def connect(request: Request, body: AppIn, actor: Actor = staff_only("connections.manage")) -> views.App:
+    """Connected when WeChat accepts the secret, refused when it is wrong, pending while WeChat cannot say."""
+    wanted = service.Wanted(
         app_id=body.app_id.strip(),
         kind=body.kind,
         name=body.name,
@@ -93,21 +98,23 @@ async def connect(request: Request, body: AppIn, tx: Tx = staff_tx("connections.
         token=secret(body.token),
         aes_key=secret(body.aes_key),
     )
-    return show(request, app)
+    return show(request, await preflight.connect_app(request.app.state.db, actor, wechat_of(request), wanted))
 
 
 @console.patch("/{app_id}", status_code=204)
-async def change(app_id: str, body: AppChange, tx: Tx = staff_tx("connections.manage")) -> None:
-    await service.change(
-        tx,
-        app_id,
-        name=body.name,
-        original_id=body.original_id,
-        secret=secret(body.secret),
-        callback_mode=body.callback_mode,
-        token=secret(body.token),
-        aes_key=secret(body.aes_key),
-    )
+async def change(
+    request: Request, app_id: str, body: AppChange, actor: Actor = staff_only("connections.manage")
+) -> None:
+    """A new secret is taken when WeChat accepts it."""
+    changes = {
+        "name": body.name,
+        "original_id": body.original_id,
+        "secret": secret(body.secret),
+        "callback_mode": body.callback_mode,
+        "token": secret(body.token),
+        "aes_key": secret(body.aes_key),
+    }
+    await preflight.change_app(request.app.state.db, actor, wechat_of(request), app_id, changes)
 
 
 @console.get("/{app_id}/callback")
@@ -144,8 +151,8 @@ async def close_subscribe(app_id: str, tx: Tx = staff_tx("connections.manage")) 
 async def run_preflight(
     request: Request, app_id: str, actor: Actor = staff_only("connections.manage")
 ) -> views.Preflight:
-    state = request.app.state
-    checks = await preflight.check_app(state.db, actor, app_id, oa=state.oa, mini=state.mini)
+    """Does the app work? A pending one becomes connected when WeChat accepts its secret."""
+    checks = await preflight.check_app(request.app.state.db, actor, app_id, wechat=wechat_of(request))
     return {"checks": in_words(request, checks)}
 
 

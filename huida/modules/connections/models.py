@@ -4,19 +4,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, LargeBinary, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
 
 KINDS = frozenset({"oa", "mini"})
-APP_MOVES = {"connected": frozenset({"disconnected"}), "disconnected": frozenset({"connected"})}
+APP_MOVES = {
+    "pending": frozenset({"connected", "disconnected"}),
+    "connected": frozenset({"disconnected"}),
+    "disconnected": frozenset({"pending", "connected"}),
+}
 
 
 class App(TenantOwned, Base):
     """An official account or mini program. At most one of each kind is connected; secrets are sealed.
 
+    Connected means that WeChat has accepted the secret, which is why one AppID is connected once on a server. Until then
+    it is `pending`: nothing calls it, nobody logs in through it, its pushes are not heard.
     `subscribe_open` is the function state of S1-32: subscription messages are blocked until the merchant opens them.
     """
 
@@ -29,6 +35,8 @@ class App(TenantOwned, Base):
             unique=True,
             postgresql_where=text("state = 'connected'"),
         ),
+        Index("uq_apps_connected_app", "app_id", unique=True, postgresql_where=text("state = 'connected'")),
+        CheckConstraint("state IN ('pending', 'connected', 'disconnected')", name="state"),
     )
     app_id: Mapped[str] = mapped_column(Text, primary_key=True)
     id: Mapped[UUID] = mapped_column(Uuid)
@@ -49,10 +57,10 @@ class App(TenantOwned, Base):
 
 
 class CallbackRoute(Base):
-    """Where a push belongs: the unguessable last part of its URL → merchant and app."""
+    """Where a push belongs: the unguessable last part of its URL → merchant and app. Connected apps only, each once."""
 
     __tablename__ = "callback_routes"
-    __table_args__ = (Index("ix_callback_routes_app", "app_id"),)
+    __table_args__ = (Index("uq_callback_routes_app", "app_id", unique=True),)
     route_key: Mapped[str] = mapped_column(Text, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     app_id: Mapped[str] = mapped_column(Text)

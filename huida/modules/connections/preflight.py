@@ -1,18 +1,34 @@
 """Preflight: does this app work? Asked outside of any transaction; every answer is a check with a code for people."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from huida.kernel.db import Database
-from huida.kernel.errors import Conflict
+from huida.kernel.errors import Conflict, Invalid
 from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor
-from huida.modules.connections.service import AppRef, credentials_of, get, save_checks
+from huida.modules.connections.service import (
+    AppRef,
+    Wanted,
+    change,
+    connect,
+    credentials_of,
+    get,
+    go_live,
+    keys_to_prove,
+    kind_must_be_free,
+    save_checks,
+    wait,
+)
 from huida.modules.connections.views import Check, CheckName, CheckState
 from huida.providers.wechat.calls import AppCredentials
 from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram
 from huida.providers.wechat.official_account import OfficialAccount
+from huida.providers.wechat.tokens import AccessTokens
 
 OA_TEMPLATES: Final = 25
 MINI_TEMPLATES: Final = 50
@@ -28,14 +44,100 @@ def check(name: CheckName, state: CheckState, detail: str = "fine", **params: st
     return {"check": name, "state": state, "detail": f"connection.check.{detail}", "params": params}
 
 
-async def check_app(db: Database, actor: Actor, app_id: str, *, oa: OfficialAccount, mini: MiniProgram) -> list[Check]:
-    """Check a connected app with WeChat and keep the result. An edge. Raises NotFound, Conflict unless connected."""
+@dataclass(frozen=True, slots=True)
+class WeChat:
+    """Whom connections ask."""
+
+    oa: OfficialAccount
+    mini: MiniProgram
+    tokens: AccessTokens
+
+
+async def connect_app(db: Database, actor: Actor, wechat: WeChat, wanted: Wanted) -> AppRef:
+    """Connect an app when WeChat accepts its secret; keep it as pending while WeChat cannot say. An edge.
+
+    Raises Invalid for a wrong secret or AppID, Conflict as `connect` does; then nothing is kept.
+    """
+    wanted.checked()
+    async with db.read(actor.tenant_id) as read:
+        await kind_must_be_free(read, wanted.kind)
+    trouble = await _proof(wechat, AppCredentials(wanted.app_id, wanted.secret))
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        if trouble is None:
+            return await connect(tx, wanted)
+        await wait(tx, wanted)
+        await save_checks(tx, wanted.app_id, trouble)
+        return await get(tx, wanted.app_id)
+
+
+async def change_app(db: Database, actor: Actor, wechat: WeChat, app_id: str, changes: Mapping[str, Any]) -> None:
+    """Change what is given; a new secret of a connected app only when WeChat accepts it. An edge.
+
+    With a secret that WeChat accepts a pending app becomes live. Raises NotFound, Invalid for a wrong secret, Conflict,
+    and the ProviderOutcome when WeChat cannot say whether the secret of a connected app is right; then nothing is changed.
+    """
     async with db.read(actor.tenant_id) as read:
         app = await get(read, app_id)
-        cred = await credentials_of(read, app_id)
+    secret: Secret | None = changes.get("secret")
+    trouble: list[Check] | None = None
+    if secret is not None and app.state != "disconnected":
+        cred = AppCredentials(app_id, secret)
+        if app.connected:
+            await _accepted(wechat, cred)
+        else:
+            trouble = await _proof(wechat, cred)
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await change(tx, app_id, **changes)
+        if trouble is not None:
+            await save_checks(tx, app_id, trouble)
+        elif secret is not None:
+            await go_live(tx, app_id, proved=secret)
+
+
+async def _accepted(wechat: WeChat, cred: AppCredentials) -> None:
+    """Raises Invalid for a wrong secret or AppID, else the ProviderOutcome."""
+    try:
+        await wechat.tokens.ask(cred)
+    except Refused as refused:
+        if refused.code in WRONG_SECRET:
+            raise Invalid(code="connection.wrong_secret", where="secret") from refused
+        if refused.code == WRONG_APP:
+            raise Invalid(code="connection.wrong_app_id", where="app_id") from refused
+        raise
+
+
+async def _proof(wechat: WeChat, cred: AppCredentials) -> list[Check] | None:
+    """None when WeChat accepts the secret, else what stands in the way. Raises Invalid for a wrong secret or AppID."""
+    try:
+        await _accepted(wechat, cred)
+    except ProviderOutcome as bad:
+        return judged(bad)
+    return None
+
+
+async def check_app(db: Database, actor: Actor, app_id: str, *, wechat: WeChat) -> list[Check]:
+    """Check an app with WeChat and keep the result; a pending one becomes live when WeChat accepts its secret. An edge.
+
+    Raises NotFound, Conflict for a disconnected app, and for a pending one as `go_live` does.
+    """
+    async with db.read(actor.tenant_id) as read:
+        app = await get(read, app_id)
+        waiting = await keys_to_prove(read, app_id)
+        cred = waiting or await credentials_of(read, app_id)
     if cred is None:
         raise Conflict(code="connection.not_connected", where="app_id")
-    checks = await (_look_at_oa(oa, cred, app) if app.kind == "oa" else _look_at_mini(mini, cred, app))
+    checks: list[Check] = []
+    if waiting is not None:
+        try:
+            await wechat.tokens.ask(waiting)
+        except ProviderOutcome as bad:
+            checks = judged(bad)
+        else:
+            async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+                await go_live(tx, app_id, proved=waiting.secret)
+    if not checks:
+        look = _look_at_oa(wechat.oa, cred, app) if app.kind == "oa" else _look_at_mini(wechat.mini, cred, app)
+        checks = await look
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         await save_checks(tx, app_id, checks)
     return checks

@@ -15,6 +15,7 @@ from huida.kernel.db import Database, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.facts import Fact
 from huida.kernel.jobs import Work
+from huida.kernel.log import log
 from huida.modules.connections import facts
 from huida.modules.connections.service import callback_keys, note_callback_seen
 from huida.providers.wechat import events
@@ -127,7 +128,11 @@ async def take_push(tx: Tx, payloads: Sequence[Any]) -> None:
         opener = keys[app_id]
         if opener is None:
             continue  # disconnected since
-        push = open_push(opener, msgspec.json.decode(row["query"]), bytes(row["body"]), now=row["received_at"])
+        try:
+            push = open_push(opener, msgspec.json.decode(row["query"]), bytes(row["body"]), now=row["received_at"])
+        except BadPush as unusable:  # kept by an earlier version, or the keys were changed since
+            log.warning("push_left_out", app=app_id, reason=unusable.reason)
+            continue
         fact = fact_of(app_id, push)
         if fact is not None:
             tx.emit(fact)

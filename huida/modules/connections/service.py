@@ -29,13 +29,13 @@ LETTERS: Final = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class AppRef:
-    """A connected or former app, without its secrets."""
+    """A connected, pending or former app, without its secrets."""
 
     app_id: str
     kind: Kind
     name: str
     original_id: str
-    state: Literal["connected", "disconnected"]
+    state: Literal["pending", "connected", "disconnected"]
     subscribe_open: bool
     callback_mode: CallbackMode
     callback_seen_at: datetime | None
@@ -127,69 +127,131 @@ async def callback_keys(tx: Tx, app_id: str) -> CallbackKeys | None:
     return CallbackKeys(app_id, token, aes_key, Mode(row["callback_mode"]))
 
 
-async def merchants_with(db: Database, app_id: str) -> list[tuple[int, AppCredentials]]:
-    """The merchants that have this app connected, newest connection first: for logins, before a tenant is known.
-
-    Usually one. Who claims another's app does not know its secret, so WeChat refuses the login there.
-    """
+async def merchant_with(db: Database, app_id: str) -> tuple[int, str, AppCredentials] | None:
+    """Tenant, kind and keys of the one merchant that has this app connected: for logins, before a tenant is known."""
     async with db.raw() as (_, sql):
-        rows = await sql.fetch(
+        tenant_id: int | None = await sql.fetchval(
             "SELECT r.tenant_id FROM callback_routes r JOIN merchants m ON m.id = r.tenant_id "
-            "WHERE r.app_id = $1 AND m.state = 'open' ORDER BY r.tenant_id DESC LIMIT 100",
+            "WHERE r.app_id = $1 AND m.state = 'open'",
             app_id,
         )
-    found = []
-    for row in rows:
-        async with db.read(row["tenant_id"]) as tx:
-            cred = await credentials_of(tx, app_id)
-            if cred is not None:
-                found.append(((await get(tx, app_id)).connected_at, row["tenant_id"], cred))
-    found.sort(key=lambda one: one[:2], reverse=True)
-    return [(tenant_id, cred) for _, tenant_id, cred in found]
+    if tenant_id is None:
+        return None
+    async with db.read(tenant_id) as tx:
+        cred = await credentials_of(tx, app_id)
+        return None if cred is None else (tenant_id, (await get(tx, app_id)).kind, cred)
 
 
-async def connect(
-    tx: Tx,
-    *,
-    app_id: str,
-    kind: str,
-    name: str,
-    secret: Secret,
-    original_id: str = "",
-    callback_mode: str = "safe",
-    token: Secret | None = None,
-    aes_key: Secret | None = None,
-) -> AppRef:
-    """Connect an app, or connect a former one again. Callback token and AES key are made here unless given.
+async def keys_to_prove(tx: Tx, app_id: str) -> AppCredentials | None:
+    """What WeChat is asked to accept: the keys of an app that is pending; None for any other."""
+    return _credentials(
+        tx,
+        await tx.row(
+            "SELECT app_id, secret_sealed FROM apps WHERE tenant_id = $1 AND app_id = $2 AND state = 'pending'",
+            *(tx.tenant_id, app_id),
+        ),
+    )
 
-    Raises Invalid, and Conflict when another app of this kind is connected.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An app as a merchant enters it. Callback token and AES key are made here unless given."""
+
+    app_id: str
+    kind: str
+    name: str
+    secret: Secret
+    original_id: str = ""
+    callback_mode: str = "safe"
+    token: Secret | None = None
+    aes_key: Secret | None = None
+
+    def checked(self) -> "Wanted":
+        """The same. Raises Invalid for what cannot be right."""
+        _check(
+            app_id=self.app_id,
+            kind=self.kind,
+            name=self.name,
+            original_id=self.original_id,
+            mode=self.callback_mode,
+            secret=self.secret,
+        )
+        _check_callback(self.token or Secret("kept"), self.aes_key or Secret("k" * 43))
+        return self
+
+
+async def connect(tx: Tx, wanted: Wanted) -> AppRef:
+    """Connect an app whose secret WeChat has accepted, or connect a former one again.
+
+    Raises Invalid, and Conflict when another app of this kind is connected, or this app at another merchant.
     """
-    _check(app_id=app_id, kind=kind, name=name, original_id=original_id, mode=callback_mode, secret=secret)
-    token, aes_key = token or Secret(_letters(32)), aes_key or Secret(_letters(43))
-    _check_callback(token, aes_key)
+    await wait(tx, wanted)
+    await go_live(tx, wanted.app_id)
+    return await get(tx, wanted.app_id)
+
+
+async def kind_must_be_free(tx: Tx, kind: str) -> None:
+    """Raises Conflict when another app of this kind is connected."""
     current = await app_of(tx, kind)
     if current is not None:
         raise Conflict(code="connection.kind_taken", where="kind", app_id=current.app_id)
-    await tx.execute(
+
+
+async def wait(tx: Tx, wanted: Wanted) -> AppRef:
+    """Keep an app that WeChat has not accepted yet, or a former one again: it does nothing until `go_live`.
+
+    Raises Invalid, and Conflict when another app of this kind is connected.
+    """
+    wanted.checked()
+    token, aes_key = wanted.token or Secret(_letters(32)), wanted.aes_key or Secret(_letters(43))
+    await kind_must_be_free(tx, wanted.kind)
+    kept = await tx.execute(
         "INSERT INTO apps (tenant_id, id, app_id, kind, name, original_id, secret_sealed, token_sealed, aes_key_sealed, "
-        "callback_mode, route_key, connected_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+        "callback_mode, route_key, connected_at, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'pending') "
         "ON CONFLICT (tenant_id, app_id) DO UPDATE SET kind = excluded.kind, name = excluded.name, "
         "original_id = excluded.original_id, secret_sealed = excluded.secret_sealed, token_sealed = excluded.token_sealed, "
-        "aes_key_sealed = excluded.aes_key_sealed, callback_mode = excluded.callback_mode, state = 'connected', "
-        "callback_seen_at = NULL, checks = NULL, checked_at = NULL, connected_at = excluded.connected_at",
-        *(tx.tenant_id, uuid7(), app_id, kind, name.strip(), original_id),
-        tx.sealer.seal(secret, purpose="app.secret"),
+        "aes_key_sealed = excluded.aes_key_sealed, callback_mode = excluded.callback_mode, state = 'pending', "
+        "callback_seen_at = NULL, checks = NULL, checked_at = NULL, connected_at = excluded.connected_at "
+        "WHERE apps.state <> 'connected'",
+        *(tx.tenant_id, uuid7(), wanted.app_id, wanted.kind, wanted.name.strip(), wanted.original_id),
+        tx.sealer.seal(wanted.secret, purpose="app.secret"),
         tx.sealer.seal(token, purpose="app.token"),
         tx.sealer.seal(aes_key, purpose="app.aes_key"),
-        *(callback_mode, secrets.token_urlsafe(24), tx.now),
+        *(wanted.callback_mode, secrets.token_urlsafe(24), tx.now),
     )
-    app = await get(tx, app_id)
+    if not kept:
+        raise Conflict(code="connection.kind_taken", where="kind", app_id=wanted.app_id)
+    return await get(tx, wanted.app_id)
+
+
+async def go_live(tx: Tx, app_id: str, *, proved: Secret | None = None) -> None:
+    """Make a pending app live: WeChat has accepted its secret (`proved`, when it may have been changed since it was asked).
+
+    Raises Conflict when another app of this kind is connected, or this app at another merchant of the server: who has its
+    secret can disconnect it there.
+    """
+    row = await tx.row(
+        "SELECT kind, route_key, secret_sealed FROM apps WHERE tenant_id = $1 AND app_id = $2 AND state = 'pending' FOR UPDATE",
+        *(tx.tenant_id, app_id),
+    )
+    if row is None:
+        return
+    if proved is not None:
+        known = tx.sealer.unseal(bytes(row["secret_sealed"]), purpose="app.secret")
+        if known.reveal() != proved.reveal():
+            return
+    await kind_must_be_free(tx, row["kind"])
+    # The index of the routes is over all merchants: of two who become live at once, one waits here and is refused.
+    if not await tx.execute(
+        "INSERT INTO callback_routes (route_key, tenant_id, app_id) VALUES ($1, $2, $3) ON CONFLICT (app_id) DO NOTHING",
+        *(row["route_key"], tx.tenant_id, app_id),
+    ):
+        raise Conflict(code="connection.app_taken", where="app_id")
     await tx.execute(
-        "INSERT INTO callback_routes (route_key, tenant_id, app_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        *(app.route_key, tx.tenant_id, app_id),
+        "UPDATE apps SET state = 'connected', connected_at = $3 WHERE tenant_id = $1 AND app_id = $2",
+        *(tx.tenant_id, app_id, tx.now),
     )
-    tx.emit(AppConnected(app_id=app_id, app_kind=kind))
-    return app
+    tx.emit(AppConnected(app_id=app_id, app_kind=row["kind"]))
 
 
 async def change(
@@ -203,7 +265,10 @@ async def change(
     token: Secret | None = None,
     aes_key: Secret | None = None,
 ) -> None:
-    """Change what is given: a new secret is sealed at once. Raises NotFound, Invalid."""
+    """Change what is given: a new secret is sealed at once, and what was found with the old one is forgotten.
+
+    Raises NotFound, Invalid.
+    """
     app = await get(tx, app_id)
     _check(
         app_id=app_id,
@@ -226,6 +291,8 @@ async def change(
     if not given:
         return
     settings = ", ".join(f"{column} = ${place}" for place, column in enumerate(given, 3))
+    if secret is not None:
+        settings += ", checks = NULL, checked_at = NULL"
     await tx.execute(
         f"UPDATE apps SET {settings} WHERE tenant_id = $1 AND app_id = $2", tx.tenant_id, app_id, *given.values()
     )
@@ -241,7 +308,7 @@ async def disconnect(tx: Tx, app_id: str) -> None:
     await tx.execute("DELETE FROM callback_routes WHERE route_key = $1 AND tenant_id = $2", app.route_key, tx.tenant_id)
     if await tx.execute(
         "UPDATE apps SET state = 'disconnected', subscribe_open = false "
-        "WHERE tenant_id = $1 AND app_id = $2 AND state = 'connected'",
+        "WHERE tenant_id = $1 AND app_id = $2 AND state <> 'disconnected'",
         *(tx.tenant_id, app_id),
     ):
         tx.emit(AppDisconnected(app_id=app_id))

@@ -27,13 +27,16 @@ class CheckInWords(Check):
 
 
 class App(TypedDict):
-    """An official account (`oa`) or mini program, without its secrets; `callback_url` is for WeChat's own console."""
+    """An official account (`oa`) or mini program, without its secrets; `callback_url` is for WeChat's own console.
+
+    `pending`: WeChat has not accepted the secret yet, and `checks` say why; a preflight tries again.
+    """
 
     app_id: str
     kind: Kind
     name: str
     original_id: str
-    state: Literal["connected", "disconnected"]
+    state: Literal["pending", "connected", "disconnected"]
     subscribe_open: bool
     callback_mode: CallbackMode
     callback_url: str

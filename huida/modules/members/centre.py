@@ -17,13 +17,13 @@ from huida.kernel.web import actor_of, key_tx, member_tx
 from huida.modules import connections, tenants
 from huida.modules.members import codes, service
 from huida.modules.members.sessions import LoginUnavailable
-from huida.modules.members.strangers import address_of, limited, merchant_of
+from huida.modules.members.strangers import limited, limited_here, merchant_of
 
 member = APIRouter(prefix="/api/member", tags=["member"])
 tills = APIRouter(prefix="/api/v1/spend-codes", tags=["members"])
 
-_sites_by_address: Final = Buckets(rate_per_s=10, burst=100)
-_links_by_address: Final = Buckets(rate_per_s=1, burst=30)
+_sites_by_network: Final = Buckets(rate_per_s=10, burst=100)
+_links_by_network: Final = Buckets(rate_per_s=1, burst=30)
 _links_by_merchant: Final = Buckets(rate_per_s=2, burst=60)
 """WeChat makes 500,000 links a day for an app: strangers may use up a third of them."""
 
@@ -78,7 +78,7 @@ class TillIn(BaseModel):
 @member.get("/site")
 async def site(request: Request, m: Merchant | None = None) -> Site:
     """What a page must know before anybody is logged in."""
-    limited(_sites_by_address, address_of(request))
+    limited_here(_sites_by_network, request)
     state = request.app.state
     tenant_id = await merchant_of(state.db, m)
     async with state.db.read(tenant_id) as tx:
@@ -96,7 +96,7 @@ async def site(request: Request, m: Merchant | None = None) -> Site:
 @member.post("/open-links")
 async def open_link(request: Request, body: OpenLinkIn) -> OpenLink:
     """A WeChat link that opens the mini program at a page, for browsers outside WeChat (S1-117)."""
-    limited(_links_by_address, address_of(request))
+    limited_here(_links_by_network, request)
     state = request.app.state
     tenant_id = await merchant_of(state.db, body.m)
     limited(_links_by_merchant, str(tenant_id))

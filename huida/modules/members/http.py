@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import Invalid, NotFound, TooMany
+from huida.kernel.errors import Invalid, NotFound
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
@@ -37,12 +37,13 @@ from huida.kernel.web import (
 )
 from huida.modules import tenants
 from huida.modules.members import import_door, profile, queries, service, sessions, views
+from huida.modules.members.strangers import limited_here
 
 console = APIRouter(prefix="/api/console/members", tags=["console"])
 open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
 member = APIRouter(prefix="/api/member", tags=["member"])
 
-_logins_by_address: Final = Buckets(rate_per_s=10, burst=100)
+_logins_by_network: Final = Buckets(rate_per_s=10, burst=100)
 
 LevelNames = Callable[[Tx], Awaitable[dict[str, str]]]
 BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
@@ -218,9 +219,7 @@ async def open_get(member_id: UUID, tx: ReadTx = key_read("members.read")) -> vi
 
 @member.post("/login")
 async def log_in(request: Request, body: MemberLoginIn) -> views.MemberSession:
-    wait_s = _logins_by_address.try_take(request.client.host if request.client else "?")
-    if wait_s:
-        raise TooMany(retry_after_s=int(wait_s) + 1)
+    limited_here(_logins_by_network, request)
     state = request.app.state
     opened = await sessions.log_in(state.db, state.mini, state.oa, app_id=body.app_id, code=body.code)
     return {"token": opened.token.reveal(), "joined": opened.member_id is not None}

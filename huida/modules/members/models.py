@@ -3,7 +3,19 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Index, LargeBinary, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
@@ -46,6 +58,8 @@ class Identity(TenantOwned, Base):
 
     __tablename__ = "identities"
     __table_args__ = (
+        CheckConstraint("openid <> ''", name="openid"),
+        CheckConstraint("unionid <> ''", name="unionid"),
         Index("ix_identities_member", "tenant_id", "member_id", "app_id"),
         Index("ix_identities_unionid", "tenant_id", "unionid", postgresql_where=text("unionid IS NOT NULL")),
     )
@@ -66,6 +80,10 @@ class MemberSession(Base):
 
     __tablename__ = "member_sessions"
     __table_args__ = (
+        CheckConstraint(
+            "(member_id IS NULL AND app_id <> '' AND openid <> '') OR (member_id IS NOT NULL AND app_id = '' AND openid = '')",
+            name="who",
+        ),
         Index("ix_member_sessions_member", "tenant_id", "member_id", postgresql_where=text("member_id IS NOT NULL")),
         Index("ix_member_sessions_expires_at", "expires_at"),
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from huida.kernel.db import Tx
 from huida.kernel.facts import Recorded
-from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.http import ProviderOutcome, Refused, one_call
 from huida.kernel.jobs import Errand, Work
 from huida.kernel.queue import Job
 from huida.modules import connections
@@ -80,7 +80,8 @@ class LearnUnionid:
 
     async def _ask(self, asked: Asked, cred: AppCredentials) -> Asked:
         try:
-            follower = await self._oa.follower(cred, asked.openid)
+            async with one_call(LEARN):
+                follower = await self._oa.follower(cred, asked.openid)
         except Refused:
             return asked
         except ProviderOutcome:

@@ -24,7 +24,6 @@ from huida.modules.members.service import (
     see_identity,
     wait_for_account,
 )
-from huida.providers.wechat.judge import Group, group_of
 from huida.providers.wechat.mini_program import MiniProgram, Session
 from huida.providers.wechat.official_account import OfficialAccount, WebIdentity
 
@@ -51,27 +50,25 @@ async def log_in(db: Database, mini: MiniProgram, oa: OfficialAccount, *, app_id
 
     Raises NotFound, Invalid for a bad code, LoginUnavailable.
     """
-    for tenant_id, cred in await connections.merchants_with(db, app_id):
-        async with db.read(tenant_id) as tx:
-            kind = (await connections.get(tx, app_id)).kind
-        try:
-            who = await (mini.code2session(cred, code) if kind == "mini" else oa.exchange_code(cred, code))
-        except Refused as refused:
-            if group_of(refused.code) is Group.ACCOUNT:
-                continue  # this merchant does not know the app's secret
-            raise _refusal(refused) from refused
-        except ProviderOutcome as bad:
-            raise LoginUnavailable() from bad
-        if isinstance(who, WebIdentity) and not who.may_be_bound:
-            raise Invalid(code="member.snapshot_user", where="code")
-        return await _open(db, tenant_id, app_id, who)
-    raise NotFound(code="connection.not_found", where="app_id")
+    found = await connections.merchant_with(db, app_id)
+    if found is None:
+        raise NotFound(code="connection.not_found", where="app_id")
+    tenant_id, kind, cred = found
+    try:
+        who = await (mini.code2session(cred, code) if kind == "mini" else oa.exchange_code(cred, code))
+    except Refused as refused:
+        raise _refusal(refused) from refused
+    except ProviderOutcome as bad:
+        raise LoginUnavailable() from bad
+    if isinstance(who, WebIdentity) and not who.may_be_bound:
+        raise Invalid(code="member.snapshot_user", where="code")
+    return await _open(db, tenant_id, app_id, who)
 
 
 async def _open(db: Database, tenant_id: int, app_id: str, who: Session | WebIdentity) -> LoggedIn:
     session = token("hm")
     async with db.tx(tenant_id, actor="member:login") as tx:
-        member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid)
+        member_id = await see_identity(tx, app_id=app_id, openid=who.openid, unionid=who.unionid or None)
         await tx.execute(
             "DELETE FROM member_sessions WHERE token_hash IN (SELECT token_hash FROM member_sessions "
             "WHERE tenant_id = $1 AND app_id = $2 AND openid = $3 AND expires_at <= $4 LIMIT 100)",

@@ -4,6 +4,7 @@ from fastapi import Request
 
 from huida.kernel.db import Database
 from huida.kernel.errors import NotFound, TooMany
+from huida.kernel.networks import network_of
 from huida.kernel.rates import Buckets
 from huida.modules import tenants
 
@@ -15,6 +16,11 @@ async def merchant_of(db: Database, m: int | None) -> int:
     if found is None:
         raise NotFound(code="merchant.not_found", where="m")
     return found
+
+
+def limited_here(buckets: Buckets, request: Request) -> None:
+    """One subscriber counts as one, whichever of its addresses it takes. Raises TooMany."""
+    limited(buckets, network_of(address_of(request)))
 
 
 def limited(buckets: Buckets, key: str) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from huida.kernel.clock import business_day
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import ProviderOutcome
+from huida.kernel.http import ProviderOutcome, one_call
 from huida.kernel.queue import Job
 from huida.modules import members, sms
 from huida.modules.messaging import texting
@@ -81,13 +81,14 @@ class AskSms:
             item.silent = True
             return None
         try:
-            return await self.sms_providers[provider].query(
-                credentials,
-                phone=item.phone,
-                day=item.day,
-                out_id=item.out_id,
-                provider_ref=item.row["provider_ref"],
-            )
+            async with one_call("messaging.ask_sms"):
+                return await self.sms_providers[provider].query(
+                    credentials,
+                    phone=item.phone,
+                    day=item.day,
+                    out_id=item.out_id,
+                    provider_ref=item.row["provider_ref"],
+                )
         except ProviderOutcome:
             item.silent = True
             return None

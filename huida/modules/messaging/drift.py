@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from huida.kernel.db import Tx
-from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.http import ProviderOutcome, Refused, one_call
 from huida.kernel.queue import Job
 from huida.modules import connections, sms
 from huida.modules.messaging import bindings, templates
@@ -74,7 +74,8 @@ class LookForDrift:
     async def call(self, work: Round) -> Round:
         for channel, cred in work.apps.items():
             try:
-                work.listed[channel] = await templates.fetch_listed(self.mini, self.oa, cred, channel)
+                async with one_call(LOOK):
+                    work.listed[channel] = await templates.fetch_listed(self.mini, self.oa, cred, channel)
             except ProviderOutcome:
                 continue
         for one in work.texts:
@@ -102,7 +103,8 @@ class LookForDrift:
         """What one provider says; None when it does not."""
         provider = self.sms_providers[name]
         try:
-            audit = await provider.template(work.keys[name], code)
+            async with one_call(LOOK):
+                audit = await provider.template(work.keys[name], code)
         except Refused as refused:
             return "template_gone" if provider.knows_no_template(refused) else None
         except ProviderOutcome:

@@ -17,7 +17,9 @@ from huida.kernel.money import yuan
 from huida.modules.messaging.catalogue import CODE, INT, MONEY, NAME, SIGNED_MONEY, TEXT, TIME, TIP, Scenario, Variable
 from huida.providers.wechat.params import Field, Kind, Unfittable, check, fit
 
-TOKEN = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+# A name begins and ends with a letter that is no space, so that spaces can be read in one way only: three parts that all
+# take spaces are cubic.
+TOKEN = re.compile(r"\{\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}\}")
 
 ALLOWED: Mapping[Kind, frozenset[str]] = {
     Kind.THING: frozenset({TEXT, NAME, CODE, MONEY, SIGNED_MONEY, INT, TIME}),
@@ -57,7 +59,7 @@ class Trouble:
     nearest: str = ""
 
 
-LOOSE = re.compile(r"(?<!\{)(\{\{?)\s*([^{}]{1,60}?)\s*(\}\}?)(?!\})")
+LOOSE = re.compile(r"(?<!\{)(\{\{?)\s*([^{}\s](?:[^{}]{0,58}[^{}\s])?)\s*(\}\}?)(?!\})")
 
 
 def normal(scenario: Scenario, value: str) -> str:

@@ -82,6 +82,7 @@ class Template(TenantOwned, Base):
     WeChat changed it, for finding what its fields said."""
 
     __tablename__ = "wechat_templates"
+    __table_args__ = (CheckConstraint("template_id <> ''", name="template_id"),)
     app_id: Mapped[str] = mapped_column(Text, primary_key=True)
     template_id: Mapped[str] = mapped_column(Text, primary_key=True)
     channel: Mapped[str] = mapped_column(Text)
@@ -119,6 +120,7 @@ class Credit(TenantOwned, Base):
 
     __tablename__ = "subscribe_credits"
     __table_args__ = (
+        CheckConstraint("openid <> '' AND template_id <> ''", name="keys"),
         CheckConstraint("consumed >= 0 AND consumed <= greatest(by_client, by_event)", name="not_overdrawn"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
@@ -224,7 +226,10 @@ class StaffBinding(TenantOwned, Base):
     """The WeChat account in which a staff member is told (S2-50), and of which scenarios."""
 
     __tablename__ = "staff_bindings"
-    __table_args__ = (Index("uq_staff_bindings_openid", "tenant_id", "app_id", "openid", unique=True),)
+    __table_args__ = (
+        CheckConstraint("openid <> ''", name="openid"),
+        Index("uq_staff_bindings_openid", "tenant_id", "app_id", "openid", unique=True),
+    )
     staff_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     app_id: Mapped[str] = mapped_column(Text)
     openid: Mapped[str] = mapped_column(Text)

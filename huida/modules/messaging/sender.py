@@ -5,7 +5,6 @@ dead after the last try); unknown (never simply repeated: a subscribe message is
 may be repeated under the same client_msg_id within ten minutes, an SMS is asked about).
 """
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from uuid import UUID
 from huida.kernel.arrays import ints, texts, uuids
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import Refused, Unavailable, Unknown, Withheld
+from huida.kernel.http import Refused, Unavailable, Unknown, Withheld, each, one_call
 from huida.kernel.metrics import DELIVERIES
 from huida.kernel.queue import RETRY_LADDER_S, Job
 from huida.kernel.rates import TokenBucket
@@ -154,13 +153,7 @@ class Sender:
         for item in work.items:
             if not item.held:
                 lanes[item.phone or item.row["address"]].append(item)
-        waiting = iter(lanes.values())
-
-        async def work_through() -> None:
-            for items in waiting:
-                await self._lane(work, items)
-
-        await asyncio.gather(*(work_through() for _ in range(min(AT_ONCE, len(lanes)))))
+        await each(lanes.values(), lambda items: self._lane(work, items), at_once=AT_ONCE)
         return work
 
     async def _lane(self, batch: Batch, items: list[Item]) -> None:
@@ -186,7 +179,8 @@ class Sender:
             item.state, item.reason, item.lost = "unknown", "answer_lost", True
             return
         try:
-            item.provider_ref = await self._post(batch, item)
+            async with one_call("messaging.send"):
+                item.provider_ref = await self._post(batch, item)
             item.state = "accepted"
         except Refused as refused:
             item.reason, item.wait_s = refused.code, refused.later_s
@@ -222,7 +216,7 @@ class Sender:
             raise Refused("connection.not_connected", "the app is not connected any more")
         body = row["body"].encode()
         if row["channel"] == "subscribe":
-            return str(await self.mini.send_subscribe(credentials, body))
+            return str(await self.mini.send_subscribe(credentials, body) or "")
         return str(await self.oa.send_template(credentials, body))
 
     async def _post_sms(self, batch: Batch, item: Item) -> str:

@@ -75,6 +75,7 @@ class Payment(TenantOwned, Base):
         CheckConstraint("payee IN ('merchant', 'platform')", name="payee"),
         CheckConstraint("state IN ('created', 'prepared', 'paid', 'closed')", name="state"),
         CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid_at"),
+        CheckConstraint("state <> 'paid' OR transaction_id <> ''", name="transaction_id"),
         CheckConstraint("amount_fen > 0 AND refunded_fen BETWEEN 0 AND amount_fen", name="amounts"),
         Index("uq_payments_reference", "tenant_id", "purpose", "reference_id", unique=True),
         Index(

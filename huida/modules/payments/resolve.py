@@ -4,7 +4,6 @@ Every question goes by our own number, so asking twice changes nothing; a refund
 WeChat Pay answers with what it already did.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from huida.kernel.db import Database, Row, Tx
-from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.http import ProviderOutcome, Refused, each, one_call
 from huida.kernel.jobs import Work
 from huida.kernel.log import log
 from huida.kernel.queue import RETRY_LADDER_S, Job
@@ -26,6 +25,8 @@ from huida.providers.wechatpay.judge import ORDER_PAID
 
 LOOKS_S: Final = (240, 900)
 """Waits after the first look at a payment that WeChat Pay has as unpaid, the last again and again up to its end."""
+AT_ONCE: Final = 32
+"""Calls under way in one batch."""
 ASKED_AT_MOST: Final = 60
 """After so many questions people have to look (about two weeks)."""
 
@@ -214,12 +215,13 @@ async def _each(work: Questions, ask: Callable[[Desk, Question], Awaitable[None]
         if item.row["account_id"] is None:
             return
         try:
-            await ask(desks[item.row["account_id"]], item)
+            async with one_call("payments"):
+                await ask(desks[item.row["account_id"]], item)
         except ProviderOutcome as bad:
             log.warning("pay_unanswered", outcome=type(bad).__name__, said=str(bad))
             item.again = True
 
-    await asyncio.gather(*(one(item) for item in work.items))
+    await each(work.items, one, at_once=AT_ONCE)
 
 
 def _wanted(jobs: Sequence[Job], about: str) -> dict[UUID, tuple[int, bool]]:

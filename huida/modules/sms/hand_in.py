@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from huida.kernel.db import Tx
-from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.http import ProviderOutcome, Refused, one_call
 from huida.kernel.log import log
 from huida.kernel.queue import Job, retry_at
 from huida.modules import tenants
@@ -82,11 +82,12 @@ class HandIn:
         if not isinstance(provider, TakesSigns):
             return _Outcome(parcel.signature_id, parcel.tries)  # an operator does it on the provider's own page
         try:
-            known = await _known(provider, parcel)
-            if known is None:
-                await provider.add_sign(parcel.credentials, parcel.request)
-            elif known in (Audit.REJECTED, Audit.WITHDRAWN):
-                await provider.modify_sign(parcel.credentials, parcel.request)
+            async with one_call(HAND_IN):
+                known = await _known(provider, parcel)
+                if known is None:
+                    await provider.add_sign(parcel.credentials, parcel.request)
+                elif known in (Audit.REJECTED, Audit.WITHDRAWN):
+                    await provider.modify_sign(parcel.credentials, parcel.request)
         except Refused as refused:
             if refused.later_s is None:
                 return _Outcome(parcel.signature_id, parcel.tries, code=refused.code)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from huida.kernel.db import Tx
 from huida.kernel.facts import Recorded
-from huida.kernel.http import ProviderOutcome
+from huida.kernel.http import ProviderOutcome, one_call
 from huida.kernel.jobs import Work, fan_out
 from huida.kernel.log import log
 from huida.kernel.queue import Job
@@ -131,7 +131,8 @@ class AskSignature:
         heard = []
         for question in questions:
             try:
-                audit = await self._providers[question.provider].sign(question.credentials, question.name)
+                async with one_call(ASK_SIGNATURE):
+                    audit = await self._providers[question.provider].sign(question.credentials, question.name)
             except ProviderOutcome as outcome:
                 log.warning("sms_signature_unanswered", provider=question.provider, outcome=type(outcome).__name__)
                 continue

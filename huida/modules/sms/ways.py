@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from huida.kernel.clock import Clock
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import Refused, Unavailable, Unknown, Withheld
+from huida.kernel.http import Refused, Unavailable, Unknown, Withheld, one_call
 from huida.modules.sms import plans
 from huida.modules.sms.plans import Plan
 from huida.modules.sms.service import SIGN_NAME, SmsRoute, credentials_in, price_now
@@ -200,14 +200,15 @@ class SmsDesk:
                 away = away or Unavailable(f"sms.resting:{way.provider}")
                 continue
             try:
-                accepted = await self.providers[way.provider].send(
-                    way.credentials,
-                    phone=phone,
-                    sign_name=way.sign_name,
-                    template_code=way.template_code,
-                    params=params if way.params is None else way.params,
-                    out_id=out_id,
-                )
+                async with one_call(way.provider):
+                    accepted = await self.providers[way.provider].send(
+                        way.credentials,
+                        phone=phone,
+                        sign_name=way.sign_name,
+                        template_code=way.template_code,
+                        params=params if way.params is None else way.params,
+                        out_id=out_id,
+                    )
             except Withheld:
                 raise  # our own trouble, not the provider's
             except Unavailable as no:

@@ -13,6 +13,8 @@ from huida.modules.tenants.models import PLATFORM
 from huida.modules.tenants.sessions import session_actor
 
 COOKIE: Final = "huida_session"
+HOST_ONLY: Final = "__Host-"
+"""Browsers take a cookie of such a name only from this very host, for all of its paths, and over TLS."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MerchantId = Annotated[int, Path(ge=1, lt=2**63)]
@@ -28,7 +30,7 @@ class Doors:
 
     async def staff(self, request: Request) -> Actor:
         """The logged-in person; unsafe methods must bring the CSRF token in `X-CSRF-Token`."""
-        session = request.cookies.get(COOKIE)
+        session = request.cookies.get(cookie_name(request, COOKIE))
         if not session:
             raise Unauthenticated()
         csrf = None if request.method in SAFE else request.headers.get("x-csrf-token", "")
@@ -41,6 +43,16 @@ class Doors:
     async def member(self, request: Request) -> Actor:
         """The member's session in `Authorization: Bearer hm_…`."""
         return await self._member(self._db, bearer(request))
+
+
+def behind_tls(request: Request) -> bool:
+    """Whether people reach this server by https."""
+    return str(request.app.state.public_url).startswith("https:")
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """The name that one of our cookies has here."""
+    return f"{HOST_ONLY}{name}" if behind_tls(request) else name
 
 
 async def operator_of(request: Request) -> Actor:

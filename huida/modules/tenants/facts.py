@@ -12,7 +12,7 @@ class StaffLoggedIn(Fact, frozen=True, kw_only=True):
 
 
 class StaffLocked(Fact, frozen=True, kw_only=True):
-    """Too many failed logins in a row."""
+    """Somebody entered so many wrong passwords that they are slowed down; told once an hour. Nobody is shut out by it."""
 
     kind: ClassVar[str] = "staff.locked"
     staff_id: UUID

@@ -1,6 +1,6 @@
 """The console's doors for people, stores, keys and the audit log (`/api/console`), and the operator's (`/api/operator`)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import Conflict, Invalid, TooMany
+from huida.kernel.errors import Invalid, TooMany
+from huida.kernel.networks import network_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
+from huida.kernel.secrets import Secret
 from huida.kernel.web import (
     Actor,
     Created,
@@ -26,16 +28,15 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
-from huida.modules.tenants import directory, keys, passwords, queries, service, sessions, staff, views
-from huida.modules.tenants.doors import COOKIE, operator_of, operator_read, operator_tx
+from huida.modules.tenants import brakes, directory, keys, passwords, queries, service, sessions, staff, views
+from huida.modules.tenants.doors import COOKIE, behind_tls, cookie_name, operator_of, operator_read, operator_tx
 from huida.modules.tenants.models import ROLES, SCOPES
 
 console = APIRouter(prefix="/api/console", tags=["console"])
 operator = APIRouter(prefix="/api/operator", tags=["operator"])
 
-# One person may mistype; one address may guess at many logins. The lock of a login itself is in the database.
-_by_person: Final = Buckets(rate_per_s=0.5, burst=20)
-_by_address: Final = Buckets(rate_per_s=2, burst=100)
+_by_network: Final = Buckets(rate_per_s=2, burst=100)
+"""One network may guess at many logins. What concerns one login is counted in the database (`brakes`)."""
 
 
 class Body(BaseModel):
@@ -54,7 +55,7 @@ class PasswordIn(Body):
 
 
 class TotpIn(Body):
-    secret: str = Field(max_length=100)
+    password: str = Field(max_length=400)
     code: str = Field(max_length=10)
 
 
@@ -114,34 +115,47 @@ def database(request: Request) -> Database:
 @console.post("/login", response_model=views.Me)
 async def login(request: Request, body: LoginIn) -> JSONResponse:
     address = request.client.host if request.client else "?"
-    wait_s = _by_address.try_take(address) or _by_person.try_take(f"{address} {body.login.strip().lower()}")
+    prefix = cookie_name(request, "")
+    known = {name.removeprefix(prefix): value for name, value in request.cookies.items() if name.startswith(prefix)}
+    caller, db = brakes.Caller(address, known), database(request)
+    # On a device that somebody logged in on before nobody waits behind the neighbours.
+    wait_s = _by_network.try_take(caller.known_device(db.sealer) or network_of(address))
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
-    session = await sessions.log_in(database(request), login=body.login, password=body.password, totp=body.totp)
+    session = await sessions.log_in(db, caller, login=body.login, password=body.password, totp=body.totp)
     answer = JSONResponse(await _me(request, session.actor, session.csrf))
+    _give(request, answer, COOKIE, session.token, sessions.SESSION_LIFE)
+    _give(request, answer, session.device_name, session.device, brakes.DEVICE_LIFE)
+    return answer
+
+
+def _give(request: Request, answer: Response, name: str, value: Secret, life: timedelta) -> None:
     answer.set_cookie(
-        COOKIE,
-        session.token.reveal(),
-        max_age=int(sessions.SESSION_LIFE.total_seconds()),
+        cookie_name(request, name),
+        value.reveal(),
+        max_age=int(life.total_seconds()),
         path="/",
         httponly=True,
         samesite="lax",
-        secure=request.app.state.public_url.startswith("https:"),
+        secure=behind_tls(request),
     )
-    return answer
+
+
+def _take_back(request: Request, answer: Response) -> None:
+    answer.delete_cookie(cookie_name(request, COOKIE), path="/", secure=behind_tls(request), httponly=True)
 
 
 @console.post("/logout", status_code=204)
 async def logout(request: Request, _: Actor = staff_only("")) -> Response:
-    await sessions.log_out(database(request), request.cookies[COOKIE])
+    await sessions.log_out(database(request), request.cookies[cookie_name(request, COOKIE)])
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path="/")
+    _take_back(request, answer)
     return answer
 
 
 @console.get("/me")
 async def me(request: Request, actor: Actor = staff_only("")) -> views.Me:
-    return await _me(request, actor, sessions.csrf_of(request.cookies[COOKIE]))
+    return await _me(request, actor, sessions.csrf_of(request.cookies[cookie_name(request, COOKIE)]))
 
 
 async def _me(request: Request, actor: Actor, csrf: str) -> views.Me:
@@ -166,23 +180,22 @@ async def _me(request: Request, actor: Actor, csrf: str) -> views.Me:
 async def change_password(request: Request, body: PasswordIn, actor: Actor = staff_only("")) -> Response:
     await sessions.change_own_password(database(request), actor, current=body.current, new=body.new)
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path="/")
+    _take_back(request, answer)
     return answer
 
 
 @console.post("/me/totp")
-async def offer_totp(request: Request, tx: ReadTx = staff_read("")) -> views.TotpOffer:
-    row = await staff.get_staff(tx, actor_of(request).id)
-    if row["totp_sealed"] is not None:
-        raise Conflict(code="auth.totp_already_on")
-    secret = passwords.new_totp()
-    address = passwords.totp_address(secret, row["login"])
+async def offer_totp(request: Request, tx: Tx = staff_tx("")) -> views.TotpOffer:
+    """A fresh secret to be put into an authenticator app; the server keeps it for ten minutes."""
+    secret, login = await staff.offer_totp(tx, actor_of(request).id)
+    address = passwords.totp_address(secret, login)
     return {"secret": secret.reveal(), "address": address, "qr": qr_picture(address)}
 
 
 @console.post("/me/totp/confirm", status_code=204)
-async def confirm_totp(request: Request, body: TotpIn, tx: Tx = staff_tx("")) -> None:
-    await staff.confirm_totp(tx, actor_of(request).id, secret=body.secret, code=body.code)
+async def confirm_totp(request: Request, body: TotpIn, actor: Actor = staff_only("")) -> None:
+    """Turn the second factor on with the secret that was offered last, with the password and a code of the app."""
+    await sessions.confirm_own_totp(database(request), actor, password=body.password, code=body.code)
 
 
 @console.get("/settings")
@@ -252,7 +265,6 @@ def _person(row: Any) -> views.StaffMember:
         "role": row["role"],
         "state": row["state"],
         "totp": row["totp_sealed"] is not None,
-        "locked_until": row["locked_until"],
         "created_at": row["created_at"],
     }
 

@@ -18,7 +18,24 @@ from huida.modules.tenants.models import SCOPES
 CACHED_S: Final = 5.0
 CACHED_AT_MOST: Final = 5_000
 
+# Longer than any transaction that ends keys: while one is under way, and a while after, its merchant's keys are looked up.
+NOT_CACHED_S: Final = 60.0
+
 _cached: WeakKeyDictionary[Database, dict[bytes, tuple[float, Actor]]] = WeakKeyDictionary()
+_looked_up: WeakKeyDictionary[Database, dict[int, float]] = WeakKeyDictionary()
+"""Merchants whose keys are not cached, with the time until when."""
+
+
+def forget_keys(tx: Tx) -> None:
+    """What this transaction ends of this merchant's keys ends with its commit, in this process; in others within 5 s."""
+    now = time.monotonic()
+    looked_up = _looked_up.setdefault(tx.db, {})
+    for tenant_id in [tenant_id for tenant_id, until in looked_up.items() if until <= now]:
+        del looked_up[tenant_id]
+    looked_up[tx.tenant_id] = now + NOT_CACHED_S
+    known = _cached.get(tx.db, {})
+    for digest in [digest for digest, (_, actor) in known.items() if actor.tenant_id == tx.tenant_id]:
+        del known[digest]
 
 
 async def create_key(tx: Tx, *, name: str, scopes: Sequence[str]) -> tuple[UUID, Secret]:
@@ -46,6 +63,7 @@ async def list_keys(tx: Tx) -> list[Any]:
 
 async def revoke_key(tx: Tx, key_id: UUID) -> None:
     """End a key: here at once, in other processes within five seconds. Twice is once. Raises NotFound."""
+    forget_keys(tx)
     row = await tx.row(
         "UPDATE api_keys k SET revoked_at = coalesce(k.revoked_at, $3) FROM api_keys b "
         "WHERE k.tenant_id = $1 AND k.id = $2 AND b.token_hash = k.token_hash "
@@ -54,7 +72,6 @@ async def revoke_key(tx: Tx, key_id: UUID) -> None:
     )
     if row is None:
         raise NotFound(code="key.not_found", where="key_id")
-    _cached.get(tx.db, {}).pop(bytes(row["token_hash"]), None)
     if row["first"]:
         tx.emit(KeyRevoked(key_id=key_id))
 
@@ -80,5 +97,6 @@ async def key_actor(db: Database, secret: str) -> Actor:
     if len(known) >= CACHED_AT_MOST:
         known.clear()
     actor = Actor("key", row["id"], row["tenant_id"], frozenset(row["scopes"]), row["name"])
-    known[digest] = (time.monotonic() + CACHED_S, actor)
+    if _looked_up.get(db, {}).get(actor.tenant_id, 0.0) <= time.monotonic():
+        known[digest] = (time.monotonic() + CACHED_S, actor)
     return actor

@@ -78,8 +78,11 @@ class Staff(TenantOwned, Base):
     totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
     state: Mapped[str] = mapped_column(Text, server_default="active")
+    # Not used any more: tries are counted in `login_tries`. A later migration drops them.
     failed_logins: Mapped[int] = mapped_column(BigInteger, server_default="0")
     locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    totp_offer_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    totp_offer_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
@@ -101,6 +104,18 @@ class Session(Base):
     csrf_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LoginTry(Base):
+    """Tries at logins: how many, when the next one may be made, when all of it is forgotten. `key` is a keyed hash of the
+    login and the network or device. Over all merchants."""
+
+    __tablename__ = "login_tries"
+    __table_args__ = (Index("ix_login_tries_forget_at", "forget_at"),)
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    next_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    forget_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class ApiKey(Base):

@@ -10,6 +10,7 @@ from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.modules.tenants.facts import EntitlementChanged, MerchantChanged, MerchantOpened, StoreChanged
+from huida.modules.tenants.keys import forget_keys
 from huida.modules.tenants.models import PLATFORM
 from huida.modules.tenants.staff import create_staff
 
@@ -97,7 +98,11 @@ async def change_merchant(tx: Tx, *, name: str | None = None, short_name: str | 
 
 
 async def suspend_merchant(tx: Tx) -> None:
-    """Shut the merchant's staff and keys out (keys within five seconds). Nothing of theirs is deleted."""
+    """Shut the merchant's staff and keys out: here at once, keys in other processes within five seconds.
+
+    Nothing of theirs is deleted.
+    """
+    forget_keys(tx)
     await _set_merchant_state(tx, "suspended")
 
 

@@ -5,24 +5,22 @@ import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Forbidden, Unauthenticated
 from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
-from huida.modules.tenants import passwords
+from huida.modules.tenants import brakes, passwords
+from huida.modules.tenants.brakes import Caller
 from huida.modules.tenants.facts import StaffLocked, StaffLoggedIn
 from huida.modules.tenants.models import PLATFORM, ROLES
-from huida.modules.tenants.staff import set_password
+from huida.modules.tenants.staff import confirm_totp, set_password
 
 SESSION_LIFE: Final = timedelta(hours=12)
-FAILURES_ALLOWED: Final = 10
-LOCKED_FOR: Final = timedelta(minutes=15)
 
 
 class BadLogin(Unauthenticated):
-    """Login, password or code is wrong, or the login is locked: which of them is not told."""
+    """Login, password or code is wrong: which of them is not told."""
 
     code = "auth.bad_login"
 
@@ -44,6 +42,9 @@ class NewSession:
     token: Secret
     csrf: str
     actor: Actor
+    device_name: str
+    device: Secret
+    """The cookie that lets this device through at its next login, however many strangers guess."""
 
 
 def csrf_of(session_token: str) -> str:
@@ -51,76 +52,75 @@ def csrf_of(session_token: str) -> str:
     return hmac.digest(session_token.encode(), b"huida.csrf", "sha256").hex()
 
 
-async def log_in(db: Database, *, login: str, password: str, totp: str = "") -> NewSession:
-    """Check the login and open a session. Raises BadLogin (also while locked) or TotpRequired."""
+async def log_in(db: Database, caller: Caller, *, login: str, password: str, totp: str = "") -> NewSession:
+    """Check the login and open a session. Raises Wait (slow down), BadLogin or TotpRequired.
+
+    A try is counted before it is checked, so that guesses at once are counted too; for a login that nobody has as well.
+    """
+    name = login.strip().lower()[:100]
+    tenant_id, staff = await _known(db, name)
+    device = caller.device_of(db.sealer, staff) if staff is not None else ""
+    keys = brakes.keys_of(db.sealer, f"password/{name}", caller, device)
+    async with db.tx(tenant_id, actor="visitor:login") as tx:
+        slowed = await brakes.press(tx, keys)
+        if slowed and staff is not None and await brakes.may_tell(tx, name):
+            tx.emit(StaffLocked(staff_id=staff["id"]))
+    if not await passwords.matches(staff["password_hash"] if staff else None, password) or staff is None:
+        raise BadLogin()
+    async with db.tx(tenant_id, actor=f"staff:{staff['id']}") as tx:
+        await brakes.forgive(tx, keys)
+        second = await _second_factor(tx, staff, totp, device)
+        if second == "right":
+            return await _open_session(tx, staff, device)
+    raise TotpRequired() if second == "missing" else BadLogin()
+
+
+async def _known(db: Database, login: str) -> tuple[int, Any]:
+    """Whose login this is: tenant and row of somebody who may log in; the platform and None when nobody may."""
     async with db.raw() as (_, sql):
         known = await sql.fetchrow(
             "SELECT l.tenant_id, l.staff_id FROM logins l LEFT JOIN merchants m ON m.id = l.tenant_id "
             "WHERE l.login = $1 AND (l.tenant_id = 0 OR m.state = 'open')",
-            login.strip().lower()[:100],
+            login,
         )
-    staff = None
-    if known is not None:
-        async with db.tx(known["tenant_id"], actor=f"staff:{known['staff_id']}") as tx:
-            staff = await _count_attempt(tx, known["staff_id"])
-    if not await passwords.matches(staff["password_hash"] if staff else None, password) or staff is None:
-        raise await _failure(db, known["tenant_id"] if known else PLATFORM, staff)
-    async with db.tx(known["tenant_id"], actor=f"staff:{staff['id']}") as tx:
-        second = await _second_factor(tx, staff, totp)
-        if second == "right":
-            return await _open_session(tx, staff)
-    if second == "missing":
-        raise TotpRequired()
-    raise await _failure(db, known["tenant_id"], staff)
+    if known is None:
+        return PLATFORM, None
+    async with db.read(known["tenant_id"]) as tx:
+        staff = await tx.row(
+            "SELECT * FROM staff WHERE tenant_id = $1 AND id = $2 AND state = 'active'", tx.tenant_id, known["staff_id"]
+        )
+    return known["tenant_id"], staff
 
 
-async def _count_attempt(tx: Tx, staff_id: UUID) -> Any:
-    """Count the attempt before it is checked, so that parallel guesses are counted too; None when locked or disabled."""
-    return await tx.row(
-        "UPDATE staff SET "
-        "  failed_logins = CASE WHEN locked_until IS NULL THEN failed_logins + 1 ELSE 1 END, "
-        "  locked_until = CASE WHEN locked_until IS NULL AND failed_logins + 1 >= $4 THEN $5::timestamptz END "
-        "WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND (locked_until IS NULL OR locked_until <= $3) "
-        "RETURNING *",
-        *(tx.tenant_id, staff_id, tx.now, FAILURES_ALLOWED, tx.now + LOCKED_FOR),
-    )
+async def _second_factor(tx: Tx, staff: Any, code: str, device: str) -> str:
+    """`right`, `wrong` or `missing`. A code opens one session: its time step is spent by one guarded update.
 
-
-async def _failure(db: Database, tenant_id: int, staff: Any) -> BadLogin:
-    """The refusal to raise; it is noted when this failure locked the login."""
-    if staff is not None and staff["locked_until"] is not None:
-        async with db.tx(tenant_id, actor=f"staff:{staff['id']}") as tx:
-            tx.emit(StaffLocked(staff_id=staff["id"]))
-    return BadLogin()
-
-
-async def _second_factor(tx: Tx, staff: Any, code: str) -> str:
-    """`right`, `wrong` or `missing`. A code opens one session: its time step is spent by one guarded update."""
+    Codes have a brake of their own that only who knows the password can press, from all strange devices together: six
+    digits are few. Raises Wait.
+    """
     if staff["totp_sealed"] is None:
         return "right"
     if not code:
-        # The password was right, so this was no failure; it must not forget earlier ones either.
-        await tx.execute(
-            "UPDATE staff SET failed_logins = greatest(failed_logins - 1, 0), locked_until = NULL WHERE tenant_id = $1 AND id = $2",
-            *(tx.tenant_id, staff["id"]),
-        )
         return "missing"
+    keys = brakes.key_alone(tx.sealer, f"totp/{staff['id']}/{device}")
+    await brakes.press(tx, keys)
     secret = tx.sealer.unseal(bytes(staff["totp_sealed"]), purpose=f"staff.totp:{staff['id']}")
     step = passwords.totp_step(secret, code, now=tx.now)
     spent = step is not None and await tx.execute(
         "UPDATE staff SET totp_last_step = $3 WHERE tenant_id = $1 AND id = $2 AND totp_last_step < $3",
         *(tx.tenant_id, staff["id"], step),
     )
+    if spent:
+        await brakes.forgive(tx, keys)
     return "right" if spent else "wrong"
 
 
-async def _open_session(tx: Tx, staff: Any) -> NewSession:
+async def _open_session(tx: Tx, staff: Any, device: str) -> NewSession:
     session = token("hs")
     csrf = csrf_of(session.reveal())
-    # The hash is compared again: between the two transactions the password may have been changed or the person disabled.
-    if not await tx.execute(
-        "UPDATE staff SET failed_logins = 0, locked_until = NULL "
-        "WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND password_hash = $3",
+    # The hash is compared again: between the transactions the password may have been changed or the person disabled.
+    if not await tx.value(
+        "SELECT true FROM staff WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND password_hash = $3 FOR SHARE",
         *(tx.tenant_id, staff["id"], staff["password_hash"]),
     ):
         raise BadLogin()
@@ -134,7 +134,8 @@ async def _open_session(tx: Tx, staff: Any) -> NewSession:
         *(tx.now, tx.now + SESSION_LIFE),
     )
     tx.emit(StaffLoggedIn(staff_id=staff["id"]))
-    return NewSession(session, csrf, actor_for(tx.tenant_id, staff))
+    mark = Secret(brakes.device_cookie(tx.sealer, staff, device))
+    return NewSession(session, csrf, actor_for(tx.tenant_id, staff), brakes.device_name(staff["id"]), mark)
 
 
 def actor_for(tenant_id: int, staff: Any) -> Actor:
@@ -177,12 +178,34 @@ async def session_actor(db: Database, session_token: str, *, csrf: str | None) -
     return actor_for(session["tenant_id"], staff)
 
 
+async def must_know_password(db: Database, actor: Actor, password: str, *, where: str) -> Any:
+    """The person's row, for what somebody with an open session may do only with the password.
+
+    Raises BadLogin when it is wrong, Wait after too many wrong ones of this person.
+    """
+    keys = brakes.key_alone(db.sealer, f"own/{actor.id}")
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await brakes.press(tx, keys)
+        staff = await tx.row(
+            "SELECT * FROM staff WHERE tenant_id = $1 AND id = $2 AND state = 'active'", tx.tenant_id, actor.id
+        )
+    if not await passwords.matches(staff["password_hash"] if staff else None, password) or staff is None:
+        raise BadLogin(where=where)
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await brakes.forgive(tx, keys)
+    return staff
+
+
 async def change_own_password(db: Database, actor: Actor, *, current: str, new: str) -> None:
     """Change the own password; every session ends. Raises BadLogin when `current` is wrong, Invalid for a bad new one."""
-    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
-        staff = await _count_attempt(tx, actor.id)
-    if not await passwords.matches(staff["password_hash"] if staff else None, current) or staff is None:
-        raise BadLogin(where="current")
+    staff = await must_know_password(db, actor, current, where="current")
     password_hash = await passwords.hashed(new, login=staff["login"])
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         await set_password(tx, actor.id, password_hash=password_hash)
+
+
+async def confirm_own_totp(db: Database, actor: Actor, *, password: str, code: str) -> None:
+    """Turn the second factor on, with the secret that was offered last. Raises BadLogin, Invalid, Conflict."""
+    await must_know_password(db, actor, password, where="password")
+    async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await confirm_totp(tx, actor.id, code=code)

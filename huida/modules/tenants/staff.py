@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from huida.kernel.db import Tx
@@ -13,6 +14,7 @@ from huida.modules.tenants import passwords
 from huida.modules.tenants.facts import StaffChanged
 from huida.modules.tenants.models import PLATFORM, ROLES
 
+OFFER_LIFE: Final = timedelta(minutes=10)
 LOGIN = re.compile(r"[0-9a-z][0-9a-z._@+-]{2,63}")
 
 
@@ -100,32 +102,53 @@ async def disable_staff(tx: Tx, staff_id: UUID) -> None:
 
 
 async def enable_staff(tx: Tx, staff_id: UUID) -> None:
-    """Let somebody in again, without the lock of failed logins. Raises NotFound."""
+    """Let somebody in again. Raises NotFound."""
     await _change(tx, staff_id, "state", "active")
-    await _forget_failures(tx, staff_id)
 
 
 async def set_password(tx: Tx, staff_id: UUID, *, password_hash: str) -> None:
-    """Set a new password; the lock of failed logins and every session of theirs end. Raises NotFound."""
+    """Set a new password; every session of theirs ends. Raises NotFound."""
     await _change(tx, staff_id, "password_hash", password_hash)
-    await _forget_failures(tx, staff_id)
     await end_sessions(tx, staff_id)
 
 
-async def confirm_totp(tx: Tx, staff_id: UUID, *, secret: str, code: str) -> None:
-    """Turn the second factor on, once the app shows the right code. Raises Invalid."""
-    try:
-        step = passwords.totp_step(Secret(secret), code, now=tx.now)
-    except ValueError:
-        step = None
-    if step is None:
-        raise Invalid(code="auth.bad_totp", where="code")
+async def offer_totp(tx: Tx, staff_id: UUID) -> tuple[Secret, str]:
+    """A fresh secret for the authenticator app, and the person's login. It is kept here, sealed, for ten minutes.
+
+    Raises Conflict when the second factor is on already.
+    """
     row = await get_staff(tx, staff_id)
     if row["totp_sealed"] is not None:
         raise Conflict(code="auth.totp_already_on")
-    sealed = tx.sealer.seal(Secret(secret), purpose=f"staff.totp:{staff_id}")
+    secret = passwords.new_totp()
     await tx.execute(
-        "UPDATE staff SET totp_sealed = $3, totp_last_step = $4 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE staff SET totp_offer_sealed = $3, totp_offer_until = $4 WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, staff_id, tx.sealer.seal(secret, purpose=f"staff.totp:{staff_id}"), tx.now + OFFER_LIFE),
+    )
+    return secret, row["login"]
+
+
+async def confirm_totp(tx: Tx, staff_id: UUID, *, code: str) -> None:
+    """Turn the second factor on, once the app shows the right code for the secret that was offered last.
+
+    Raises Invalid for a wrong code, and Conflict when it is on already or nothing was offered within ten minutes.
+    """
+    row = await tx.row(
+        "SELECT login, totp_sealed, totp_offer_sealed, totp_offer_until FROM staff "
+        "WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        *(tx.tenant_id, staff_id),
+    )
+    if row is None or row["totp_sealed"] is not None:
+        raise Conflict(code="auth.totp_already_on")
+    if row["totp_offer_sealed"] is None or row["totp_offer_until"] <= tx.now:
+        raise Conflict(code="auth.totp_not_offered")
+    sealed = bytes(row["totp_offer_sealed"])
+    step = passwords.totp_step(tx.sealer.unseal(sealed, purpose=f"staff.totp:{staff_id}"), code, now=tx.now)
+    if step is None:
+        raise Invalid(code="auth.bad_totp", where="code")
+    await tx.execute(
+        "UPDATE staff SET totp_sealed = $3, totp_last_step = $4, totp_offer_sealed = NULL, totp_offer_until = NULL "
+        "WHERE tenant_id = $1 AND id = $2",
         *(tx.tenant_id, staff_id, sealed, step),
     )
     tx.emit(StaffChanged(staff_id=staff_id, login=row["login"], fields=["totp"]))
@@ -140,14 +163,6 @@ async def remove_totp(tx: Tx, staff_id: UUID) -> None:
 async def end_sessions(tx: Tx, staff_id: UUID) -> None:
     """Log somebody out everywhere."""
     await tx.execute("DELETE FROM sessions WHERE tenant_id = $1 AND staff_id = $2", tx.tenant_id, staff_id)
-
-
-async def _forget_failures(tx: Tx, staff_id: UUID) -> None:
-    await tx.execute(
-        "UPDATE staff SET failed_logins = 0, locked_until = NULL WHERE tenant_id = $1 AND id = $2",
-        tx.tenant_id,
-        staff_id,
-    )
 
 
 async def _change(tx: Tx, staff_id: UUID, column: str, value: Any) -> None:

@@ -65,7 +65,7 @@ class Store(TypedDict):
 
 
 class StaffMember(TypedDict):
-    """Somebody who can log in; `totp` says whether a second factor is on, `locked_until` is set after failed logins."""
+    """Somebody who can log in; `totp` says whether a second factor is on."""
 
     id: UUID
     login: str
@@ -73,7 +73,6 @@ class StaffMember(TypedDict):
     role: Role
     state: Literal["active", "disabled"]
     totp: bool
-    locked_until: datetime | None
     created_at: datetime
 
 

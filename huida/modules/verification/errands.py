@@ -1,18 +1,16 @@
 """Sending codes, and asking what became of those whose answer was lost. A code is never sent twice, nor too late."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from huida.kernel.clock import business_day
 from huida.kernel.db import Tx, columns
-from huida.kernel.http import ProviderOutcome, Refused, Unavailable
-from huida.kernel.log import log
+from huida.kernel.http import ProviderOutcome, Refused, Unavailable, Unknown, each, one_call
 from huida.kernel.queue import Job
 from huida.modules import sms
 from huida.modules.verification.rules import ACCEPTS
@@ -34,19 +32,6 @@ RETURNING c.id, c.scenario
 """
 RIVALS: Final = columns([(one, rival) for one, rivals in ACCEPTS.items() for rival in sorted(rivals)], 2)
 """Which newer codes of a phone replace a code: those for the same door."""
-
-Item = TypeVar("Item")
-
-
-async def at_once(items: Sequence[Item], do: Callable[[Item], Awaitable[None]]) -> None:
-    """Do all of them, so many at a time."""
-    waiting = iter(items)
-
-    async def work_through() -> None:
-        for item in waiting:
-            await do(item)
-
-    await asyncio.gather(*(work_through() for _ in range(min(AT_ONCE, len(items)))))
 
 
 @dataclass(slots=True)
@@ -98,7 +83,7 @@ class SendCode:
         )
 
     async def call(self, work: list[Sending]) -> list[Sending]:
-        await at_once(work, self._send)
+        await each(work, self._send, at_once=AT_ONCE)
         return work
 
     async def _send(self, item: Sending) -> None:
@@ -106,7 +91,10 @@ class SendCode:
             item.state, item.reason = "failed", "expired"
             return
         try:
-            item.accepted = await self.desk.send(item.ways, phone=item.phone, params=item.params, out_id=item.out_id)
+            async with one_call("verification.send"):
+                item.accepted = await self.desk.send(
+                    item.ways, phone=item.phone, params=item.params, out_id=item.out_id
+                )
             item.state, item.provider = "accepted", item.accepted.provider
         except Refused as refused:
             item.state, item.reason = "failed", refused.code
@@ -115,9 +103,7 @@ class SendCode:
             item.state, item.reason = "failed", "provider_unavailable"
         except sms.UnknownAt as lost:
             item.state, item.reason, item.provider = "unknown", "answer_lost", lost.provider
-        except Exception as error:
-            # One that breaks must not take the others' outcomes with it; it may have gone out.
-            log.error("code_not_sent", id=str(item.code_id), exc_info=error)
+        except Unknown:
             item.state, item.reason = "unknown", "answer_lost"
 
     async def record(self, tx: Tx, outcome: list[Sending]) -> None:
@@ -209,7 +195,7 @@ class AskCode:
         self, work: tuple[dict[str, SmsCredentials], list[Question]]
     ) -> tuple[dict[str, SmsCredentials], list[Question]]:
         credentials, questions = work
-        await at_once(questions, lambda question: self._ask(credentials, question))
+        await each(questions, lambda question: self._ask(credentials, question), at_once=AT_ONCE)
         return work
 
     async def _ask(self, credentials: Mapping[str, SmsCredentials], question: Question) -> None:
@@ -219,9 +205,10 @@ class AskCode:
                 question.heard = False
                 continue
             try:
-                found = await self.providers[provider].query(
-                    credentials[provider], phone=question.phone, day=question.day, out_id=question.out_id
-                )
+                async with one_call(ASK):
+                    found = await self.providers[provider].query(
+                        credentials[provider], phone=question.phone, day=question.day, out_id=question.out_id
+                    )
             except ProviderOutcome:
                 question.heard = False
                 continue

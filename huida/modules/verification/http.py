@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import TooMany
+from huida.kernel.networks import network_of
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, staff_read, staff_tx
 from huida.modules import members, tenants
-from huida.modules.verification import entry, limits, rules, service, settings, views
+from huida.modules.verification import entry, limits, proofs, rules, service, settings, views
 
 console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
 member = APIRouter(prefix="/api/member", tags=["member"])
@@ -23,6 +24,7 @@ _tries_by_address: Final = Buckets(rate_per_s=0.5, burst=30)
 
 Merchant = Annotated[int, Field(ge=1, lt=2**63)]
 Phone = Annotated[str, Field(min_length=1, max_length=20)]
+Device = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]*$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -31,22 +33,27 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class CodeWanted(Body):
+class BindWanted(Body):
+    """`challenge` and `answer`: the proof of work that a refusal `verification.proof_needed` asked for."""
+
+    phone: Phone
+    device: Device = ""
+    challenge: Annotated[str, Field(max_length=200)] = ""
+    answer: Annotated[str, Field(max_length=40)] = ""
+
+
+class CodeWanted(BindWanted):
     m: Merchant | None = None
     scenario: Literal["register", "recover", "login"]
-    phone: Phone
-    device: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
-
-
-class BindWanted(Body):
-    phone: Phone
-    device: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
 
 
 class WithCode(Body):
+    """`device` as when the code was asked for: what strangers guess does not count for it."""
+
     m: Merchant | None = None
     phone: Phone
     code: Digits
+    device: Device = ""
 
 
 class RegisterIn(WithCode):
@@ -62,11 +69,13 @@ class PasswordLoginIn(Body):
     m: Merchant | None = None
     phone: Phone
     password: Password
+    device: Device = ""
 
 
 class BindIn(Body):
     phone: Phone
     code: Digits
+    device: Device = ""
 
 
 class SettingIn(Body):
@@ -86,13 +95,13 @@ class CodeCapsIn(Body):
     cap_day: int | None = Field(ge=1, le=rules.MOST)
 
 
-def slow_down(request: Request) -> str:
-    """The address of who guesses. Raises TooMany."""
-    address = members.address_of(request)
-    wait_s = _tries_by_address.try_take(rules.network_of(address))
+def slow_down(request: Request, device: str) -> limits.Asker:
+    """Who guesses. Raises TooMany."""
+    asker = asker_of(request, device)
+    wait_s = _tries_by_address.try_take(network_of(asker.address))
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
-    return address
+    return asker
 
 
 @member.get("/codes")
@@ -109,7 +118,13 @@ async def ask(request: Request, body: CodeWanted) -> views.CodeAsked:
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
     asked = await entry.ask(
-        db, tenant_id, body.scenario, actor="visitor:code", phone=body.phone, asker=asker_of(request, body.device)
+        db,
+        tenant_id,
+        body.scenario,
+        actor="visitor:code",
+        phone=body.phone,
+        asker=asker_of(request, body.device),
+        proof=proof_of(body),
     )
     return show_asked(asked)
 
@@ -126,6 +141,7 @@ async def ask_to_bind(request: Request, body: BindWanted) -> views.CodeAsked:
         actor=actor.stamp,
         phone=body.phone,
         asker=asker_of(request, body.device),
+        proof=proof_of(body),
     )
     return show_asked(asked)
 
@@ -134,50 +150,54 @@ def asker_of(request: Request, device: str) -> limits.Asker:
     return limits.Asker(members.address_of(request), device, request.headers.get("user-agent", ""))
 
 
+def proof_of(body: BindWanted) -> proofs.Proof:
+    return proofs.Proof(body.challenge, body.answer)
+
+
 def show_asked(asked: service.Asked) -> views.CodeAsked:
     return {"minutes": asked.minutes, "again_s": asked.again_s}
 
 
 @member.post("/register", status_code=201)
 async def register(request: Request, body: RegisterIn) -> members.MemberSessionView:
-    address = slow_down(request)
+    asker = slow_down(request, body.device)
     db = request.app.state.db
     password = None if body.password is None else Secret(body.password)
     tenant_id = await members.merchant_of(db, body.m)
     return show_entered(
         await entry.register(
-            db, tenant_id, phone=body.phone, code=body.code, name=body.name, password=password, address=address
+            db, tenant_id, phone=body.phone, code=body.code, name=body.name, password=password, asker=asker
         )
     )
 
 
 @member.post("/login/code")
 async def log_in(request: Request, body: WithCode) -> members.MemberSessionView:
-    address = slow_down(request)
+    asker = slow_down(request, body.device)
     db = request.app.state.db
     return show_entered(
-        await entry.log_in(db, await members.merchant_of(db, body.m), phone=body.phone, code=body.code, address=address)
+        await entry.log_in(db, await members.merchant_of(db, body.m), phone=body.phone, code=body.code, asker=asker)
     )
 
 
 @member.post("/login/password")
 async def log_in_by_password(request: Request, body: PasswordLoginIn) -> members.MemberSessionView:
-    address = slow_down(request)
+    asker = slow_down(request, body.device)
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
     return show_entered(
-        await entry.log_in_by_password(db, tenant_id, phone=body.phone, password=Secret(body.password), address=address)
+        await entry.log_in_by_password(db, tenant_id, phone=body.phone, password=Secret(body.password), asker=asker)
     )
 
 
 @member.post("/recover")
 async def recover(request: Request, body: RecoverIn) -> members.MemberSessionView:
-    address = slow_down(request)
+    asker = slow_down(request, body.device)
     db = request.app.state.db
     tenant_id = await members.merchant_of(db, body.m)
     return show_entered(
         await entry.recover(
-            db, tenant_id, phone=body.phone, code=body.code, password=Secret(body.password), address=address
+            db, tenant_id, phone=body.phone, code=body.code, password=Secret(body.password), asker=asker
         )
     )
 
@@ -190,8 +210,8 @@ def show_entered(entered: entry.Entered) -> members.MemberSessionView:
 async def bind(request: Request, body: BindIn) -> None:
     """Bind the WeChat account of this session to a phone by the code sent there."""
     actor = await admitted(request, "member", "")
-    address = slow_down(request)
-    await entry.bind(request.app.state.db, actor, phone=body.phone, code=body.code, address=address)
+    asker = slow_down(request, body.device)
+    await entry.bind(request.app.state.db, actor, phone=body.phone, code=body.code, asker=asker)
 
 
 @console.get("")

@@ -17,6 +17,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,13 +33,17 @@ CODE_MOVES = {
 
 
 class CodeRow(TenantOwned, Base):
-    """A code that somebody asked for. `code_sealed` is empty once it has gone out; `ways` are template codes by provider."""
+    """A code that somebody asked for. `code_sealed` is empty once it has gone out; `ways` are template codes by provider.
+
+    `tries` are those of the device that asked (`asker_hash`), `others_tries` everybody else's.
+    """
 
     __tablename__ = "verification_codes"
     __table_args__ = (
         Index("ix_verification_codes_phone", "tenant_id", "phone_hash", "id"),
         CheckConstraint("tries BETWEEN 0 AND 5", name="tries"),
         CheckConstraint("state = 'queued' OR code_sealed IS NULL", name="wiped"),
+        CheckConstraint("others_tries BETWEEN 0 AND 5", name="others_tries"),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     scenario: Mapped[str] = mapped_column(Text)
@@ -49,6 +54,8 @@ class CodeRow(TenantOwned, Base):
     code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     ways: Mapped[Any] = mapped_column(JSONB)
     tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    others_tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    asker_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("''::bytea"))
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text, server_default="")
     provider: Mapped[str] = mapped_column(Text, server_default="")
@@ -73,7 +80,8 @@ class MemberPassword(TenantOwned, Base):
 class CodeSettingsRow(TenantOwned, Base):
     """How many codes a merchant lets out: `*_most` is its own, `cap_*` the operators' (none when NULL), the smaller one holds.
 
-    `full_*` is which limit customers met last, since when, and until when.
+    `usual_hour` is how many codes an hour usually has, worked out every night. `full_*` is which limit customers met last,
+    since when, and until when.
     """
 
     __tablename__ = "verification_settings"
@@ -87,6 +95,7 @@ class CodeSettingsRow(TenantOwned, Base):
     cap_hour: Mapped[int | None] = mapped_column(Integer)
     cap_day: Mapped[int | None] = mapped_column(Integer)
     full_limit: Mapped[str] = mapped_column(Text, server_default="")
+    usual_hour: Mapped[int | None] = mapped_column(Integer)
     full_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     full_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

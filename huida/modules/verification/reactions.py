@@ -1,7 +1,7 @@
 """What verification does when something happened elsewhere, and its own work."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -49,6 +49,16 @@ def work(desk: "sms.SmsDesk", providers: Mapping[str, SmsProvider]) -> Work:
         """Forget counters and old codes. Twice is safe: it deletes."""
         tx.enqueue("verification.tidy_counts", None)
         await fan_out(tx, "verification.tidy_merchant", await tenants.all_merchants(tx))
+
+    @made.scheduled(at=time(4, 0))
+    async def look_back(tx: Tx, payloads: Sequence[Any]) -> None:
+        """Every merchant's usual hour is worked out anew. Twice is safe: it is the same number."""
+        await fan_out(tx, "verification.learn_usual", await tenants.all_merchants(tx))
+
+    @made.job
+    async def learn_usual(tx: Tx, payloads: Sequence[Any]) -> None:
+        """What is usual in an hour of this merchant. Twice is safe: it is the same number."""
+        await limits.learn_usual(tx)
 
     @made.job
     async def tidy_counts(tx: Tx, payloads: Sequence[Any]) -> None:

@@ -132,7 +132,7 @@ async def overview(tx: Tx, language: str) -> views.CodeSettings:
             for limit in (
                 *rules.EACH_PHONE,
                 *rules.EACH_PHONE_ANYWHERE,
-                *rules.EACH_ADDRESS,
+                *(limit for limits_of in rules.EACH_NETWORK.values() for limit in limits_of),
                 *rules.EACH_DEVICE,
                 *await limits.merchant_limits(tx),
             )
@@ -202,5 +202,5 @@ def show(row: Any) -> views.CodeRecord:
         "cost_fen": row["cost_fen"],
         "created_at": row["created_at"],
         "used_at": row["used_at"],
-        "tries": row["tries"],
+        "tries": row["tries"] + row["others_tries"],
     }

@@ -11,6 +11,7 @@ import msgspec
 
 from huida.kernel.clock import SHOP_ZONE, Clock
 from huida.kernel.http import Answer, Outgoing, ProviderOutcome, Refused, Unavailable, Unknown, plain_answer
+from huida.providers.readers import Key, MaybeKey, Words, understood
 from huida.providers.sms.provider import (
     Audit,
     BadReport,
@@ -43,15 +44,15 @@ class _Reply(msgspec.Struct, rename="pascal"):
     message: str = ""
 
 
-class _SendReply(_Reply):
-    biz_id: str = ""
+class _SendReply(_Reply, kw_only=True):
+    biz_id: Key
 
 
 class _Detail(msgspec.Struct, rename="pascal"):
     send_status: int
-    phone_num: str = ""
-    err_code: str = ""
-    out_id: str = ""
+    phone_num: MaybeKey = ""
+    err_code: MaybeKey = ""
+    out_id: MaybeKey = ""
     receive_date: str = ""
 
 
@@ -65,26 +66,27 @@ class _QueryReply(_Reply):
 
 class _SignReply(_Reply):
     sign_status: int = 0
-    reason: str | None = None
+    reason: Words | None = None
 
 
 class _TemplateReply(_Reply):
     template_status: int = 0
-    template_content: str = ""
-    reason: str | None = None
+    template_content: Words = ""
+    reason: Words | None = None
 
 
 class _Pushed(msgspec.Struct):
-    phone_number: str
+    phone_number: Key
     success: bool
-    biz_id: str = ""
-    out_id: str | None = ""
-    err_code: str | None = ""
+    biz_id: MaybeKey = ""
+    out_id: MaybeKey | None = ""
+    err_code: MaybeKey | None = ""
     report_time: str | None = ""
-    sms_size: str | int | None = None
+    sms_size: MaybeKey | int | None = None
 
 
 R = TypeVar("R", bound=_Reply)
+_PLAIN: Final = msgspec.json.Decoder(_Reply, strict=False)
 
 
 class AliyunSms:
@@ -176,10 +178,9 @@ class AliyunSms:
 
     def parse_report(self, body: bytes) -> list[SmsReport]:
         """Pushed delivery reports; answer them with `REPORT_ANSWER` (§5.7). Raises BadReport."""
-        try:
-            pushed = _pushed(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
-            raise BadReport("not understood") from wrong
+        pushed = _pushed(body)
+        if pushed is None:
+            raise BadReport("not understood")
         return [
             SmsReport(
                 provider_ref=one.biz_id,
@@ -259,19 +260,17 @@ def _later_s(code: str, message: str, now: datetime) -> float | None:
 
 
 def _judged(kind: type[R], clock: Clock) -> Callable[[Answer], R]:
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decoder = msgspec.json.Decoder(kind, strict=False)
 
     def read(answer: Answer) -> R:
-        try:
-            reply = decode(answer.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            reply = None
-        if reply is None or not reply.code:
-            plain_answer(answer)
-            raise Unknown("answer not understood")
-        if reply.code != "OK":
-            raise judge(reply.code, reply.message, status=answer.status, now=clock.now())
+        reply = understood(decoder, answer.body)
+        # A refusal has none of the fields that a success must have.
+        said: _Reply | None = reply or understood(_PLAIN, answer.body)
+        if said is not None and said.code and said.code != "OK":
+            raise judge(said.code, said.message, status=answer.status, now=clock.now())
         plain_answer(answer)
+        if reply is None or not reply.code:
+            raise Unknown("answer not understood")
         return reply
 
     return read
@@ -292,14 +291,18 @@ _decode_pushed: Final = msgspec.json.Decoder(list[_Pushed], strict=False)
 _decode_one: Final = msgspec.json.Decoder(_Pushed, strict=False)
 
 
-def _pushed(body: bytes) -> list[_Pushed]:
-    """An array over HTTP, a single object from the queue."""
-    return [_decode_one.decode(body)] if body.lstrip()[:1] == b"{" else _decode_pushed.decode(body)
+def _pushed(body: bytes) -> list[_Pushed] | None:
+    """An array over HTTP, a single object from the queue; None when it is neither."""
+    if body.lstrip()[:1] == b"{":
+        one = understood(_decode_one, body)
+        return None if one is None else [one]
+    return understood(_decode_pushed, body)
 
 
 def _count(told: str | int | None) -> int | None:
-    text = str(told)
-    return int(text) if text.isascii() and text.isdecimal() else None
+    """Parts as the carrier counts them; no message has a thousand."""
+    text = str(told)[:4]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
 
 
 def _local_time(text: str) -> datetime | None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from huida.kernel.clock import SHOP_ZONE, Clock
 from huida.kernel.http import Answer, Outgoing, ProviderOutcome, Refused, Unavailable, Unknown, plain_answer
+from huida.providers.readers import Key, MaybeKey, Moment, Words, understood
 from huida.providers.sms.provider import (
     Audit,
     BadReport,
@@ -41,6 +42,9 @@ _MARKETING_FROM: Final = 8
 _AUDITS: Final = {0: Audit.APPROVED, 1: Audit.REVIEWING, 2: Audit.REVIEWING, -1: Audit.REJECTED}
 
 
+Parts = Annotated[int, msgspec.Meta(ge=0, le=999)]
+
+
 class _Error(msgspec.Struct, rename="pascal"):
     code: str
     message: str = ""
@@ -53,8 +57,8 @@ class _Response(msgspec.Struct, rename="pascal"):
 class _SendStatus(msgspec.Struct, rename="pascal"):
     code: str
     message: str = ""
-    serial_no: str = ""
-    fee: int = 0
+    serial_no: MaybeKey = ""
+    fee: Parts = 0
 
 
 class _SendResponse(_Response):
@@ -62,12 +66,12 @@ class _SendResponse(_Response):
 
 
 class _PullStatus(msgspec.Struct, rename="pascal"):
-    serial_no: str = ""
-    phone_number: str = ""
+    serial_no: MaybeKey = ""
+    phone_number: MaybeKey = ""
     report_status: str = ""
-    description: str = ""
-    session_context: str | None = ""
-    user_receive_time: int = 0
+    description: Words = ""
+    session_context: Words | None = ""
+    user_receive_time: Moment = 0
 
 
 class _PullResponse(_Response):
@@ -76,9 +80,9 @@ class _PullResponse(_Response):
 
 class _SignStatus(msgspec.Struct, rename="pascal"):
     sign_id: int = 0
-    sign_name: str = ""
+    sign_name: Words = ""
     status_code: int = 1
-    review_reply: str | None = ""
+    review_reply: Words | None = ""
 
 
 class _SignResponse(_Response):
@@ -87,8 +91,8 @@ class _SignResponse(_Response):
 
 class _TemplateStatus(msgspec.Struct, rename="pascal"):
     status_code: int = 1
-    review_reply: str | None = ""
-    template_content: str = ""
+    review_reply: Words | None = ""
+    template_content: Words = ""
 
 
 class _TemplateResponse(_Response):
@@ -96,13 +100,13 @@ class _TemplateResponse(_Response):
 
 
 class _Pushed(msgspec.Struct):
-    mobile: str
+    mobile: Key
     report_status: str
-    sid: str = ""
+    sid: MaybeKey = ""
     nationcode: str = "86"
-    errmsg: str | None = ""
+    errmsg: Words | None = ""
     user_receive_time: str | None = ""
-    ext: str | None = ""
+    ext: Words | None = ""
 
 
 R = TypeVar("R", bound=_Response)
@@ -147,6 +151,8 @@ class TencentSms:
         # The call succeeds while its number fails: the result is per number.
         if status.code != "Ok":
             raise judge(status.code, status.message, now=self._clock.now())
+        if not status.serial_no:
+            raise Unknown("no number of the message")
         return SmsAccepted(status.serial_no, status.fee)
 
     async def query(
@@ -201,10 +207,9 @@ class TencentSms:
 
     def parse_report(self, body: bytes) -> list[SmsReport]:
         """Pushed statuses; answer them with `REPORT_ANSWER`. Raises BadReport."""
-        try:
-            pushed = _decode_pushed.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
-            raise BadReport("not understood") from wrong
+        pushed = understood(_decode_pushed, body)
+        if pushed is None:
+            raise BadReport("not understood")
         return [
             SmsReport(
                 provider_ref=one.sid,
@@ -266,10 +271,7 @@ def _judged(kind: type[R], clock: Clock) -> Callable[[Answer], R]:
 
     def read(answer: Answer) -> R:
         plain_answer(answer)
-        try:
-            reply = decoder.decode(answer.body).get("Response")
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            reply = None
+        reply = (understood(decoder, answer.body) or {}).get("Response")
         if reply is None:
             raise Unknown("answer not understood")
         if reply.error is not None:

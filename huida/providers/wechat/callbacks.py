@@ -19,7 +19,7 @@ from huida.providers.wechat.crypto import (
     same_signature,
     sorted_sha1,
 )
-from huida.providers.wechat.events import Push, typed
+from huida.providers.wechat.events import Push, Unusable, typed
 
 WINDOW: Final = timedelta(minutes=5)
 LARGEST_BODY: Final = 256 * 1024
@@ -60,7 +60,10 @@ def answer_verification(keys: CallbackKeys, query: Mapping[str, str], *, now: da
 
 def open_push(keys: CallbackKeys, query: Mapping[str, str], body: bytes, *, now: datetime) -> Push:
     """The typed push inside a callback's body, XML or JSON, plain or encrypted. Raises BadPush (§1.3–§1.5)."""
-    return typed(_opened(keys, query, body, now=now))
+    try:
+        return typed(_opened(keys, query, body, now=now))
+    except Unusable as wrong:
+        raise BadPush(f"unusable: {wrong}") from wrong
 
 
 def seal_reply(keys: CallbackKeys, reply: bytes, *, now: datetime, nonce: str, prefix: bytes) -> bytes:

@@ -10,6 +10,7 @@ import msgspec
 from huida.kernel.clock import Clock
 from huida.kernel.http import Answer, Lane, Unknown, plain_answer
 from huida.kernel.secrets import Secret
+from huida.providers.readers import understood
 from huida.providers.wechat.judge import TokenRefused, judge
 
 API_BASE: Final = "https://api.weixin.qq.com"
@@ -33,6 +34,7 @@ class Reply(msgspec.Struct):
 
 
 R = TypeVar("R", bound=Reply)
+_PLAIN: Final = msgspec.json.Decoder(Reply, strict=False)
 
 
 class Tokens(Protocol):
@@ -45,19 +47,18 @@ class Tokens(Protocol):
 def judged(kind: type[R], clock: Clock) -> Callable[[Answer], R]:
     """A judge that turns an answer into `kind`, or raises what its error means."""
     # Not strict: WeChat writes some numbers as strings (`categoryId`, `countryCode`, numbers in pushed JSON).
-    decode = msgspec.json.Decoder(kind, strict=False).decode
+    decoder = msgspec.json.Decoder(kind, strict=False)
 
     def read(answer: Answer) -> R:
         if answer.status != 200:
             plain_answer(answer)
-        try:
-            reply = decode(answer.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            reply = None
+        reply = understood(decoder, answer.body)
+        # A refusal has none of the fields that a success must have.
+        said: Reply | None = reply or understood(_PLAIN, answer.body)
+        if said is not None and said.errcode:
+            raise judge(said.errcode, said.errmsg, now=clock.now())
         if reply is None:
             raise Unknown("answer not understood")
-        if reply.errcode:
-            raise judge(reply.errcode, reply.errmsg, now=clock.now())
         return reply
 
     return read

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from huida.providers.readers import is_key, is_openid
+
 _LAST_SECOND: Final = 253402300799
 _QR_PREFIX: Final = "qrscene_"
 _ACCEPTS: Final = frozenset({"accept", "acceptWithAudio", "acceptWithAlert"})
@@ -100,8 +102,31 @@ class SubscribeSendFinished(Push, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...]
 
 
+class Unusable(ValueError):
+    """An authentic push that does not say whom or what it is about."""
+
+
 def typed(fields: Mapping[str, Any]) -> Push:
-    """The typed push of decrypted fields; numbers may be text, `List` an object or an array."""
+    """The typed push of decrypted fields; numbers may be text, `List` an object or an array.
+
+    Raises Unusable when what would become an identity or a key is missing, empty, of another type or too long.
+    """
+    push = _typed(fields)
+    if type(push) is not Push and not is_openid(push.openid):
+        raise Unusable("FromUserName")
+    match push:
+        case MessageReceived() if not is_key(push.msgid):
+            raise Unusable("MsgId")
+        case TemplateSendFinished() if not push.msgid:
+            raise Unusable("MsgID")
+        case SubscribeAnswered() | SubscribeChanged() if not all(is_key(one.template_id) for one in push.choices):
+            raise Unusable("TemplateId")
+        case SubscribeSendFinished() if not all(one.msgid and is_key(one.template_id) for one in push.deliveries):
+            raise Unusable("MsgID")
+    return push
+
+
+def _typed(fields: Mapping[str, Any]) -> Push:
     kind = _text(fields, "MsgType")
     common: dict[str, Any] = {
         "account": _text(fields, "ToUserName"),
@@ -209,4 +234,5 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _number(fields: Mapping[str, Any], name: str) -> int:
     text = _text(fields, name)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else 0
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else 0
+    return number if number < 2**63 else 0

@@ -1,13 +1,14 @@
 """Mini program calls: login, phone, subscribe messages, links (reference: wechat-platform §3, §4)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from huida.kernel.clock import Clock
 from huida.kernel.http import Outgoing, Unknown
 from huida.kernel.secrets import Secret
+from huida.providers.readers import Key, MaybeOpenId, Number, Opaque, OpenId, PhoneDigits, Small, Words
 from huida.providers.wechat.calls import API_BASE, AppCredentials, Reply, TokenCalls, Tokens, json_body, judged, query
 
 EnvVersion = Literal["release", "trial", "develop"]
@@ -16,12 +17,12 @@ ONE_TIME: Final = 2
 LONG_TERM: Final = 3
 
 
-class Session(Reply):
+class Session(Reply, kw_only=True):
     """Who logged in (§4.1). The session key never leaves the server."""
 
-    openid: str = ""
+    openid: OpenId
     session_key: str = ""
-    unionid: str | None = None
+    unionid: MaybeOpenId | None = None
 
     def key(self) -> Secret:
         return Secret(self.session_key)
@@ -33,24 +34,26 @@ class Session(Reply):
 class Phone(msgspec.Struct):
     """A phone number that the member gave by tapping (§4.3)."""
 
-    phone_number: str = msgspec.field(name="phoneNumber")
-    pure_phone_number: str = msgspec.field(name="purePhoneNumber")
+    pure_phone_number: PhoneDigits = msgspec.field(name="purePhoneNumber")
     country_code: str | int = msgspec.field(name="countryCode", default="86")
 
     def __repr__(self) -> str:
         return "Phone(***)"
 
 
+Kind = Annotated[int, msgspec.Meta(ge=0, le=2**15 - 1)]
+
+
 class Category(msgspec.Struct):
-    id: int
-    name: str
+    id: Small
+    name: Words
 
 
 class LibraryTitle(msgspec.Struct):
     """A title of the platform's public template library."""
 
-    tid: int
-    title: str
+    tid: Small
+    title: Words
     type: int
     category_id: str | int = msgspec.field(name="categoryId", default="")
 
@@ -58,10 +61,10 @@ class LibraryTitle(msgspec.Struct):
 class LibraryKeyword(msgspec.Struct):
     """A keyword of a title; its key in messages is `rule` + `kid` (§3.2)."""
 
-    kid: int
-    name: str
-    example: str
-    rule: str
+    kid: Small
+    name: Words
+    example: Words
+    rule: Key
 
     @property
     def key(self) -> str:
@@ -69,29 +72,29 @@ class LibraryKeyword(msgspec.Struct):
 
 
 class EnumChoices(msgspec.Struct):
-    keyword_code: str = msgspec.field(name="keywordCode")
-    choices: list[str] = msgspec.field(name="enumValueList", default_factory=list)
+    keyword_code: Key = msgspec.field(name="keywordCode")
+    choices: list[Words] = msgspec.field(name="enumValueList", default_factory=list)
 
 
 class SubscribeTemplate(msgspec.Struct):
     """A template in the account's own list (§3.2)."""
 
-    template_id: str = msgspec.field(name="priTmplId")
-    title: str
-    content: str
-    example: str = ""
-    type: int = ONE_TIME
+    template_id: Key = msgspec.field(name="priTmplId")
+    title: Words
+    content: Words
+    example: Words = ""
+    type: Kind = ONE_TIME
     enum_choices: list[EnumChoices] | None = msgspec.field(name="keywordEnumValueList", default=None)
 
 
 class SendReply(Reply):
-    """Accepted for sending; delivery is told by an event (§3.7)."""
+    """Accepted for sending; delivery is told by an event (§3.7). That every answer names the message is not sure (§3.5)."""
 
-    msgid: int = 0
+    msgid: Number | None = None
 
 
-class _PhoneReply(Reply):
-    phone_info: Phone | None = None
+class _PhoneReply(Reply, kw_only=True):
+    phone_info: Phone
 
 
 class _CategoryReply(Reply):
@@ -99,29 +102,29 @@ class _CategoryReply(Reply):
 
 
 class _TitleReply(Reply):
-    count: int = 0
+    count: Small = 0
     data: list[LibraryTitle] = []
 
 
 class _KeywordReply(Reply):
-    count: int = 0
+    count: Small = 0
     data: list[LibraryKeyword] = []
 
 
-class _AddedReply(Reply):
-    template_id: str = msgspec.field(name="priTmplId", default="")
+class _AddedReply(Reply, kw_only=True):
+    template_id: Key = msgspec.field(name="priTmplId")
 
 
 class _TemplateReply(Reply):
     data: list[SubscribeTemplate] | None = None
 
 
-class _LinkReply(Reply):
-    url_link: str = ""
+class _LinkReply(Reply, kw_only=True):
+    url_link: Opaque
 
 
-class _SchemeReply(Reply):
-    openlink: str = ""
+class _SchemeReply(Reply, kw_only=True):
+    openlink: Opaque
 
 
 def subscribe_body(
@@ -160,8 +163,8 @@ class MiniProgram:
         self._read_link = judged(_LinkReply, clock)
         self._read_scheme = judged(_SchemeReply, clock)
 
-    async def send_subscribe(self, cred: AppCredentials, body: bytes) -> int:
-        """Send one subscribe message and return its msgid. Raises a ProviderOutcome.
+    async def send_subscribe(self, cred: AppCredentials, body: bytes) -> int | None:
+        """Send one subscribe message and return its msgid, None when the answer names none. Raises a ProviderOutcome.
 
         There is no idempotency key and nothing to ask afterwards: Unknown stays unknown (§3.4). Sends to one openid
         must not overlap (43108).
@@ -176,10 +179,7 @@ class MiniProgram:
     async def phone_number(self, cred: AppCredentials, code: str) -> Phone:
         """The phone behind a code of the phone button; works once, for five minutes from the tap (§4.3)."""
         url = f"{self._base}/wxa/business/getuserphonenumber?access_token="
-        reply = await self._calls.post(cred, url, json_body({"code": code}), self._read_phone)
-        if reply.phone_info is None:
-            raise Unknown("no phone in the answer")
-        return reply.phone_info
+        return (await self._calls.post(cred, url, json_body({"code": code}), self._read_phone)).phone_info
 
     async def categories(self, cred: AppCredentials) -> list[Category]:
         """The account's service categories (§3.2)."""

@@ -10,6 +10,7 @@ import msgspec
 from huida.kernel.clock import Clock
 from huida.kernel.fence import fenced_body
 from huida.kernel.http import Outgoing, Unknown
+from huida.providers.readers import Key, MaybeOpenId, Moment, Number, Opaque, OpenId, Seconds, Small, Words
 from huida.providers.wechat.calls import (
     API_BASE,
     OPEN_BASE,
@@ -31,17 +32,17 @@ Scope = Literal["snsapi_base", "snsapi_userinfo"]
 class OaTemplate(msgspec.Struct):
     """A template in the account's own list; historical and category templates are mixed (§2.4)."""
 
-    template_id: str
-    title: str
-    content: str
-    example: str = ""
-    primary_industry: str = ""
-    deputy_industry: str = ""
+    template_id: Key
+    title: Words
+    content: Words
+    example: Words = ""
+    primary_industry: Words = ""
+    deputy_industry: Words = ""
 
 
 class Industry(msgspec.Struct):
-    first_class: str
-    second_class: str
+    first_class: Words
+    second_class: Words
 
 
 class Industries(Reply):
@@ -49,13 +50,13 @@ class Industries(Reply):
     secondary_industry: Industry | None = None
 
 
-class Follower(Reply):
+class Follower(Reply, kw_only=True):
     """What WeChat tells of a follower: no name, no picture (§1.7)."""
 
-    openid: str = ""
+    openid: OpenId
     subscribe: int = 0
-    subscribe_time: int = 0
-    unionid: str | None = None
+    subscribe_time: Moment = 0
+    unionid: MaybeOpenId | None = None
     subscribe_scene: str = ""
     qr_scene: int | str = 0
     qr_scene_str: str = ""
@@ -66,38 +67,38 @@ class Follower(Reply):
 
 
 class _OpenIds(msgspec.Struct):
-    openid: list[str] = []
+    openid: list[OpenId] = []
 
 
 class Followers(Reply):
     """One page of at most 10,000 openids; go on with `next_openid` until `count` is 0."""
 
-    total: int = 0
-    count: int = 0
+    total: Small = 0
+    count: Small = 0
     data: _OpenIds = msgspec.field(default_factory=_OpenIds)
-    next_openid: str = ""
+    next_openid: MaybeOpenId = ""
 
 
-class QrTicket(Reply):
+class QrTicket(Reply, kw_only=True):
     """A parametric QR code (§1.10); `url` is what the picture holds."""
 
-    ticket: str = ""
-    url: str = ""
-    expire_seconds: int | None = None
+    ticket: Opaque
+    url: Opaque
+    expire_seconds: Small | None = None
 
 
-class WebIdentity(Reply):
+class WebIdentity(Reply, kw_only=True):
     """Who came through the web login (§1.8)."""
 
-    openid: str = ""
+    openid: OpenId
     scope: str = ""
-    unionid: str | None = None
+    unionid: MaybeOpenId | None = None
     is_snapshotuser: int = 0
 
     @property
     def may_be_bound(self) -> bool:
         """False for the throw-away user of snapshot mode, who must never become a member."""
-        return bool(self.openid) and self.is_snapshotuser != 1
+        return self.is_snapshotuser != 1
 
 
 class JsSdkConfig(msgspec.Struct, frozen=True):
@@ -109,12 +110,12 @@ class JsSdkConfig(msgspec.Struct, frozen=True):
     signature: str
 
 
-class _SendReply(Reply):
-    msgid: int = 0
+class _SendReply(Reply, kw_only=True):
+    msgid: Number
 
 
-class _AddedReply(Reply):
-    template_id: str = ""
+class _AddedReply(Reply, kw_only=True):
+    template_id: Key
 
 
 class _TemplatesReply(Reply):
@@ -133,9 +134,9 @@ class _CallbackReply(Reply):
     ping: list[_Ping] = []
 
 
-class _TicketReply(Reply):
-    ticket: str = ""
-    expires_in: int = 0
+class _TicketReply(Reply, kw_only=True):
+    ticket: Opaque
+    expires_in: Seconds
 
 
 def template_body(
@@ -238,7 +239,10 @@ class OfficialAccount:
     async def follower(self, cred: AppCredentials, openid: str) -> Follower:
         """Whether and how this person follows the account (§1.7)."""
         url = f"{self._base}/cgi-bin/user/info?access_token="
-        return await self._calls.get(cred, url, self._read_follower, then="&" + query(openid=openid, lang="zh_CN"))
+        found = await self._calls.get(cred, url, self._read_follower, then="&" + query(openid=openid, lang="zh_CN"))
+        if found.openid != openid:
+            raise Unknown("answer about another person")
+        return found
 
     async def followers(self, cred: AppCredentials, *, after: str = "") -> Followers:
         """One page of the followers' openids, after this one."""

@@ -103,7 +103,9 @@ _NOT_PHRASE = re.compile(r"[\s!-/:-@\[-`{-~·…—‘’“”、。《》【�
 _PLATE_FILL = re.compile(r"[\s·.\-]+")
 _AMOUNT_PARTS = re.compile(r"([¥￥$€£]?)([0-9]+)(?:\.([0-9]+))?(元?)")
 _KEY = re.compile(r"([a-z_]+?)_?(\d*)")
-_FIELD = re.compile(r"([^\n{}]*?)[：:]?[ \t]*\{\{\s*(\w+)\.DATA\s*\}\}")
+# The label before a field is looked for from the field backwards: an expression that begins with it is quadratic.
+_FIELD = re.compile(r"\{\{\s{0,8}(\w{1,64})\.DATA\s{0,8}\}\}")
+_LABEL_BEGINS = re.compile(r"[\n{}]")
 _ALIASES: Final = {"enum_string": Kind.ENUM}
 
 
@@ -143,9 +145,14 @@ def kind_of(key: str) -> Kind:
 
 def template_fields(content: str) -> list[Field]:
     """The fields of a template's content, in the order that the member sees them (§2.4, §3.2)."""
-    return [
-        Field(match.group(1).strip(), match.group(2), kind_of(match.group(2))) for match in _FIELD.finditer(content)
-    ]
+    fields = []
+    begin = 0
+    for match in _FIELD.finditer(content):
+        before = _LABEL_BEGINS.split(content[begin : match.start()])[-1].rstrip(" \t")
+        label = before[:-1] if before.endswith(("：", ":")) else before
+        fields.append(Field(label.strip(), match.group(1), kind_of(match.group(1))))
+        begin = match.end()
+    return fields
 
 
 def check(kind: Kind | str, value: str, *, choices: Collection[str] = ()) -> Problem | None:

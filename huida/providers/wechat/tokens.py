@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from huida.kernel.clock import Clock
-from huida.kernel.http import Outgoing, Unavailable
+from huida.kernel.http import Outgoing, Unavailable, Unknown
+from huida.providers.readers import Opaque, Seconds
 from huida.providers.wechat.calls import API_BASE, AppCredentials, Reply, json_body, judged
 
 # In its last five minutes WeChat already hands out the successor.
@@ -80,9 +81,9 @@ async def _run(work: Callable[[AppCredentials], Awaitable[str]], cred: AppCreden
     return await work(cred)
 
 
-class _TokenReply(Reply):
-    access_token: str = ""
-    expires_in: int = 0
+class _TokenReply(Reply, kw_only=True):
+    access_token: Opaque
+    expires_in: Seconds
 
 
 class AccessTokens:
@@ -99,6 +100,14 @@ class AccessTokens:
     async def get(self, cred: AppCredentials) -> str:
         """A token that should be accepted. Raises a ProviderOutcome: wrong secret, address not on the list…"""
         return await self._kept.get(cred)
+
+    async def ask(self, cred: AppCredentials) -> None:
+        """Ask WeChat whether it accepts this app and secret, whatever is kept. Raises a ProviderOutcome."""
+        await self._kept.alone(cred, self._ask_again)
+
+    async def _ask_again(self, cred: AppCredentials) -> str:
+        token, lifetime_s = await self._normal(cred)
+        return self._kept.put(cred, token, lifetime_s)
 
     async def renew(self, cred: AppCredentials, *, refused: str) -> str:
         """A token other than the `refused` one: somebody's newer one, or a forced one. Raises a ProviderOutcome.
@@ -145,7 +154,9 @@ class AccessTokens:
                 "force_refresh": force,
             }
         )
-        reply = await self._lane.post(self._url, body, self._read)
-        if not reply.access_token:
-            raise Unavailable("no access token in the answer")
+        try:
+            reply = await self._lane.post(self._url, body, self._read)
+        except Unknown as lost:
+            # Asking for a token changes nothing, and the call that wants it was not made.
+            raise Unavailable(f"no access token: {lost.reason}") from lost
         return reply.access_token, reply.expires_in

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from huida.kernel.http import Unknown
+from huida.providers.readers import Fen, Key, MaybeKey, MaybeOpenId, Opaque, understood
 
 
 class TradeState(StrEnum):
@@ -29,25 +30,25 @@ class RefundStatus(StrEnum):
 
 
 class Payer(msgspec.Struct, frozen=True):
-    openid: str = ""
+    openid: MaybeOpenId = ""
 
 
 class Amount(msgspec.Struct, frozen=True):
     """`payer_total` is what the person paid after WeChat Pay's own vouchers."""
 
-    total: int = 0
-    payer_total: int = 0
+    total: Fen = 0
+    payer_total: Fen = 0
     currency: str = "CNY"
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """An order as a query or a callback describes it."""
 
-    mchid: str
-    out_trade_no: str
+    mchid: Key
+    out_trade_no: Key
     trade_state: TradeState
-    app_id: str = msgspec.field(name="appid", default="")
-    transaction_id: str = ""
+    app_id: MaybeKey = msgspec.field(name="appid", default="")
+    transaction_id: MaybeKey = ""
     trade_type: str = ""
     trade_state_desc: str = ""
     bank_type: str = ""
@@ -55,6 +56,11 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     success_time: str = ""
     payer: Payer | None = None
     amount: Amount | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a payment without its number: it could be told apart from no other one."""
+        if self.is_paid and not self.transaction_id:
+            raise ValueError("paid without transaction_id")
 
     @property
     def is_paid(self) -> bool:
@@ -69,20 +75,20 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 class RefundAmount(msgspec.Struct, frozen=True):
     """`payer_refund` is what the person gets back."""
 
-    total: int = 0
-    refund: int = 0
-    payer_total: int = 0
-    payer_refund: int = 0
+    total: Fen = 0
+    refund: Fen = 0
+    payer_total: Fen = 0
+    payer_refund: Fen = 0
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """A refund as the API answers it."""
 
-    refund_id: str
-    out_refund_no: str
+    refund_id: Key
+    out_refund_no: Key
     status: RefundStatus
-    transaction_id: str = ""
-    out_trade_no: str = ""
+    transaction_id: MaybeKey = ""
+    out_trade_no: MaybeKey = ""
     channel: str = ""
     user_received_account: str = ""
     success_time: str = ""
@@ -97,12 +103,12 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 class RefundNotice(msgspec.Struct, frozen=True, kw_only=True):
     """A refund as a callback tells it."""
 
-    mchid: str
-    out_trade_no: str
-    refund_id: str
-    out_refund_no: str
+    mchid: Key
+    out_trade_no: Key
+    refund_id: Key
+    out_refund_no: Key
     status: RefundStatus = msgspec.field(name="refund_status")
-    transaction_id: str = ""
+    transaction_id: MaybeKey = ""
     user_received_account: str = ""
     success_time: str = ""
     amount: RefundAmount | None = None
@@ -113,11 +119,11 @@ class RefundNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepaid(msgspec.Struct, frozen=True):
-    prepay_id: str
+    prepay_id: Key
 
 
 class NativeCode(msgspec.Struct, frozen=True):
-    code_url: str
+    code_url: Opaque
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -130,7 +136,7 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class ListedCertificate(msgspec.Struct, frozen=True):
-    serial_no: str
+    serial_no: Key
     encrypt_certificate: Sealed
 
 
@@ -150,11 +156,10 @@ K = TypeVar("K")
 
 def decoded(kind: type[K], body: bytes) -> K:
     """Raises Unknown: a verified answer that is not understood may still have done something."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    raise Unknown("answer not understood")
+    found = understood(msgspec.json.Decoder(kind), body)
+    if found is None:
+        raise Unknown("answer not understood")
+    return found
 
 
 def moment(text: str) -> datetime | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from huida.kernel.clock import Clock
 from huida.kernel.http import ProviderOutcome
+from huida.providers.readers import Key
 from huida.providers.wechatpay.answers import RefundNotice, Sealed, Transaction, moment
 from huida.providers.wechatpay.crypto import BadKey, Undecipherable, unsealed
 from huida.providers.wechatpay.judge import NotAuthentic, SerialUnknown, check_signature
@@ -53,8 +54,8 @@ class Callback:
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    id: str
-    event_type: str
+    id: Key
+    event_type: Key
     resource: Sealed
     create_time: str = ""
 
@@ -111,7 +112,7 @@ def _opened(cred: PayCredentials, body: bytes) -> Callback:
         about = msgspec.json.decode(plain, type=kind) if kind is not None else None
     except Undecipherable:
         raise BadCallback("not sealed with our APIv3 key", status=500) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadCallback("not understood", status=400) from None
     if about is not None and about.mchid != cred.mchid:
         raise BadCallback("about another merchant", status=400)

@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from huida.kernel.clock import SHOP_ZONE, Clock
-from huida.kernel.http import Answer, Outgoing, ProviderOutcome, Refused, Unknown
+from huida.kernel.http import Answer, Outgoing, ProviderOutcome, Refused, Unavailable, Unknown, one_call
 from huida.providers.wechatpay.answers import Certificates, NativeCode, Prepaid, Refund, Transaction, decoded
 from huida.providers.wechatpay.callbacks import Callback, parse_callback
 from huida.providers.wechatpay.crypto import (
@@ -194,6 +194,9 @@ class WechatPay:
             await self.keys.ready(cred)
         except BadKey as bad:
             raise Refused(BAD_CREDENTIALS, str(bad)) from None
+        except Unknown as lost:
+            # Fetching certificates changes nothing, and the call that wants them was not made.
+            raise Unavailable(f"no certificates: {lost.reason}") from lost
 
     async def _call(self, cred: PayCredentials, method: str, path: str, body: bytes | None, weight: Weight) -> bytes:
         """The body of the verified answer; what was signed is what is sent."""
@@ -209,7 +212,8 @@ class WechatPay:
             new = missing
         # A certificate that is newer than our last download: the call was made, so only its answer is judged again.
         await self._find(cred, new.serial)
-        return judge(new.answer)
+        async with one_call("wechatpay"):
+            return judge(new.answer)
 
     async def _find(self, cred: PayCredentials, serial: str) -> None:
         try:

@@ -8,6 +8,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     title: string,
+    readonly params: Record<string, unknown> = {},
   ) {
     super(title)
   }
@@ -56,8 +57,8 @@ export function open<T>(method: Method, path: string, call: Call = {}, bearer = 
 }
 
 function problemOf(status: number, data: unknown): Problem {
-  const told = (data ?? {}) as { code?: string; title?: string }
-  return new Problem(status, told.code ?? `http.${status}`, told.title ?? t('error.server'))
+  const told = (data ?? {}) as { code?: string; title?: string; params?: Record<string, unknown> }
+  return new Problem(status, told.code ?? `http.${status}`, told.title ?? t('error.server'), told.params)
 }
 
 /** Go on with this session: the person has proved a phone. */

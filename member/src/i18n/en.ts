@@ -54,6 +54,7 @@ export const en: typeof zhCN = {
     code_hint: '6 digits',
     ask: 'Send code',
     again: 'Again in {seconds} s',
+    proof: 'Many codes are being asked for: a short calculation for safety, one moment …',
     sent: 'The code is on its way; it is good for {minutes} minutes',
     name: 'Name',
     name_hint: 'Optional',

@@ -52,6 +52,7 @@ export const zhCN = {
     code_hint: '6 位数字',
     ask: '获取验证码',
     again: '{seconds} 秒后重发',
+    proof: '当前请求较多，正在做一次安全计算，请稍候…',
     sent: '验证码已发送，{minutes} 分钟内有效',
     name: '姓名',
     name_hint: '选填',

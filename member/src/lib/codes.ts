@@ -4,20 +4,9 @@ import { computed, onUnmounted, ref } from 'vue'
 
 import { askCode, type Purpose } from '@/api/entry'
 import { t } from '@/i18n'
-import { uuid } from '@/lib/uuid'
-import { platform } from '@/platform'
 import { told, useSession } from '@/session'
 
 export const isMobile = (phone: string): boolean => /^1[3-9]\d{9}$/.test(phone)
-
-/** This browser, so that one device does not ask for codes without end. */
-function device(): string {
-  const kept = platform.store.get('device')
-  if (kept) return kept
-  const made = uuid().replace(/-/g, '')
-  platform.store.set('device', made)
-  return made
-}
 
 export function useCode(purpose: () => Purpose) {
   const session = useSession()
@@ -50,10 +39,13 @@ export function useCode(purpose: () => Purpose) {
     }
     busy.value = true
     try {
-      const asked = await askCode(purpose(), session.environment?.merchant ?? '', phone, device())
+      const asked = await askCode(purpose(), session.environment?.merchant ?? '', phone, () => {
+        note.value = t('enter.proof')
+      })
       note.value = t('enter.sent', { minutes: asked.minutes })
       count(asked.again_s)
     } catch (error) {
+      note.value = ''
       failure.value = told(error)
     } finally {
       busy.value = false

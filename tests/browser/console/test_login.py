@@ -11,7 +11,7 @@ from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
 from tests.make import PASSWORD
 
-WRONG = "账号、密码或验证码不正确；连续失败 10 次将锁定 15 分钟"
+WRONG = "账号、密码或验证码不正确；连续输错 5 次后需等待才能再试"
 
 
 def type_in(page: Page, name: str, password: str) -> None:
@@ -28,7 +28,7 @@ def test_who_is_not_known_logs_in_and_is_led_to_where_they_wanted(stage: Stage, 
     # when: a wrong password
     type_in(page, shop.admin.login, "wrong password")
 
-    # then: the reason, with the warning of the lock
+    # then: the reason, with the warning that it will slow down
     expect(page.get_by_role("alert")).to_have_text(WRONG)
 
     # when: the right one
@@ -59,11 +59,15 @@ def test_the_second_factor_is_set_up_by_its_qr_code_and_then_asked_for(stage: St
     # given
     login(page, stage, shop.admin, "/account")
 
-    # when: it is turned on, first with a wrong code
+    # when: it is turned on, first without the right password, then with a wrong code
     page.get_by_role("button", name="开启两步验证").click()
     expect(page.get_by_role("img", name="两步验证二维码")).to_be_visible()
     secret = page.locator("#totp code").inner_text()
     field(page, "动态验证码").fill("000000" if pyotp.TOTP(secret).now() != "000000" else "111111")
+    page.locator("#totp-password").fill("not my password")
+    page.get_by_role("button", name="确认开启").click()
+    expect(page.locator("#totp .el-form-item__error")).to_have_text(WRONG)
+    page.locator("#totp-password").fill(PASSWORD)
     page.get_by_role("button", name="确认开启").click()
     expect(page.locator("#totp .el-form-item__error")).to_have_text("动态验证码不正确")
     field(page, "动态验证码").fill(pyotp.TOTP(secret).now())

@@ -143,3 +143,33 @@ def test_in_the_official_account_the_phone_is_bound_by_code(centre: Centre, brow
     [member] = centre.shop.api.get("/api/console/members")["items"]
     assert member["phone"].startswith("138")
     opened.close()
+
+
+def test_above_the_usual_hour_the_page_works_a_proof_out_by_itself(centre: Centre) -> None:
+    # given: the shop's hour is above its usual
+    person, phone = CHEN
+    shop = centre.shop
+    open_codes(shop, "login")
+
+    async def busy() -> None:
+        async with shop.stage.db.tx(shop.tenant) as tx:
+            await tx.execute(
+                "INSERT INTO verification_settings (tenant_id, hour_most, day_most, usual_hour) VALUES ($1, 500, 5000, 1)",
+                shop.tenant,
+            )
+
+    shop.stage.run(busy())
+    page = centre.page
+    page.goto(f"{shop.stage.url}/h5/?m={shop.tenant}")
+    shop.api.post("/api/member/codes", {"m": shop.tenant, "scenario": "login", "phone": "13900000001"})
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.post_data or "") if "/member/codes" in request.url else None
+    )
+    # when / then
+    with page.expect_response(lambda answer: answer.url.endswith("/member/codes") and answer.status == 428):
+        ask(page, phone)
+    assert ["challenge" in body for body in asked if body] == [False, True]
+    page.get_by_test_id("code").locator("input").fill(read_code(shop, person))
+    page.get_by_test_id("enter-go").click()
+    expect(page.get_by_role("alert")).to_have_text("这个手机号还不是会员，可以直接注册，刚才的验证码仍可使用")

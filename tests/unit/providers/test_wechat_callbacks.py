@@ -126,7 +126,10 @@ def test_the_console_verifies_the_url() -> None:
         answer_verification(keys, query | {"nonce": "0"}, now=then)
 
 
-XML = b"<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>1</CreateTime><MsgType>text</MsgType></xml>"
+XML = (
+    b"<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>1</CreateTime><MsgId>7</MsgId>"
+    b"<MsgType>text</MsgType></xml>"
+)
 
 
 @pytest.mark.parametrize("shift", [timedelta(minutes=6), timedelta(minutes=-6)])

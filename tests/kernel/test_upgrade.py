@@ -1,0 +1,90 @@
+"""An upgrade never fails on what an earlier version accepted: data of schema 0012 that the newest one refuses."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import asyncpg
+import pytest
+from alembic import command
+
+from huida.kernel import migrate
+from huida.kernel.embedded import temporary
+
+BEFORE = "0012"
+APPS = """
+INSERT INTO apps (tenant_id, id, app_id, kind, name, secret_sealed, token_sealed, aes_key_sealed, route_key, state,
+                  callback_seen_at, connected_at)
+VALUES (1, gen_random_uuid(), 'wx1', 'mini', 'first', '', '', '', 'r1', 'connected', NULL, '2026-01-01Z'),
+       (2, gen_random_uuid(), 'wx1', 'mini', 'heard', '', '', '', 'r2', 'connected', '2026-03-01Z', '2026-02-01Z'),
+       (3, gen_random_uuid(), 'wx1', 'mini', 'last', '', '', '', 'r3', 'connected', NULL, '2026-03-01Z'),
+       (1, gen_random_uuid(), 'wx2', 'oa', 'alone', '', '', '', 'r4', 'connected', NULL, '2026-01-01Z'),
+       (2, gen_random_uuid(), 'wx3', 'oa', 'former', '', '', '', 'r5', 'disconnected', NULL, '2026-01-01Z')
+"""
+OLD = (
+    APPS,
+    "INSERT INTO callback_routes VALUES ('r1', 1, 'wx1'), ('r2', 2, 'wx1'), ('r3', 3, 'wx1'), ('r4', 1, 'wx2'), ('r9', 9, 'wx9')",
+    "INSERT INTO identities (tenant_id, app_id, openid, unionid, updated_at) "
+    "VALUES (1, 'wx1', '', NULL, now()), (1, 'wx1', 'o1', '', now()), (1, 'wx1', 'o2', 'u2', now())",
+    "INSERT INTO member_sessions (token_hash, tenant_id, app_id, openid, member_id, expires_at) VALUES "
+    "('a', 1, 'wx1', '', NULL, now()), ('b', 1, 'wx1', 'o1', NULL, now()), ('c', 1, '', '', gen_random_uuid(), now())",
+    "INSERT INTO subscribe_credits (tenant_id, app_id, openid, template_id, updated_at) "
+    "VALUES (1, 'wx1', '', 't', now()), (1, 'wx1', 'o1', '', now()), (1, 'wx1', 'o1', 't', now())",
+    "INSERT INTO wechat_templates (tenant_id, app_id, template_id, channel, title, content, seen_at) "
+    "VALUES (1, 'wx1', '', 'subscribe', 'x', 'x', now()), (1, 'wx1', 't', 'subscribe', 'x', 'x', now())",
+)
+
+
+@pytest.fixture(scope="module")
+def upgraded() -> Iterator[str]:
+    with temporary("huida-upgrade-") as server:
+
+        def work() -> None:
+            command.upgrade(migrate.config(server.url), BEFORE)
+
+        with ThreadPoolExecutor(1) as other_thread:
+            other_thread.submit(work).result()
+            other_thread.submit(_fill, server.url).result()
+            other_thread.submit(migrate.upgrade, server.url).result()
+        yield server.url
+
+
+def _fill(url: str) -> None:
+    import asyncio
+
+    async def fill() -> None:
+        sql = await asyncpg.connect(url)
+        for statement in OLD:
+            await sql.execute(statement)
+        await sql.close()
+
+    asyncio.run(fill())
+
+
+async def found(url: str, query: str) -> list[Any]:
+    sql = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await sql.fetch(query)]
+    finally:
+        await sql.close()
+
+
+async def test_what_was_nobodys_goes_and_the_rest_stays(upgraded: str) -> None:
+    assert await found(upgraded, "SELECT openid, unionid FROM identities ORDER BY openid") == [
+        ("o1", None),
+        ("o2", "u2"),
+    ]
+    assert await found(upgraded, "SELECT token_hash FROM member_sessions ORDER BY 1") == [(b"b",), (b"c",)]
+    assert await found(upgraded, "SELECT openid, template_id FROM subscribe_credits") == [("o1", "t")]
+    assert await found(upgraded, "SELECT template_id FROM wechat_templates") == [("t",)]
+
+
+async def test_of_several_claims_the_one_that_wechat_reached_stays_live(upgraded: str) -> None:
+    assert await found(upgraded, "SELECT name, state FROM apps ORDER BY name") == [
+        ("alone", "connected"),
+        ("first", "pending"),
+        ("former", "disconnected"),
+        ("heard", "connected"),
+        ("last", "pending"),
+    ]
+    assert await found(upgraded, "SELECT route_key FROM callback_routes ORDER BY 1") == [("r2",), ("r4",)]
