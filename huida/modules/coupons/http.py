@@ -5,13 +5,15 @@ from datetime import date
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Header, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.pictures import qr_picture
 from huida.kernel.web import (
     Created,
@@ -36,9 +38,9 @@ from huida.modules.coupons.redeem import redeem, reopen, void
 from huida.modules.coupons.remind import reminders, save_reminders
 from huida.modules.coupons.rules import Coupon, Terms
 
-console = APIRouter(prefix="/api/console/coupons", tags=["coupons"])
-open_api = APIRouter(prefix="/api/v1/coupons", tags=["coupons"])
-member = APIRouter(prefix="/api/member/coupons", tags=["member"])
+console = Router(prefix="/api/console/coupons", tags=["coupons"])
+open_api = Router(prefix="/api/v1/coupons", tags=["coupons"])
+member = Router(prefix="/api/member/coupons", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 
@@ -55,10 +57,6 @@ class KnownMember(Protocol):
 MembersBy = Mapping[str, Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, KnownMember]]]]
 """Ways to find a member, given by `main` as `app.state.members_by`: this module stands beside members and may not import
 it."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class TemplateIn(Body):

@@ -5,25 +5,26 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from fastapi import Depends, Request
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import Invalid
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.web import Listing, Page, actor_of, key_read, member_read, page, paged, staff_read, staff_tx
 from huida.modules import ledger, members
 from huida.modules.loyalty import views
 from huida.modules.loyalty.rules import Rules
 from huida.modules.loyalty.service import adjust, rules_of, save_rules
 
-console = APIRouter(prefix="/api/console/loyalty", tags=["loyalty"])
-open_api = APIRouter(prefix="/api/v1", tags=["balances"])
-member = APIRouter(prefix="/api/member", tags=["member"])
+console = Router(prefix="/api/console/loyalty", tags=["loyalty"])
+open_api = Router(prefix="/api/v1", tags=["balances"])
+member = Router(prefix="/api/member", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 
 
-class Adjustment(BaseModel):
+class Adjustment(Body):
     """A correction by hand. `key` is made by the form, so that a double click corrects once."""
 
     key: UUID

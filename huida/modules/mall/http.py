@@ -1,14 +1,15 @@
 """The console's doors of the mall, and the pictures that everybody may see."""
 
-from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.intake.bodies import Body, Moment
+from huida.kernel.intake.door import Router
 from huida.kernel.web import (
     Actor,
     Created,
@@ -30,17 +31,13 @@ from huida.modules.mall.carriers import CARRIERS
 from huida.modules.mall.models import OrderState, ProductState, RechargeState, WithdrawalState
 from huida.modules.mall.rules import Axis, ProductIn, SkuIn
 
-console = APIRouter(prefix="/api/console/mall", tags=["mall"])
-pictures = APIRouter(prefix="/mall/pictures", tags=["mall"])
+console = Router(prefix="/api/console/mall", tags=["mall"])
+pictures = Router(prefix="/mall/pictures", tags=["mall"])
 
 Paging = Annotated[Page, Depends(page)]
 KEPT: Final = "public, max-age=31536000, immutable"
 EVERY_DOOR: Final = "default-src 'none'"
 PICTURE: Final = file_answer("image/png", "image/jpeg")
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class AxisBody(Body):
@@ -211,8 +208,8 @@ async def list_orders(
     state: OrderState | None = None,
     member_id: UUID | None = None,
     owed: bool = False,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     tx: ReadTx = staff_read("mall.view"),
 ) -> Listing[views.OrderRow]:
     """The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name.
@@ -239,8 +236,8 @@ async def list_orders(
 async def export_orders(
     request: Request,
     state: OrderState | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     actor: Actor = staff_only("mall.export"),
 ) -> Response:
     """One line for each line of an order, newest orders first."""

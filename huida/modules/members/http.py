@@ -5,12 +5,14 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, NotFound, TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
@@ -38,18 +40,14 @@ from huida.kernel.web import (
 from huida.modules import tenants
 from huida.modules.members import import_door, profile, queries, service, sessions, views
 
-console = APIRouter(prefix="/api/console/members", tags=["console"])
-open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
-member = APIRouter(prefix="/api/member", tags=["member"])
+console = Router(prefix="/api/console/members", tags=["console"])
+open_api = Router(prefix="/api/v1/members", tags=["members"])
+member = Router(prefix="/api/member", tags=["member"])
 
 _logins_by_address: Final = Buckets(rate_per_s=10, burst=100)
 
 LevelNames = Callable[[Tx], Awaitable[dict[str, str]]]
 BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class MemberIn(Body):

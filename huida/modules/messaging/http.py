@@ -5,12 +5,14 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from fastapi import Depends, Query, Request
+from pydantic import Field, StringConstraints
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
+from huida.kernel.intake.bodies import BigNumber, Body, Moment
+from huida.kernel.intake.door import Router
 from huida.kernel.web import (
     Actor,
     Items,
@@ -35,10 +37,10 @@ from huida.modules.messaging.keys import from_public_id, key_of, public_id
 from huida.modules.messaging.library import Family
 from huida.modules.messaging.notice_http import door_of, must_fit
 
-console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
-member = APIRouter(prefix="/api/member", tags=["member"])
-open_api = APIRouter(prefix="/api/v1/messages", tags=["messages"])
-public = APIRouter(tags=["links"])
+console = Router(prefix="/api/console/messaging", tags=["messaging"])
+member = Router(prefix="/api/member", tags=["member"])
+open_api = Router(prefix="/api/v1/messages", tags=["messages"])
+public = Router(tags=["links"])
 
 Paging = Annotated[Page, Depends(page)]
 VIEW, EDIT = "messaging.view", "messaging.edit"
@@ -49,7 +51,7 @@ Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 """What people type; a database keeps no NUL."""
 
 
-class ChannelSettings(BaseModel):
+class ChannelSettings(Body):
     """What is saved for one channel of a scenario: the template and what each of its fields says.
 
     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
@@ -66,29 +68,29 @@ class ChannelDraft(ChannelSettings):
     member_id: UUID | None = None
 
 
-class NewTemplate(BaseModel):
+class NewTemplate(Body):
     """A public template with the chosen keywords in display order and the service scene description."""
 
-    tid: int
-    keyword_ids: list[int] = Field(max_length=100)
+    tid: BigNumber
+    keyword_ids: list[BigNumber] = Field(max_length=100)
     scene: Text
 
 
-class Removal(BaseModel):
+class Removal(Body):
     stop_scenarios: list[Text] = []
 
 
-class Defaults(BaseModel):
+class Defaults(Body):
     scenarios: list[str] = Field(description="the scenarios that the preview showed and the merchant confirmed")
 
 
-class ProposalIn(BaseModel):
+class ProposalIn(Body):
     title: Text
     keywords: list[Text] = Field(max_length=20)
     scene: Text
 
 
-class SubscribeResult(BaseModel):
+class SubscribeResult(Body):
     """What wx.requestSubscribeMessage returned, by template id; `report_id` makes a repeated report count once."""
 
     report_id: UUID
@@ -172,7 +174,7 @@ async def search_library(request: Request, keyword: str = "", actor: Actor = sta
 
 @console.get("/library/{tid}/keywords")
 async def library_keywords(
-    request: Request, tid: int, actor: Actor = staff_only(VIEW)
+    request: Request, tid: BigNumber, actor: Actor = staff_only(VIEW)
 ) -> Items[views.LibraryKeywordView]:
     app = request.app.state
     cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
@@ -272,8 +274,8 @@ async def list_deliveries(
     state: str | None = None,
     scenario: str | None = None,
     member_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     tx: ReadTx = staff_read(VIEW),
 ) -> Listing[views.DeliveryRow]:
     rows = await queries.deliveries(
@@ -295,8 +297,8 @@ async def export_deliveries(
     state: str | None = None,
     scenario: str | None = None,
     member_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     actor: Actor = staff_only(VIEW),
 ) -> StreamingResponse:
     """The same list as a file, newest first; addresses are left out, since openids say nothing and phones are masked."""

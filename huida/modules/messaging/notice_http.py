@@ -6,11 +6,13 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import Depends, Request
+from pydantic import Field, StringConstraints
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.rates import Buckets
 from huida.kernel.web import Actor, Items, staff_only, staff_read, staff_tx
 from huida.modules import sms, tenants
@@ -32,8 +34,8 @@ from huida.modules.messaging.sms_text import sms_body
 from huida.modules.messaging.views import LiveChannel, MyTemplate
 from huida.providers.sms.parts import billed_parts
 
-console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console/messaging", tags=["messaging"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 VIEW, EDIT = "messaging.view", "messaging.edit"
 _looks: Final = Buckets(rate_per_s=1 / 60, burst=5)
 """How often a merchant may have its templates compared: each time WeChat and the providers are asked for all of them."""
@@ -41,24 +43,24 @@ _looks: Final = Buckets(rate_per_s=1 / 60, burst=5)
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
-class PolicyIn(BaseModel):
+class PolicyIn(Body):
     """How the live channels of a scenario go together, and in which order they are tried."""
 
     policy: Text
     order: list[Text] = Field([], max_length=3)
 
 
-class DefaultIn(BaseModel):
+class DefaultIn(Body):
     """`despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17)."""
 
     despite: bool | None = None
 
 
-class AdoptIn(BaseModel):
+class AdoptIn(Body):
     template_id: Text
 
 
-class SmsTemplateIn(BaseModel):
+class SmsTemplateIn(Body):
     """An SMS text as the provider approved it; `mapping` by placeholder, `codes` by provider."""
 
     name: Text
@@ -69,20 +71,20 @@ class SmsTemplateIn(BaseModel):
     state: Text = "enabled"
 
 
-class StateIn(BaseModel):
+class StateIn(Body):
     state: Text
 
 
-class ApprovedIn(BaseModel):
+class ApprovedIn(Body):
     provider: Text
     code: Text
 
 
-class RecipientIn(BaseModel):
+class RecipientIn(Body):
     scenarios: list[Text] = Field(max_length=50)
 
 
-class RulesIn(BaseModel):
+class RulesIn(Body):
     """Two industries as first and second class each, or none; service categories of which one is needed, or none."""
 
     industries: list[list[Text]] = Field(max_length=2)

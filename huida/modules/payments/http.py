@@ -3,12 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Row, Tx
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor, Listing, Page, actor_of, language_of, page, paged, staff_only, staff_read, staff_tx
@@ -18,18 +20,17 @@ from huida.modules.payments.models import PaymentState
 from huida.modules.payments.service import ask_again, not_too_often
 from huida.providers.wechatpay.callbacks import GOOD_STATUS, LARGEST_BODY, BadCallback
 
-console = APIRouter(prefix="/api/console/payments", tags=["payments"])
-operator = APIRouter(prefix="/api/operator/pay-account", tags=["operator"])
-wechat = APIRouter(prefix="/callbacks/wechatpay", tags=["callbacks"])
+console = Router(prefix="/api/console/payments", tags=["payments"])
+operator = Router(prefix="/api/operator/pay-account", tags=["operator"])
+wechat = Router(prefix="/callbacks/wechatpay", tags=["callbacks"])
 
 Paging = Annotated[Page, Depends(page)]
 Operator = Annotated[Actor, Depends(tenants.operator_of)]
 
 
-class AccountBody(BaseModel):
+class AccountBody(Body):
     """Keys may be left out once they are set; `public_key_id` is empty for platform certificates."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     mchid: str = Field(max_length=32)
     serial: str = Field(max_length=64)
     private_key: str | None = Field(None, max_length=8000)

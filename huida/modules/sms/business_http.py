@@ -1,16 +1,18 @@
 """Doors of the operators' SMS business: packages, prices, providers, merchants' use and revenue."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import Depends, Header, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.intake.bodies import Body, Day, Moment
+from huida.kernel.intake.door import Router
 from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import Created, Items, Listing, Page, language_of, page, paged
 from huida.modules import payments, tenants
@@ -21,7 +23,7 @@ from huida.modules.sms.http import platform_tx
 from huida.modules.sms.packages import Package
 from huida.modules.sms.ways import platform, usable
 
-operator = APIRouter(prefix="/api/operator/sms", tags=["operator"])
+operator = Router(prefix="/api/operator/sms", tags=["operator"])
 
 QUALITY_DAYS: Final = 14
 MERCHANT: Final = "/merchants/{merchant_id}"
@@ -31,23 +33,19 @@ COLUMNS: Final = (
 )
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
 class PackageIn(Body):
     name: str = Field(max_length=30)
     parts: int
     price_fen: int
     on_sale: bool = True
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
     position: int = Field(0, ge=0, le=10_000)
 
 
 class PriceIn(Body):
     part_fen: int
-    valid_from: AwareDatetime | None = None
+    valid_from: Moment | None = None
 
 
 class RoutingIn(Body):
@@ -150,7 +148,7 @@ async def add_price(body: PriceIn, tx: Tx = platform_tx()) -> None:
 
 
 @operator.delete("/prices", status_code=204)
-async def drop_price(valid_from: AwareDatetime, tx: Tx = platform_tx()) -> None:
+async def drop_price(valid_from: Moment, tx: Tx = platform_tx()) -> None:
     """Take back a price that is not valid yet."""
     await service.drop_price(tx, valid_from)
 
@@ -217,8 +215,8 @@ async def set_routing(provider: str, body: RoutingIn, tx: Tx = platform_tx()) ->
 
 @operator.get("/merchants")
 async def merchants(
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = tenants.operator_read(),
 ) -> Listing[views.SmsMerchantRow]:
@@ -253,8 +251,8 @@ def show_merchant_row(row: Any) -> views.SmsMerchantRow:
 @operator.get("/merchants/export", response_class=Response, responses=CSV)
 async def export_merchants(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = tenants.operator_read(),
 ) -> Response:
     """The same as a file for spreadsheets."""

@@ -5,13 +5,14 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict
+from huida.kernel.intake.bodies import Body, Day
+from huida.kernel.intake.door import Router
 from huida.kernel.pictures import qr_picture
 from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import (
@@ -32,15 +33,11 @@ from huida.modules.sms import packages, plans, service, usage
 from huida.modules.sms.plans import Plan
 from huida.modules.sms.ways import platform, usable
 
-console = APIRouter(prefix="/api/console/sms", tags=["console"])
+console = Router(prefix="/api/console/sms", tags=["console"])
 
 DAYS_SHOWN: Final = 30
 COLUMNS: Final = ("day", "scenario", "provider", "messages", "delivered", "failed", "parts", "cost_yuan")
 CSV: Final = file_answer("text/csv")
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class OrderIn(Body):
@@ -174,7 +171,7 @@ async def cancel(purchase_id: UUID, tx: Tx = staff_tx("messaging.write")) -> Non
     await packages.cancel(tx, purchase_id)
 
 
-def span(tx: Tx, since: date | None, until: date | None) -> tuple[date, date]:
+def span(tx: Tx, since: Day | None, until: Day | None) -> tuple[date, date]:
     """The days that were asked for; the last thirty when none were."""
     last = until or tx.today
     return since or last - timedelta(days=DAYS_SHOWN - 1), last
@@ -183,8 +180,8 @@ def span(tx: Tx, since: date | None, until: date | None) -> tuple[date, date]:
 @console.get("/usage")
 async def use(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = staff_read("messaging.view"),
 ) -> views.SmsUsage:
     """Messages, parts and their cost by day, scenario and provider."""
@@ -223,8 +220,8 @@ def scenario_label(names: Mapping[str, Mapping[str, str]], scenario: str, langua
 @console.get("/usage/export", response_class=Response, responses=CSV)
 async def export_use(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = staff_read("messaging.view"),
 ) -> Response:
     """The same as a file for spreadsheets."""

@@ -6,13 +6,15 @@ from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, File, Form, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from huida.kernel.intake.bodies import Body, SmallNumber
+from huida.kernel.intake.door import Router
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
@@ -23,9 +25,9 @@ from huida.modules.sms.ways import route
 from huida.providers.sms import aliyun, tencent
 from huida.providers.sms.parts import MissingVariable
 
-console = APIRouter(prefix="/api/console/sms", tags=["console"])
-operator = APIRouter(prefix="/api/operator/sms", tags=["operator"])
-callbacks = APIRouter(prefix="/callbacks/sms", tags=["callbacks"])
+console = Router(prefix="/api/console/sms", tags=["console"])
+operator = Router(prefix="/api/operator/sms", tags=["operator"])
+callbacks = Router(prefix="/callbacks/sms", tags=["callbacks"])
 
 ANSWERS: Final = {"aliyun": aliyun.REPORT_ANSWER, "tencent": tencent.REPORT_ANSWER}
 SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq2M7xYp"}
@@ -33,10 +35,6 @@ SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq
 
 
 PROOF: Final = file_answer("image/png", "image/jpeg", "application/pdf")
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class CountIn(Body):
@@ -195,7 +193,7 @@ async def use_platform(tx: Tx = staff_tx("messaging.write")) -> None:
 
 
 @console.get("/signatures/{signature_id}/files/{number}", response_class=Response, responses=PROOF)
-async def own_proof(signature_id: UUID, number: int, tx: ReadTx = staff_read("messaging.write")) -> Response:
+async def own_proof(signature_id: UUID, number: SmallNumber, tx: ReadTx = staff_read("messaging.write")) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
 
@@ -278,7 +276,7 @@ async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> views.Sm
 
 
 @operator.get(f"{REVIEW}/files/{{number}}", response_class=Response, responses=PROOF)
-async def proof(signature_id: UUID, number: int, tx: Tx = tenants.operator_tx()) -> Response:
+async def proof(signature_id: UUID, number: SmallNumber, tx: Tx = tenants.operator_tx()) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
 

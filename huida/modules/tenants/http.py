@@ -1,16 +1,17 @@
 """The console's doors for people, stores, keys and the audit log (`/api/console`), and the operator's (`/api/operator`)."""
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, TooMany
+from huida.kernel.intake.bodies import Body, Moment
+from huida.kernel.intake.door import Router
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.web import (
@@ -30,16 +31,12 @@ from huida.modules.tenants import directory, keys, passwords, queries, service, 
 from huida.modules.tenants.doors import COOKIE, operator_of, operator_read, operator_tx
 from huida.modules.tenants.models import ROLES, SCOPES
 
-console = APIRouter(prefix="/api/console", tags=["console"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console", tags=["console"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 
 # One person may mistype; one address may guess at many logins. The lock of a login itself is in the database.
 _by_person: Final = Buckets(rate_per_s=0.5, burst=20)
 _by_address: Final = Buckets(rate_per_s=2, burst=100)
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class LoginIn(Body):
@@ -103,7 +100,7 @@ class MerchantChange(Body):
 
 
 class EntitlementIn(Body):
-    until: datetime | None = None
+    until: Moment | None = None
 
 
 def database(request: Request) -> Database:
@@ -334,8 +331,8 @@ async def audit(
     kind: str | None = None,
     actor: str | None = None,
     subject_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("audit.view"),
 ) -> Listing[views.AuditEntry]:

@@ -3,20 +3,22 @@
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, staff_read, staff_tx
 from huida.modules import members, tenants
 from huida.modules.verification import entry, limits, rules, service, settings, views
 
-console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
-member = APIRouter(prefix="/api/member", tags=["member"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console/verification", tags=["messaging"])
+member = Router(prefix="/api/member", tags=["member"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 
 _tries_by_address: Final = Buckets(rate_per_s=0.5, burst=30)
 """Guessing codes and passwords from one address; the counts in the database hold beside it."""
@@ -25,10 +27,6 @@ Merchant = Annotated[int, Field(ge=1, lt=2**63)]
 Phone = Annotated[str, Field(min_length=1, max_length=20)]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class CodeWanted(Body):
