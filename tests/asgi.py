@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from starlette.types import ASGIApp, Message
 
 from huida.kernel.http import Answer, Headers, Send, Unknown
+from tests import versions
 
 
 @dataclass
@@ -145,6 +146,9 @@ class Client:
         return await self.request("PATCH", path, json_body)
 
     async def put(self, path: str, json_body: Any = None) -> Reply:
+        """Replace something as a page does: what is there is read first, and its version goes with the call."""
+        if isinstance(json_body, dict) and "version" not in json_body:
+            json_body = json_body | await versions.seen(self, path)
         return await self.request("PUT", path, json_body)
 
     async def delete(self, path: str) -> Reply:

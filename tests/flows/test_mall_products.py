@@ -39,7 +39,8 @@ def skus(product: dict[str, Any], **changes: int) -> list[dict[str, Any]]:
 
 def form(product: dict[str, Any], **changed: Any) -> dict[str, Any]:
     kept = {name: product[name] for name in ("title", "description", "specs")}
-    return {**kept, "pictures": [one["picture"] for one in product["pictures"]], "skus": skus(product), **changed}
+    body = {**kept, "pictures": [one["picture"] for one in product["pictures"]], "skus": skus(product), **changed}
+    return body | {"skus": [{"stock_was": None, "code": ""} | sku for sku in body["skus"]]}
 
 
 async def test_a_product_with_two_specifications(mall: Mall) -> None:

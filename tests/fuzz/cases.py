@@ -56,7 +56,11 @@ def _of(operation: Any, mode: Any) -> list[Made]:
 
     @seed(SEED)
     @settings(
-        max_examples=EACH, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=EACH,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def collect(case: Any) -> None:

@@ -26,7 +26,7 @@ class Door(APIRoute):
             for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
                 check_text(name, value)
             if body is not None:
-                await read(request, needed=body.field_info.is_required())
+                await read(request)
             return await handle(request)
 
         return opened
@@ -45,7 +45,7 @@ def check_text(name: str, value: Any) -> None:
         raise Invalid(where=name.replace("\0", "?"), detail="a text must not hold NUL")
 
 
-async def read(request: Request, *, needed: bool) -> None:
+async def read(request: Request) -> None:
     """Read a body ahead of the framework, which keeps what was read. Raises Invalid and TooLarge."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
@@ -55,5 +55,3 @@ async def read(request: Request, *, needed: bool) -> None:
     raw = await request.body()
     if raw and (media_type == "application/json" or media_type.endswith("+json")):
         request._json = plain(raw)
-    elif needed and not raw:
-        raise Invalid(code="request.not_json")

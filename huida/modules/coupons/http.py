@@ -14,6 +14,7 @@ from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.web import (
     Created,
@@ -114,7 +115,7 @@ class VoidIn(Body):
     reason: str = Field(min_length=1, max_length=100)
 
 
-class RemindersIn(Body):
+class RemindersIn(Replacing):
     remind_after_days: int
     remind_before_days: int
 
@@ -233,11 +234,20 @@ async def give(request: Request, body: IssueIn, tx: Tx = staff_tx("coupons.write
 @console.get("/reminders")
 async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> views.Reminders:
     timing = await reminders(tx)
-    return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}
+    return {
+        "remind_after_days": timing.after_days,
+        "remind_before_days": timing.before_days,
+        "version": version_of(timing),
+    }
+
+
+async def _reminders_version(tx: Tx) -> str:
+    return version_of(await reminders(tx))
 
 
 @console.put("/reminders", status_code=204)
 async def put_reminders(body: RemindersIn, tx: Tx = staff_tx("coupons.write")) -> None:
+    await must_replace(tx, "coupons.reminders", body.version, _reminders_version(tx))
     await save_reminders(tx, after_days=body.remind_after_days, before_days=body.remind_before_days)
 
 

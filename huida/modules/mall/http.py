@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.intake.bodies import Body, Moment
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.web import (
     Actor,
     Created,
@@ -83,6 +84,15 @@ class ProductBody(Body):
         )
 
 
+class SkuPut(SkuBody):
+    stock_was: int | None
+    code: str = Field(max_length=40)
+
+
+class ProductPut(Replacing, ProductBody):
+    skus: list[SkuPut] = Field(max_length=100)  # type: ignore[assignment]
+
+
 class ParcelBody(Body):
     """`carrier` is only for the code OTHER."""
 
@@ -109,7 +119,7 @@ class ReasonBody(Body):
     reason: str = Field(max_length=60)
 
 
-class SettingsBody(Body):
+class SettingsBody(Replacing):
     complete_after_days: int
     recharge_on: bool
     recharge_amounts: list[int] = Field(max_length=12)
@@ -133,8 +143,13 @@ async def overview(tx: ReadTx = staff_read("mall.view")) -> views.MallOverview:
 
 @console.put("/settings", status_code=204)
 async def save_settings(body: SettingsBody, tx: Tx = staff_tx("mall.write")) -> None:
-    given = body.model_dump() | {"recharge_amounts": tuple(body.recharge_amounts)}
+    await must_replace(tx, "mall.settings", body.version, _settings_version(tx))
+    given = body.replacement() | {"recharge_amounts": tuple(body.recharge_amounts)}
     await service.save_settings(tx, service.Settings(**given))
+
+
+async def _settings_version(tx: Tx) -> str:
+    return version_of(await service.settings_of(tx))
 
 
 @console.get("/carriers")
@@ -168,8 +183,13 @@ async def get_product(request: Request, product_id: UUID, tx: ReadTx = staff_rea
 
 
 @console.put("/products/{product_id}", status_code=204)
-async def change_product(product_id: UUID, body: ProductBody, tx: Tx = staff_tx("mall.write")) -> None:
+async def change_product(product_id: UUID, body: ProductPut, tx: Tx = staff_tx("mall.write")) -> None:
+    await must_replace(tx, f"mall.product.{product_id}", body.version, _product_version(tx, product_id))
     await products.change_product(tx, product_id, body.given())
+
+
+async def _product_version(tx: Tx, product_id: UUID) -> str:
+    return show.product_version(*await queries.product(tx, product_id))
 
 
 @console.post("/products/{product_id}/on", status_code=204)

@@ -1,7 +1,7 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.intake.bodies import BigNumber, Body, Moment
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.web import (
     Actor,
     Items,
@@ -60,6 +61,17 @@ class ChannelSettings(Body):
     template_id: Text = ""
     mapping: dict[Text, Text] = Field({}, max_length=50)
     despite: bool | None = None
+
+
+class ChannelPut(Replacing, ChannelSettings):
+    ASKED = frozenset({"despite"})
+
+
+class OptionsIn(Replacing):
+    """How many days after it was taken, and before it ends, an unused coupon is called to mind; 0 is off."""
+
+    remind_after_days: int
+    remind_before_days: int
 
 
 class ChannelDraft(ChannelSettings):
@@ -111,11 +123,12 @@ async def sms_forecast(scenario: str, template_id: str = "", tx: ReadTx = staff_
 
 @console.put("/scenarios/{scenario}/channels/{channel}")
 async def save_channel(
-    request: Request, scenario: str, channel: str, body: ChannelSettings, actor: Actor = staff_only(EDIT)
+    request: Request, scenario: str, channel: str, body: ChannelPut, actor: Actor = staff_only(EDIT)
 ) -> views.LiveChannel:
     """Save a channel and make it live; `stopped` says which channels that stopped: all others of an exclusive scenario."""
     await must_fit(door_of(request, actor), scenario, channel, despite=bool(body.despite))
     async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await must_replace(tx, f"messaging.{scenario}", body.version, bindings.version(tx, scenario))
         stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
     return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}
 
@@ -127,9 +140,10 @@ async def stop_channel(scenario: str, channel: str, tx: Tx = staff_tx(EDIT)) -> 
 
 
 @console.put("/scenarios/{scenario}/options")
-async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(EDIT)) -> views.SavedOptions:
-    await bindings.save_settings(tx, scenario, body)
-    return {"scenario": scenario, "options": cast(views.ScenarioOptions, body)}
+async def save_options(scenario: str, body: OptionsIn, tx: Tx = staff_tx(EDIT)) -> views.SavedOptions:
+    await must_replace(tx, f"messaging.{scenario}", body.version, bindings.version(tx, scenario))
+    await bindings.save_settings(tx, scenario, body.replacement())
+    return {"scenario": scenario, "options": await bindings.settings_of(tx, scenario)}
 
 
 @console.post("/scenarios/{scenario}/channels/{channel}/check")

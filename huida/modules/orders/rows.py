@@ -8,10 +8,11 @@ import msgspec
 
 from huida.kernel.errors import AppError, Invalid
 from huida.kernel.intake.bodies import check_plain, suspicious
+from huida.kernel.money import MOST_FEN
 
 LATEST = timedelta(minutes=10)
 EARLIEST = timedelta(days=366)
-MOST_FEN = 100_000_000_00
+LATEST_SIGN_OFF = timedelta(days=3660)
 MOST_ITEMS = 1000
 LONGEST_REF = 64
 
@@ -141,7 +142,7 @@ def check_refund(row: RefundIn) -> None:
 
 
 def check_sign_off(row: SignOffIn, now: datetime) -> None:
-    """Raises Invalid saying what is wrong and where: an order is signed off within a year, and was not over a year ago."""
+    """Raises Invalid saying what is wrong and where: an order is signed off within ten years, and was not a year ago."""
     if not 1 <= len(row.order_no) <= 64 or not row.order_no.isprintable():
         raise Invalid(code="orders.bad_order_no", where="order_no")
     check_who(row)
@@ -152,7 +153,7 @@ def check_sign_off(row: SignOffIn, now: datetime) -> None:
             raise Invalid(code="orders.time_without_zone", where=where)
         if moment < now - EARLIEST:
             raise Invalid(code="orders.time_too_old", where=where)
-        if moment > now + EARLIEST:
+        if moment > now + LATEST_SIGN_OFF:
             raise Invalid(code="orders.time_in_future", where=where)
 
 

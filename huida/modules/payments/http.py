@@ -11,6 +11,7 @@ from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Row, Tx
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor, Listing, Page, actor_of, language_of, page, paged, staff_only, staff_read, staff_tx
@@ -38,6 +39,10 @@ class AccountBody(Body):
     public_key_id: str = Field("", max_length=64)
     public_key: str = Field("", max_length=4000)
     app_id: str = Field("", max_length=40)
+
+
+class AccountPut(Replacing, AccountBody):
+    """Keys that are null, and a public key that is empty, stay as they are."""
 
 
 def given(body: AccountBody) -> accounts.AccountIn:
@@ -83,7 +88,13 @@ async def setting(request: Request, tx: Tx) -> views.PayAccountSetting:
     return {
         "account": None if row is None else show_account(request, row),
         "callback_base": request.app.state.wechat_pay.notify_base,
+        "version": None if row is None else accounts.version(row),
     }
+
+
+async def _version(tx: Tx) -> str | None:
+    row = await accounts.account(tx)
+    return None if row is None else accounts.version(row)
 
 
 @console.get("/account")
@@ -93,7 +104,8 @@ async def get_account(request: Request, tx: ReadTx = staff_read("payments.manage
 
 
 @console.put("/account", status_code=204)
-async def put_account(body: AccountBody, tx: Tx = staff_tx("payments.manage")) -> None:
+async def put_account(body: AccountPut, tx: Tx = staff_tx("payments.manage")) -> None:
+    await must_replace(tx, "payments.account", body.version, _version(tx))
     await accounts.save_account(tx, given(body))
 
 
@@ -155,8 +167,9 @@ async def get_platform_account(request: Request, tx: ReadTx = tenants.operator_r
 
 
 @operator.put("", status_code=204)
-async def put_platform_account(request: Request, body: AccountBody, actor: Operator) -> None:
+async def put_platform_account(request: Request, body: AccountPut, actor: Operator) -> None:
     async with request.app.state.db.tx(tenants.PLATFORM, actor=f"operator:{actor.id}") as tx:
+        await must_replace(tx, "payments.account", body.version, _version(tx))
         await accounts.save_account(tx, given(body))
 
 

@@ -13,6 +13,7 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict
 from huida.kernel.intake.bodies import Body, Day
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import (
@@ -44,12 +45,12 @@ class OrderIn(Body):
     package_id: UUID
 
 
-class LimitsIn(Body):
-    low_parts: int | None = None
-    soft_parts: int | None = None
-    hard_parts: int | None = None
-    soft_fen: int | None = None
-    hard_fen: int | None = None
+class LimitsIn(Replacing):
+    low_parts: int | None
+    soft_parts: int | None
+    hard_parts: int | None
+    soft_fen: int | None
+    hard_fen: int | None
 
 
 @console.get("/parts")
@@ -79,7 +80,7 @@ async def show_parts(tx: Tx, *, can_receive: bool) -> views.SmsParts:
         "today_parts": today["parts"] if today else 0,
         "today_fen": today["cost_fen"] if today else 0,
         "limits": show_limits(mine),
-        "caps": {"cap_parts": mine.cap_parts, "cap_fen": mine.cap_fen},
+        "caps": show_caps(mine),
         "steps": [
             {"code": "provider", "done": bool(there.accounts)},
             {"code": "pricing", "done": there.priced},
@@ -97,7 +98,20 @@ def show_limits(mine: Plan) -> views.SmsLimits:
         "hard_parts": mine.hard_parts,
         "soft_fen": mine.soft_fen,
         "hard_fen": mine.hard_fen,
+        "version": version_of(mine.low_parts, mine.soft_parts, mine.hard_parts, mine.soft_fen, mine.hard_fen),
     }
+
+
+def show_caps(mine: Plan) -> views.SmsCaps:
+    return {
+        "cap_parts": mine.cap_parts,
+        "cap_fen": mine.cap_fen,
+        "version": version_of(mine.model, mine.cap_parts, mine.cap_fen),
+    }
+
+
+async def _limits_version(tx: Tx) -> str:
+    return show_limits(await plans.plan(tx))["version"]
 
 
 def show_offer(row: Any) -> views.SmsPackageOffer:
@@ -120,7 +134,8 @@ def show_purchase(row: Any) -> views.SmsPurchase:
 
 @console.put("/limits", status_code=204)
 async def set_limits(body: LimitsIn, tx: Tx = staff_tx("messaging.write")) -> None:
-    limits = body.model_dump(exclude={"low_parts"})
+    await must_replace(tx, "sms.limits", body.version, _limits_version(tx))
+    limits = body.model_dump(exclude={"low_parts", "version"})
     await plans.set_limits(tx, limits, low_parts=body.low_parts)
 
 

@@ -15,6 +15,7 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from huida.kernel.intake.bodies import Body, SmallNumber
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
@@ -43,20 +44,20 @@ class CountIn(Body):
     sign_name: str | None = Field(None, max_length=20)
 
 
-class AccountIn(Body):
+class AccountIn(Replacing):
     key_id: str = Field(min_length=1, max_length=100)
     secret: str = Field(min_length=1, max_length=200)
-    sdk_app_id: str = Field("", max_length=40)
-    weight: int = 100
+    sdk_app_id: str = Field(max_length=40)
+    weight: int
 
 
-class TextIn(Body):
+class TextIn(Replacing):
     template_code: str = Field(min_length=1, max_length=40)
     content: str = Field(min_length=1, max_length=500)
     params: dict[str, str] = Field(max_length=20)
 
 
-class SettingsIn(Body):
+class SettingsIn(Replacing):
     part_fen: int
     sign_name: str = Field(max_length=20)
 
@@ -95,6 +96,7 @@ def show_signature(row: Any) -> views.SmsSignature:
         "use_at_once": row["use_at_once"],
         "submitted_at": row["submitted_at"],
         "decided_at": row["decided_at"],
+        "version": version_of(row["state"], list(row["providers"])),
     }
 
 
@@ -217,16 +219,34 @@ async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> vi
             for row, key in await queries.accounts(tx)
         ],
         "texts": await queries.texts(tx),
+        "version": version_of(part_fen, sign_name),
     }
+
+
+async def _settings_version(tx: Tx) -> str:
+    return version_of(*await service.settings(tx))
+
+
+async def _account_version(tx: Tx, provider: str) -> str | None:
+    return next(
+        (queries.account_version(row) for row, _ in await queries.accounts(tx) if row["provider"] == provider), None
+    )
+
+
+async def _text_version(tx: Tx, provider: str, scenario: str) -> str | None:
+    known = await queries.texts(tx)
+    return next((one["version"] for one in known if (one["provider"], one["scenario"]) == (provider, scenario)), None)
 
 
 @operator.put("/settings", status_code=204)
 async def save_settings(body: SettingsIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, "sms.settings", body.version, _settings_version(tx))
     await service.save_settings(tx, part_fen=body.part_fen, sign_name=body.sign_name)
 
 
 @operator.put("/accounts/{provider}", status_code=204)
 async def save_account(provider: str, body: AccountIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, f"sms.account.{provider}", body.version, _account_version(tx, provider))
     await service.save_account(tx, Account(provider, body.key_id, Secret(body.secret), body.sdk_app_id, body.weight))
 
 
@@ -237,6 +257,7 @@ async def turn_off_account(provider: str, tx: Tx = platform_tx()) -> None:
 
 @operator.put("/texts/{provider}/{scenario}", status_code=204)
 async def save_text(provider: str, scenario: str, body: TextIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, f"sms.text.{provider}.{scenario}", body.version, _text_version(tx, provider, scenario))
     await service.save_text(tx, provider, SmsText(scenario, body.template_code, body.content, body.params))
 
 

@@ -12,6 +12,7 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, TooMany
 from huida.kernel.intake.bodies import Body, Moment
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.web import (
@@ -99,8 +100,8 @@ class MerchantChange(Body):
     short_name: str | None = Field(None, max_length=60)
 
 
-class EntitlementIn(Body):
-    until: Moment | None = None
+class EntitlementIn(Replacing):
+    until: Moment | None
 
 
 def database(request: Request) -> Database:
@@ -398,7 +399,18 @@ async def show_merchant(tx: Tx = operator_tx()) -> views.MerchantDetail:
 
 
 def _entitlement(row: Any) -> views.Entitlement:
-    return {"module": row["module"], "granted_at": row["granted_at"], "until": row["until"]}
+    return {
+        "module": row["module"],
+        "granted_at": row["granted_at"],
+        "until": row["until"],
+        "version": version_of(row["module"], row["until"]),
+    }
+
+
+async def _entitlement_version(tx: Tx, module: str) -> str | None:
+    return next(
+        (_entitlement(row)["version"] for row in await service.entitlements(tx) if row["module"] == module), None
+    )
 
 
 @operator.patch("/merchants/{merchant_id}", status_code=204)
@@ -418,6 +430,7 @@ async def resume(tx: Tx = operator_tx()) -> None:
 
 @operator.put("/merchants/{merchant_id}/entitlements/{module}", status_code=204)
 async def grant(module: str, body: EntitlementIn, tx: Tx = operator_tx()) -> None:
+    await must_replace(tx, f"tenants.entitlement.{module}", body.version, _entitlement_version(tx, module))
     await service.entitle(tx, module, until=body.until)
 
 
