@@ -102,15 +102,23 @@ def door_of(path: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
-async def seen(client: Any, path: str) -> dict[str, Any]:
-    """`{"version": …}` as the page that shows it has it; nothing when the page cannot be read, or there is none."""
+def page_of(path: str) -> tuple[str, Callable[[Any], Any]] | None:
+    """The door that shows what this PUT replaces, and how its version is found in the answer; None when it has none."""
     known = door_of(path)
     if known is None:
-        return {}
+        return None
     door, named = known
     shown, find = SHOWN[door]
-    reply = await client.request("GET", shown.format(**named))
-    return {"version": find(reply.json(), named)} if reply.status == 200 else {"version": None}
+    return shown.format(**named), lambda answer: find(answer, named)
+
+
+async def seen(client: Any, path: str) -> dict[str, Any]:
+    """`{"version": …}` as the page has it that shows what is replaced; null when that page cannot be read."""
+    page = page_of(path)
+    if page is None:
+        return {}
+    reply = await client.request("GET", page[0])
+    return {"version": page[1](reply.json()) if reply.status == 200 else None}
 
 
 def doors() -> Iterator[str]:

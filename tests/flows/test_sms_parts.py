@@ -97,7 +97,8 @@ async def test_what_is_not_on_sale_cannot_be_bought(desk: Desk) -> None:
     # what was ordered keeps its parts and its price
     package = await desk.package(100, 900)
     purchase = await desk.order(package)
-    [now] = (await desk.operator.get(f"{OPERATOR}/packages")).json()["items"]
+    known = (await desk.operator.get(f"{OPERATOR}/packages")).json()["items"]
+    [now] = [one for one in known if one["id"] == str(package)]
     body = {name: now[name] for name in ("name", "on_sale", "valid_from", "valid_until", "position")}
     body |= {"parts": 10, "price_fen": 990}
     assert (await desk.operator.put(f"{OPERATOR}/packages/{package}", body)).status == 204

@@ -487,7 +487,10 @@ export interface paths {
         };
         /** Read Rules */
         get: operations["loyalty_read_rules"];
-        /** Write Rules */
+        /**
+         * Write Rules
+         * @description Replace the rules, effective now.
+         */
         put: operations["loyalty_write_rules"];
         post?: never;
         delete?: never;
@@ -4216,51 +4219,46 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * AccountBody
-         * @description Keys may be left out once they are set; `public_key_id` is empty for platform certificates.
-         */
-        AccountBody: {
-            /** Api V3 Key */
-            api_v3_key?: string | null;
-            /**
-             * App Id
-             * @default
-             */
-            app_id: string;
-            /** Mchid */
-            mchid: string;
-            /** Private Key */
-            private_key?: string | null;
-            /**
-             * Public Key
-             * @default
-             */
-            public_key: string;
-            /**
-             * Public Key Id
-             * @default
-             */
-            public_key_id: string;
-            /** Serial */
-            serial: string;
-        };
         /** AccountIn */
         AccountIn: {
             /** Key Id */
             key_id: string;
-            /**
-             * Sdk App Id
-             * @default
-             */
+            /** Sdk App Id */
             sdk_app_id: string;
             /** Secret */
             secret: string;
             /**
-             * Weight
-             * @default 100
+             * Version
+             * @description As the answer has it that was read; null: none yet
              */
+            version: string | null;
+            /** Weight */
             weight: number;
+        };
+        /**
+         * AccountPut
+         * @description Keys that are null, and a public key that is empty, stay as they are.
+         */
+        AccountPut: {
+            /** Api V3 Key */
+            api_v3_key: string | null;
+            /** App Id */
+            app_id: string;
+            /** Mchid */
+            mchid: string;
+            /** Private Key */
+            private_key: string | null;
+            /** Public Key */
+            public_key: string;
+            /** Public Key Id */
+            public_key_id: string;
+            /** Serial */
+            serial: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** AddedTemplate */
         AddedTemplate: {
@@ -4287,7 +4285,7 @@ export interface components {
         };
         /**
          * Adjustment
-         * @description A correction by hand. `key` is made by the form, so that a double click corrects once.
+         * @description A correction by hand, with its reason. `key` is made by the form, so that a double click corrects once.
          */
         Adjustment: {
             /**
@@ -4619,27 +4617,21 @@ export interface components {
             /** State */
             state: string;
         };
-        /**
-         * ChannelSettings
-         * @description What is saved for one channel of a scenario: the template and what each of its fields says.
-         *
-         *     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
-         */
-        ChannelSettings: {
+        /** ChannelPut */
+        ChannelPut: {
             /** Despite */
             despite?: boolean | null;
-            /**
-             * Mapping
-             * @default {}
-             */
+            /** Mapping */
             mapping: {
                 [key: string]: string;
             };
-            /**
-             * Template Id
-             * @default
-             */
+            /** Template Id */
             template_id: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CheckInWords
@@ -4747,12 +4739,16 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /** Cap Version */
+            cap_version: string;
             /** Day */
             day: number;
             /** Hour */
             hour: number;
             /** Sent Today */
             sent_today: number;
+            /** Version */
+            version: string;
         };
         /**
          * CodeCapsIn
@@ -4763,6 +4759,11 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CodeEntries
@@ -4801,6 +4802,11 @@ export interface components {
             day: number;
             /** Hour */
             hour: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CodeOwner
@@ -4871,6 +4877,8 @@ export interface components {
             trouble: string | null;
             /** Trouble Code */
             trouble_code: string | null;
+            /** Version */
+            version: string;
         };
         /**
          * CodeSettings
@@ -5356,11 +5364,18 @@ export interface components {
             module: string;
             /** Until */
             until: string | null;
+            /** Version */
+            version: string;
         };
         /** EntitlementIn */
         EntitlementIn: {
             /** Until */
-            until?: string | null;
+            until: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** FieldValue */
         FieldValue: {
@@ -5391,6 +5406,15 @@ export interface components {
             state: "ok" | "mismatch" | "unknown" | "not_connected";
             /** Wanted */
             wanted: string[];
+        };
+        /** GiftTierIn */
+        GiftTierIn: {
+            /** From Fen */
+            from_fen: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
         };
         /** GrantIn */
         GrantIn: {
@@ -5654,6 +5678,17 @@ export interface components {
             /** Paid Fen */
             paid_fen: number;
         };
+        /** LevelIn */
+        LevelIn: {
+            /** Code */
+            code: string;
+            /** Growth */
+            growth: number;
+            /** Name */
+            name: string;
+            /** Rate Bp */
+            rate_bp: number;
+        };
         /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
@@ -5704,15 +5739,20 @@ export interface components {
         /** LimitsIn */
         LimitsIn: {
             /** Hard Fen */
-            hard_fen?: number | null;
+            hard_fen: number | null;
             /** Hard Parts */
-            hard_parts?: number | null;
+            hard_parts: number | null;
             /** Low Parts */
-            low_parts?: number | null;
+            low_parts: number | null;
             /** Soft Fen */
-            soft_fen?: number | null;
+            soft_fen: number | null;
             /** Soft Parts */
-            soft_parts?: number | null;
+            soft_parts: number | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Line
@@ -6036,6 +6076,30 @@ export interface components {
             store_rate_bp: {
                 [key: string]: number;
             };
+            /** Version */
+            version: string;
+        };
+        /** LoyaltyRulesIn */
+        LoyaltyRulesIn: {
+            /** Earn On Balance */
+            earn_on_balance: boolean;
+            /** Gift Tiers */
+            gift_tiers: components["schemas"]["GiftTierIn"][];
+            /** Levels */
+            levels: components["schemas"]["LevelIn"][];
+            /** Points Expire Months */
+            points_expire_months: number;
+            /** Points Per 100 Yuan */
+            points_per_100_yuan: number;
+            /** Store Rate Bp */
+            store_rate_bp: {
+                [key: string]: number;
+            };
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * MadeMessage
@@ -6101,6 +6165,8 @@ export interface components {
             recharge_amounts: number[];
             /** Recharge On */
             recharge_on: boolean;
+            /** Version */
+            version: string;
             /** Withdraw From Fen */
             withdraw_from_fen: number;
             /** Withdraw On */
@@ -6569,6 +6635,8 @@ export interface components {
             numbers: {
                 [key: string]: string;
             };
+            /** Version */
+            version: string;
         };
         /**
          * Offer
@@ -6723,6 +6791,21 @@ export interface components {
              * Format: uuid
              */
             staff_id: string;
+        };
+        /**
+         * OptionsIn
+         * @description How many days after it was taken, and before it ends, an unused coupon is called to mind; 0 is off.
+         */
+        OptionsIn: {
+            /** Remind After Days */
+            remind_after_days: number;
+            /** Remind Before Days */
+            remind_before_days: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * OrderBody
@@ -7060,6 +7143,28 @@ export interface components {
             /** Valid Until */
             valid_until?: string | null;
         };
+        /** PackagePut */
+        PackagePut: {
+            /** Name */
+            name: string;
+            /** On Sale */
+            on_sale: boolean;
+            /** Parts */
+            parts: number;
+            /** Position */
+            position: number;
+            /** Price Fen */
+            price_fen: number;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid Until */
+            valid_until: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
+        };
         /**
          * PaidOutBody
          * @description `paid_ref` is the shop's own note of the transfer (its number at the bank, say).
@@ -7169,6 +7274,8 @@ export interface components {
             account: components["schemas"]["PayAccount"] | null;
             /** Callback Base */
             callback_base: string;
+            /** Version */
+            version: string | null;
         };
         /**
          * Payment
@@ -7251,14 +7358,19 @@ export interface components {
         /** PlanIn */
         PlanIn: {
             /** Cap Fen */
-            cap_fen?: number | null;
+            cap_fen: number | null;
             /** Cap Parts */
-            cap_parts?: number | null;
+            cap_parts: number | null;
             /**
              * Model
              * @enum {string}
              */
             model: "per_part" | "package";
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * PlannedDefault
@@ -7304,19 +7416,23 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
         };
         /**
          * PolicyIn
          * @description How the live channels of a scenario go together, and in which order they are tried.
          */
         PolicyIn: {
-            /**
-             * Order
-             * @default []
-             */
+            /** Order */
             order: string[];
             /** Policy */
             policy: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Preflight
@@ -7372,6 +7488,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
         };
         /**
          * ProductBody
@@ -7412,6 +7530,24 @@ export interface components {
             title: string;
             /** Url */
             url: string;
+        };
+        /** ProductPut */
+        ProductPut: {
+            /** Description */
+            description: string;
+            /** Pictures */
+            pictures: string[];
+            /** Skus */
+            skus: components["schemas"]["SkuPut"][];
+            /** Specs */
+            specs: components["schemas"]["AxisBody"][];
+            /** Title */
+            title: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * ProductRow
@@ -7474,6 +7610,11 @@ export interface components {
         ProvidersIn: {
             /** Providers */
             providers: string[];
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Purchase
@@ -7744,6 +7885,8 @@ export interface components {
             staff_id: string;
             /** Trouble */
             trouble: string;
+            /** Version */
+            version: string | null;
             /** Waiting Until */
             waiting_until: string | null;
         };
@@ -7751,6 +7894,11 @@ export interface components {
         RecipientIn: {
             /** Scenarios */
             scenarios: string[];
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** RecoverIn */
         RecoverIn: {
@@ -7937,6 +8085,8 @@ export interface components {
             remind_after_days: number;
             /** Remind Before Days */
             remind_before_days: number;
+            /** Version */
+            version: string;
         };
         /** RemindersIn */
         RemindersIn: {
@@ -7944,6 +8094,11 @@ export interface components {
             remind_after_days: number;
             /** Remind Before Days */
             remind_before_days: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** Removal */
         Removal: {
@@ -7960,6 +8115,11 @@ export interface components {
              * @enum {string}
              */
             state: "active" | "off";
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
             /** Weight */
             weight: number;
         };
@@ -7984,13 +8144,15 @@ export interface components {
             categories: string[];
             /** Industries */
             industries: string[][];
-            /**
-             * Numbers
-             * @default {}
-             */
+            /** Numbers */
             numbers: {
                 [key: string]: string;
             };
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** SavedOptions */
         SavedOptions: {
@@ -8003,6 +8165,7 @@ export interface components {
          * @description One automatic push with what it can say and its channels; `page` is what the member's tap opens.
          *
          *     `policy` says how its live channels go together, `policies` which may be chosen, `order` who is tried first.
+         *     `version` is that of everything which is saved for it: its channels, its policy and its options.
          */
         Scenario: {
             /** Channels */
@@ -8034,6 +8197,8 @@ export interface components {
             policy: "exclusive" | "several" | "ordered";
             /** Variables */
             variables: components["schemas"]["Variable"][];
+            /** Version */
+            version: string;
         };
         /**
          * ScenarioChannel
@@ -8092,7 +8257,12 @@ export interface components {
             /** Live */
             live: boolean;
             /** Template Id */
-            template_id?: string | null;
+            template_id: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** SettingsBody */
         SettingsBody: {
@@ -8102,6 +8272,11 @@ export interface components {
             recharge_amounts: number[];
             /** Recharge On */
             recharge_on: boolean;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
             /** Withdraw From Fen */
             withdraw_from_fen: number;
             /** Withdraw On */
@@ -8113,6 +8288,11 @@ export interface components {
             part_fen: number;
             /** Sign Name */
             sign_name: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * ShopLimits
@@ -8123,10 +8303,14 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /** Cap Version */
+            cap_version: string;
             /** Day */
             day: number;
             /** Hour */
             hour: number;
+            /** Version */
+            version: string;
         };
         /**
          * ShopProduct
@@ -8278,6 +8462,19 @@ export interface components {
             /** Values */
             values: string[];
         };
+        /** SkuPut */
+        SkuPut: {
+            /** Code */
+            code: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Stock */
+            stock: number;
+            /** Stock Was */
+            stock_was: number | null;
+            /** Values */
+            values: string[];
+        };
         /**
          * SkuStock
          * @description A combination as the shop's own system sees it.
@@ -8322,6 +8519,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
             /** Weight */
             weight: number;
         };
@@ -8334,6 +8533,8 @@ export interface components {
             cap_fen: number | null;
             /** Cap Parts */
             cap_parts: number | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsCount
@@ -8418,6 +8619,8 @@ export interface components {
             soft_fen: number | null;
             /** Soft Parts */
             soft_parts: number | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsMerchant
@@ -8548,6 +8751,8 @@ export interface components {
             valid_from: string;
             /** Valid Until */
             valid_until: string | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsPackageOffer
@@ -8644,6 +8849,8 @@ export interface components {
             sign_name: string;
             /** Texts */
             texts: components["schemas"]["PlatformText"][];
+            /** Version */
+            version: string;
         };
         /**
          * SmsPrice
@@ -8706,6 +8913,8 @@ export interface components {
             state: "active" | "off";
             /** Texts */
             texts: number;
+            /** Version */
+            version: string;
             /** Weight */
             weight: number;
         };
@@ -8827,6 +9036,8 @@ export interface components {
             submitted_at: string;
             /** Use At Once */
             use_at_once: boolean;
+            /** Version */
+            version: string;
         };
         /**
          * SmsStep
@@ -8891,6 +9102,8 @@ export interface components {
             updated_by: string;
             /** Used By */
             used_by: string[];
+            /** Version */
+            version: string;
         };
         /**
          * SmsTemplateIn
@@ -8922,6 +9135,30 @@ export interface components {
              * @default enabled
              */
             state: string;
+        };
+        /** SmsTemplatePut */
+        SmsTemplatePut: {
+            /** Codes */
+            codes: {
+                [key: string]: string;
+            };
+            /** Content */
+            content: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Scenario */
+            scenario: string;
+            /** State */
+            state: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * SmsTemplates
@@ -9330,6 +9567,11 @@ export interface components {
             };
             /** Template Code */
             template_code: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** TillIn */
         TillIn: {
@@ -10740,7 +10982,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoyaltyRules"];
+                "application/json": components["schemas"]["LoyaltyRulesIn"];
             };
         };
         responses: {
@@ -10751,6 +10993,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoyaltyRules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -11197,7 +11448,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProductBody"];
+                "application/json": components["schemas"]["ProductPut"];
             };
         };
         responses: {
@@ -12440,7 +12691,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ChannelSettings"];
+                "application/json": components["schemas"]["ChannelPut"];
             };
         };
         responses: {
@@ -12611,9 +12862,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    [key: string]: unknown;
-                };
+                "application/json": components["schemas"]["OptionsIn"];
             };
         };
         responses: {
@@ -12802,7 +13051,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SmsTemplateIn"];
+                "application/json": components["schemas"]["SmsTemplatePut"];
             };
         };
         responses: {
@@ -13213,7 +13462,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AccountBody"];
+                "application/json": components["schemas"]["AccountPut"];
             };
         };
         responses: {
@@ -15913,7 +16162,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AccountBody"];
+                "application/json": components["schemas"]["AccountPut"];
             };
         };
         responses: {
@@ -16335,7 +16584,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PackageIn"];
+                "application/json": components["schemas"]["PackagePut"];
             };
         };
         responses: {

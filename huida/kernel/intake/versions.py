@@ -60,4 +60,4 @@ async def must_replace(tx: Tx, what: str, version: str | None, current: Awaitabl
     """
     await take_turn(tx, what)
     if await current != version:
-        raise Conflict(code="request.changed_meanwhile", where="version")
+        raise Conflict(code="request.changed_meanwhile")

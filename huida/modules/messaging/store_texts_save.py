@@ -192,7 +192,7 @@ async def save(
         if replaced is not None:
             before = await locked(tx, kept_id)
             if version(before) != replaced.version:
-                raise Conflict(code="request.changed_meanwhile", where="version")
+                raise Conflict(code="request.changed_meanwhile")
             if before["scenario"] != wanted.scenario or wanted.state == "disabled":
                 await must_be_unused(tx, kept_id)
         await tx.execute(

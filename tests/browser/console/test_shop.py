@@ -259,7 +259,7 @@ def test_the_operator_decides_about_a_signature_after_reading_its_papers(stage: 
     for name, api in names.items():
         api.post("/api/console/sms/signatures", data={"name": name, "source": "company"}, files=papers)
     (good, mine), (bad, theirs) = names.items()
-    stage.as_operator().put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    stage.as_operator().put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     login(page, stage, stage.operator, "/platform/reviews")
 
     # when: one is looked at and approved
