@@ -10,6 +10,8 @@ from starlette.responses import Response, StreamingResponse
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.intake.bodies import Body, Moment
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.web import (
     Actor,
@@ -203,7 +205,12 @@ async def take_off(product_id: UUID, tx: Tx = staff_tx("mall.write")) -> None:
 
 
 @console.post("/pictures", status_code=201)
-async def add_picture(request: Request, file: UploadFile, tx: Tx = staff_tx("mall.write")) -> views.PictureRef:
+async def add_picture(
+    request: Request,
+    file: UploadFile,
+    tx: Tx = staff_tx("mall.write"),
+    _: None = takes_turns("pictures", most=4),
+) -> views.PictureRef:
     """Upload a picture of a product: JPG or PNG, at most 1 MB."""
     picture_id = await products.add_picture(tx, await file.read(products.PICTURE_BYTES + 1))
     ref = f"picture:{picture_id}"
@@ -259,6 +266,7 @@ async def export_orders(
     since: Moment | None = None,
     until: Moment | None = None,
     actor: Actor = staff_only("mall.export"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     """One line for each line of an order, newest orders first."""
     lines = export.orders(
@@ -271,7 +279,7 @@ async def export_orders(
         language=language_of(request),
     )
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.get("/orders/{order_id}")

@@ -13,6 +13,8 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, NotFound, TooMany
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
@@ -130,10 +132,11 @@ async def export(
     level: str | None = None,
     state: str | None = None,
     actor: Actor = staff_only("members.export"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     lines = queries.export(request.app.state.db, actor.tenant_id, may=actor.may, level=level, state=state)
     headers = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.post("/import", response_model=views.ImportResult)

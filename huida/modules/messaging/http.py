@@ -13,6 +13,8 @@ from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.intake.bodies import BigNumber, Body, Moment
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.web import (
     Actor,
@@ -116,7 +118,12 @@ async def list_scenarios(family: Families = (), tx: ReadTx = staff_read(VIEW)) -
 
 
 @console.get("/scenarios/{scenario}/sms-forecast")
-async def sms_forecast(scenario: str, template_id: str = "", tx: ReadTx = staff_read(VIEW)) -> forecast.SmsForecast:
+async def sms_forecast(
+    scenario: str,
+    template_id: str = "",
+    tx: ReadTx = staff_read(VIEW),
+    _: None = takes_turns("previews", most=4),
+) -> forecast.SmsForecast:
     """What a day of this scenario by SMS would bring and cost, from the events of the last thirty days."""
     return await forecast.forecast(tx, scenario, template_id=template_id)
 
@@ -148,7 +155,11 @@ async def save_options(scenario: str, body: OptionsIn, tx: Tx = staff_tx(EDIT)) 
 
 @console.post("/scenarios/{scenario}/channels/{channel}/check")
 async def check_channel(
-    scenario: str, channel: str, body: ChannelDraft, tx: ReadTx = staff_read(VIEW)
+    scenario: str,
+    channel: str,
+    body: ChannelDraft,
+    tx: ReadTx = staff_read(VIEW),
+    _: None = takes_turns("previews", most=4),
 ) -> preview.Checked:
     """What would be refused, and how it would look with sample values or a real member's; saves nothing."""
     return await preview.check(
@@ -314,6 +325,7 @@ async def export_deliveries(
     since: Moment | None = None,
     until: Moment | None = None,
     actor: Actor = staff_only(VIEW),
+    _: None = takes_turns("exports", most=2),
 ) -> StreamingResponse:
     """The same list as a file, newest first; addresses are left out, since openids say nothing and phones are masked."""
     lines = export.deliveries(
@@ -328,7 +340,7 @@ async def export_deliveries(
         language=language_of(request),
     )
     headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.get("/deliveries/{delivery_id}")

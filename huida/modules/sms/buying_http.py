@@ -13,6 +13,7 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict
 from huida.kernel.intake.bodies import Body, Day
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.sheets import BOM, csv_line
@@ -238,6 +239,7 @@ async def export_use(
     since: Day | None = None,
     until: Day | None = None,
     tx: ReadTx = staff_read("messaging.view"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     """The same as a file for spreadsheets."""
     first, last = span(tx, since, until)

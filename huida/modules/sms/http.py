@@ -15,6 +15,7 @@ from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from huida.kernel.intake.bodies import Body, SmallNumber
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
@@ -165,6 +166,7 @@ async def submit(
     name: str = Form(max_length=20),
     source: str = Form(max_length=20),
     files: list[UploadFile] = File(),
+    _: None = takes_turns("pictures", most=4),
     use_at_once: bool = Form(True),
 ) -> Created:
     """Hand a signature in with its papers (S1-95..S1-97): to be used once approved, or to wait until it is applied."""
