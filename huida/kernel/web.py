@@ -37,6 +37,9 @@ NOT_KEPT = (b"cache-control", b"no-store")
 UNSTORABLE: tuple[type[Exception], ...] = (Unstorable, asyncpg.DataError, OverflowError, UnicodeError, RecursionError)
 """A value that cannot be kept or reckoned with: NUL, a number beyond its column, a time beyond the end of time."""
 
+PLATFORM = 0
+"""The tenant of the platform itself: operators come in by doors of their own."""
+
 T = TypeVar("T")
 
 
@@ -78,6 +81,9 @@ async def admitted(request: Request, kind: str, permission: str) -> Actor:
     """Who is asking at this door. Raises Unauthenticated, or Forbidden without the permission."""
     keeper: Doorkeeper = request.app.state.doorkeeper
     actor: Actor = await getattr(keeper, kind)(request)
+    if kind == "staff" and permission and actor.tenant_id == PLATFORM:
+        # An operator may do everything, but not as if the platform were a shop: members, stores, orders of nobody.
+        raise Forbidden(permission=permission)
     if permission and permission not in actor.may and "*" not in actor.may:
         raise Forbidden(permission=permission)
     request.state.actor = actor

@@ -14,8 +14,7 @@ from huida.modules.mall.rules import ProductIn, SkuIn
 from tests import make
 from tests.asgi import Client, call
 from tests.mallshop import BOXES, BUYER, CONSOLE, PLAIN, Mall, buyer_of, open_mall
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+from tests.pictures import PNG
 
 
 @pytest.fixture

@@ -212,14 +212,20 @@ async def take_off(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> Non
 async def coupons_of_template(
     template_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
 ) -> Listing[views.Coupon]:
+    await templates.get_template(tx, template_id)
     rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
 @console.get("/members/{member_id}")
 async def coupons_of_member(
-    member_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
+    request: Request,
+    member_id: UUID,
+    wanted: Paging,
+    state: CouponState | None = None,
+    tx: ReadTx = staff_read("coupons.view"),
 ) -> Listing[views.Coupon]:
+    await request.app.state.member(tx, member_id)
     rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
-from huida.kernel.errors import Invalid
+from huida.kernel.errors import NotFound
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
@@ -93,6 +93,7 @@ async def adjust_member(member_id: UUID, body: Adjustment, tx: Tx = staff_tx("lo
 async def member_transfers(
     member_id: UUID, paging: Paging, unit: str = "points", tx: ReadTx = staff_read("members.view")
 ) -> Listing[views.Transfer]:
+    await members.get(tx, member_id)
     return await _transfers(tx, member_id, unit, paging)
 
 
@@ -101,7 +102,7 @@ async def balances_by_card(card_no: str, tx: ReadTx = key_read("balances.read"))
     """Points and stored value (principal and gift) of a member by card number."""
     known = (await members.by_card_no(tx, [card_no])).get(card_no)
     if known is None:
-        raise Invalid(code="member.not_found", where="card_no")
+        raise NotFound(code="member.not_found", where="card_no")
     return _shown(await ledger.balances(tx, [known.id]), known.id)
 
 

@@ -95,7 +95,9 @@ async def store_id_of(tx: Tx, code: str | None) -> UUID | None:
 
 
 async def take_in(tx: Tx, body: MemberIn, *, channel: str) -> UUID:
-    """A new member from a door's body."""
+    """A new member from a door's body. Raises Invalid for nobody: a member has a name, a phone or a card at least."""
+    if not (body.name.strip() or body.phone or body.card_no):
+        raise Invalid(code="member.nobody", where="name")
     return await service.join(
         tx,
         card_no=body.card_no,

@@ -370,8 +370,8 @@ async def trace(request: Request, fact_id: UUID, tx: ReadTx = staff_read(VIEW)) 
 
 @console.get("/members/{member_id}/timeline")
 async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW)) -> Listing[views.TimelineEntry]:
+    await members.get(tx, member_id)
     rows = await queries.timeline(tx, member_id, paging)
-
     return paged(rows, paging, lambda r: (r["id"].hex,), queries.show_moment)
 
 
@@ -380,6 +380,7 @@ async def member_credits(
     request: Request, member_id: UUID, tx: ReadTx = staff_read(VIEW)
 ) -> Items[views.CreditAccount]:
     """Granted, consumed and remaining by account and template (S1-78)."""
+    await members.get(tx, member_id)
     accounts = await members.accounts(tx, member_id)
     return {
         "items": [

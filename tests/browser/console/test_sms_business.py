@@ -10,12 +10,9 @@ from tests.browser.readers import faults_of
 from tests.browser.stage import Api, Shop, Stage
 from tests.browser.watch import login
 from tests.make import number
+from tests.pictures import PNG
 from wesim import seed
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc33"
-    "0000000049454e44ae426082"
-)
 PICTURE = {"name": "licence.png", "mimeType": "image/png", "buffer": PNG}
 MCHID = "1900000001"
 
