@@ -33,6 +33,11 @@ def turn(kind: str, tenant_id: int, *, most: int) -> Iterator[None]:
             del _taken[key]
 
 
+def taken(kind: str, tenant_id: int) -> int:
+    """How many turns of this kind a merchant has now."""
+    return _taken[kind, tenant_id]
+
+
 def takes_turns(kind: str, *, most: int) -> Any:
     """For a door, after who is asking: it has a turn until its answer is sent to the last byte."""
 
