@@ -12,7 +12,7 @@ from tests.contracts.test_openapi import api
 from tests.fuzz.callers import Callers, wrong
 from tests.fuzz.cases import Made, made_up
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 
 OTHERWISE = ("/callbacks/",)
 """Doors whose refusals the provider at the other end reads: as it wants them."""

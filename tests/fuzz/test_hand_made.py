@@ -13,7 +13,7 @@ from tests.fuzz.callers import Callers, wrong
 from tests.fuzz.cases import LONG
 from tests.fuzz.hand_made import BODIES, KINDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 
 HEAVY = {name for name, body in BODIES.items() if len(body) > 100_000}
 NO_MATTER = ("/api/console/logout",)
