@@ -16,7 +16,7 @@ from schemathesis.generation import GenerationMode
 
 LONG = bool(os.environ.get("HUIDA_LONG"))
 SEED = int(os.environ.get("HUIDA_FUZZ_SEED", "20261121"))
-EACH = 16 if LONG else 3
+EACH = 16 if LONG else 2
 """Requests of each kind, right and wrong, for each operation."""
 
 

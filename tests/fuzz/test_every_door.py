@@ -42,7 +42,9 @@ async def test_no_door_breaks_under_what_is_made_up(world: Any) -> None:
         reply = await callers.call(made.method, made.path, made.url(there), headers=made.headers, body=made.body)
         answered += reply.status < 300
         trouble = wrong(reply)
-        if trouble and not made.path.startswith(OTHERWISE) and reply.status not in NOT_OURS:
+        if reply.status < 500 and made.path.startswith(OTHERWISE):
+            continue
+        if trouble and reply.status not in NOT_OURS:
             found.setdefault(a_door(made), f"{trouble}\n  {made.url(there)}\n  {made.body[:500]!r}")
     assert found == {}, "\n".join(f"{door}: {trouble}" for door, trouble in found.items())
     assert answered > len(cases) // 20, "hardly anything worked: the callers have lost their sessions"

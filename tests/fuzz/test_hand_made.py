@@ -84,3 +84,24 @@ async def test_no_place_and_no_question_breaks_a_door(world: Any, text: str) -> 
             if trouble := wrong(reply):
                 found[method, url] = trouble
     assert found == {}
+
+
+async def test_no_callback_breaks_a_door(world: Any) -> None:
+    """Providers' doors answer in the providers' manner; the report of an SMS carries no signature and is read at once."""
+    callers = await Callers.of(world)
+    reports = (await callers.operator.get("/api/operator/sms")).json()["accounts"]
+    apps = (await callers.staff.get("/api/console/connections")).json()["items"]
+    async with world.db.read(world.tenant) as tx:
+        pay = await tx.value("SELECT route_key FROM pay_routes WHERE tenant_id = $1 LIMIT 1", world.tenant)
+    urls = [*(one["report_url"] for one in reports), *(one["callback_url"] for one in apps)]
+    urls += [f"http://huida.test/callbacks/wechatpay/{pay}", "http://huida.test/callbacks/sms/tencent/none"]
+    found = {}
+    for url in urls:
+        for name, body in BODIES.items():
+            for method in ("POST", "GET"):
+                reply = await callers.one_for("/s/").request(
+                    method, url + "?signature=%00&timestamp=%FF&nonce=", body=body
+                )
+                if reply.status >= 500:
+                    found[url, name] = reply.text[:200]
+    assert found == {}

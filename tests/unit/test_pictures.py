@@ -19,6 +19,7 @@ HEAD = PNG[:8]
         (of_size(5000), "image/png", (2, 2)),
         (JPEG, "image/jpeg", (1, 1)),
     ],
+    ids=["PNG", "with alpha", "interlaced", "with a remark", "JPEG"],
 )
 def test_a_picture_is_kept_as_it_is_without_what_hangs_behind_it(
     content: bytes, kind: str, size: tuple[int, int]
@@ -58,6 +59,7 @@ def one_wrong_bit(content: bytes, at: int) -> bytes:
         JPEG.replace(b"\x08\x00\x01\x00\x01", b"\x08\xff\xff\xff\xff"),
         JPEG.replace(b"\x08\x00\x01\x00\x01", b"\x08\x00\x00\x00\x01"),
     ],
+    ids=[str(number) for number in range(22)],
 )
 def test_what_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(NoPicture):
