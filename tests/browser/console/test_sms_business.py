@@ -123,7 +123,8 @@ def test_orders_can_be_closed_and_limits_warn(stage: Stage, shop: Shop, page: Pa
     told(page, "已保存")
     expect(page.get_by_text("3 条", exact=True)).to_be_visible()
     limits = shop.api.get("/api/console/sms/parts")["limits"]
-    assert limits == {"low_parts": None, "soft_parts": 2, "hard_parts": 3, "soft_fen": None, "hard_fen": 500}
+    names = ("low_parts", "soft_parts", "hard_parts", "soft_fen", "hard_fen")
+    assert [limits[name] for name in names] == [None, 2, 3, None, 500]
 
     # few parts left: the page and the overview say so
     operator.post(f"/api/operator/sms/merchants/{shop.tenant}/grants", {"parts": 5, "reason": "试用"})
