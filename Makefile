@@ -9,7 +9,7 @@ ARGS ?=
 GATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench coverage-matrix lock clean browser faketime redis faces types pictures
+.PHONY: help demo serve test test-long check format bench coverage-matrix lock clean browser faketime redis faces types pictures
 
 # Node comes as a wheel: everybody builds with the same one, and a machine needs only Python and make.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
@@ -33,6 +33,9 @@ test: $(VENV)/test.stamp browser faketime faces member/dist/mini.stamp  ## all t
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.plugins.covers -p tests.plugins.unsteady -n $(TEST_WORKERS) --dist worksteal $(ARGS) \
 	  && echo "make test: everything passed" \
 	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
+
+test-long: $(VENV)/test.stamp  ## the long form of the tests that have one: minutes more of made-up requests
+	@HUIDA_LONG=1 $(BIN)/python -m pytest -m long -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/test.stamp console/node_modules/.stamp member/node_modules/.stamp  ## style, formatting, types, architecture
 	@echo "== ruff" && $(BIN)/ruff check .

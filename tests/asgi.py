@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from starlette.types import ASGIApp, Message
 
 from huida.kernel.http import Answer, Headers, Send, Unknown
+from tests import versions
 
 
 @dataclass
@@ -62,7 +63,7 @@ async def call(
         "http_version": "1.1",
         "method": method,
         "scheme": parts.scheme or "http",
-        "path": parts.path,
+        "path": unquote(parts.path),
         "raw_path": parts.path.encode(),
         "query_string": parts.query.encode(),
         "root_path": "",
@@ -152,6 +153,9 @@ class Client:
         return await self.request("PATCH", path, json_body)
 
     async def put(self, path: str, json_body: Any = None) -> Reply:
+        """Replace something as a page does: what is there is read first, and its version goes with the call."""
+        if isinstance(json_body, dict) and "version" not in json_body:
+            json_body = json_body | await versions.seen(self, path)
         return await self.request("PUT", path, json_body)
 
     async def delete(self, path: str) -> Reply:

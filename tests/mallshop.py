@@ -32,6 +32,7 @@ async def account_body(sim: Client, *, mode: str = "public_key") -> dict[str, An
     assert changed.status == 200, changed.text
     found = (await sim.get(f"/_sim/pay/merchants/{MCHID}")).json()
     keys = {name: found[name] for name in ("mchid", "serial", "private_key", "api_v3_key")}
+    keys |= {"public_key_id": "", "public_key": "", "app_id": ""}
     if mode != "certificate":
         keys |= {name: found[name] for name in ("public_key_id", "public_key")}
     return keys

@@ -220,6 +220,23 @@ class Shop:
         await self.sim.delete("/_sim/faults")
 
 
+def whole_rules(**decided: Any) -> dict[str, Any]:
+    """A merchant's rules as the page sends them: all of them, the usual where nothing was decided."""
+    usual = {"growth": 0, "rate_bp": 10_000}
+    gift = {"gift_fen": 0, "gift_points": 0}
+    rules = {
+        "points_per_100_yuan": 100,
+        "store_rate_bp": {},
+        "earn_on_balance": True,
+        "levels": [{"code": "normal", "name": "普通会员"}],
+        "gift_tiers": [],
+        "points_expire_months": 0,
+    } | decided
+    rules["levels"] = [usual | level for level in rules["levels"]]
+    rules["gift_tiers"] = [gift | tier for tier in rules["gift_tiers"]]
+    return rules
+
+
 async def set_up_sms(system: System, sim: Client) -> None:
     """The platform's SMS account and texts, and where the simulated carrier reports to."""
     contents = {code: content for code, _, _, content in ALIYUN_TEMPLATES}

@@ -13,6 +13,7 @@ NAMES: Final = {
     "bind": "绑定手机号验证码",
 }
 TEXTS: Final = "/api/console/messaging/sms-templates"
+CODES: Final = "/api/console/verification"
 
 
 def open_codes(admin: Doors) -> None:
@@ -27,4 +28,10 @@ def open_codes(admin: Doors) -> None:
             "codes": {"aliyun": CODE},
         }
         template_id = known.get(f"code_{scenario}") or admin.post(TEXTS, text)["id"]
-        admin.put(f"/api/console/verification/{scenario}", {"live": True, "template_id": template_id})
+        admin.replace(
+            f"{CODES}/{scenario}",
+            {"live": True, "template_id": template_id},
+            shown=CODES,
+            at="scenarios",
+            scenario=scenario,
+        )

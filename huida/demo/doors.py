@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
 from pyreqwest.client import SyncClientBuilder
 from pyreqwest.exceptions import RequestError
+
+SCENARIOS: Final = "/api/console/messaging/scenarios"
+FAMILIES: Final = f"{SCENARIOS}?family=member&family=buyer&family=seller"
 
 
 class Closed(Exception):
@@ -29,8 +32,30 @@ class Doors:
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._call("POST", path, body or {})
 
-    def put(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self._call("PUT", path, body or {})
+    def replace(self, path: str, body: Mapping[str, Any], *, shown: str, at: str = "", **named: Any) -> Any:
+        """PUT as a page does: what is there is read from `shown`, and its version goes with the call.
+
+        It is the version of the answer itself, of its part `at`, or of the item of the list `at` with these fields.
+        """
+        seen = self.get(shown)
+        seen = seen[at] if at else seen
+        if named:
+            seen = next((one for one in seen if all(one[name] == value for name, value in named.items())), None)
+        return self._call("PUT", path, {**body, "version": None if seen is None else seen["version"]})
+
+    def grant(self, tenant_id: int, module: str) -> None:
+        """Give a merchant a paid module without an end, as an operator."""
+        merchant = f"/api/operator/merchants/{tenant_id}"
+        path = f"{merchant}/entitlements/{module}"
+        self.replace(path, {"until": None}, shown=merchant, at="entitlements", module=module)
+
+    def turn_on(
+        self, scenario: str, channel: str, *, template_id: str = "", mapping: Mapping[str, str] | None = None
+    ) -> None:
+        """Make a channel of a scenario live, as a merchant's staff."""
+        path = f"{SCENARIOS}/{scenario}/channels/{channel}"
+        body = {"template_id": template_id, "mapping": mapping or {}}
+        self.replace(path, body, shown=FAMILIES, at="items", code=scenario)
 
     def upload(self, path: str, fields: Mapping[str, str], *, name: str, content: bytes, field: str = "files") -> Any:
         """Send a form with one file."""

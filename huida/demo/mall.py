@@ -76,8 +76,9 @@ def open_mall(stage: Stage, tenant_id: int) -> None:
 
     The simulator forgets its keys when it stops, so those are told to the product at every start.
     """
-    stage.operator.put(f"/api/operator/merchants/{tenant_id}/entitlements/{MODULE}", {})
-    stage.admin.put("/api/console/payments/account", _keys(stage.sim))
+    stage.operator.grant(tenant_id, MODULE)
+    account = "/api/console/payments/account"
+    stage.admin.replace(account, {"app_id": ""} | _keys(stage.sim), shown=account)
     if stage.admin.get(f"{CONSOLE}/products")["items"]:
         return
     for body, dark, light in PRODUCTS:

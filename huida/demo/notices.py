@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from huida.demo.doors import Doors
+from huida.demo.doors import FAMILIES, SCENARIOS, Doors
 from huida.demo.stage import Stage
 
 PATH: Final = "/api/console/messaging"
@@ -44,11 +44,10 @@ def _texts(stage: Stage) -> None:
     )
     known = {one["name"]: one["id"] for one in stage.admin.get(f"{PATH}/sms-templates")["items"]}
     template_id = known.get(str(SHIPPED["name"])) or stage.admin.post(f"{PATH}/sms-templates", SHIPPED)["id"]
-    body = {"template_id": template_id, "mapping": {}}
-    stage.admin.put(f"{PATH}/scenarios/order_shipped/channels/sms", body)
+    stage.admin.turn_on("order_shipped", "sms", template_id=template_id)
     # One message each: the official account's, and a text for who does not follow it.
     order = {"policy": "ordered", "order": ["template", "subscribe", "sms"]}
-    stage.admin.put(f"{PATH}/scenarios/order_shipped/policy", order)
+    stage.admin.replace(f"{SCENARIOS}/order_shipped/policy", order, shown=FAMILIES, at="items", code="order_shipped")
 
 
 def _bind_manager(admin: Doors, sim: Doors) -> None:

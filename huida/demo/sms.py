@@ -19,7 +19,8 @@ def sell(operator: Doors, admin: Doors, sim: Doors, tenant_id: int) -> None:
     The simulator forgets its keys and signatures when it stops, so those are told to both sides at every start.
     """
     merchant = sim.get(f"/_sim/pay/merchants/{MCHID}")
-    operator.put("/api/operator/pay-account", {**{name: merchant[name] for name in KEYS}, "app_id": APP})
+    account = "/api/operator/pay-account"
+    operator.replace(account, {**{name: merchant[name] for name in KEYS}, "app_id": APP}, shown=account)
     known = {one["name"] for one in operator.get("/api/operator/sms/packages")["items"]}
     for place, (name, parts, price_fen) in enumerate(PACKAGES):
         if name not in known:

@@ -49,6 +49,7 @@ SMS_SCENARIOS: Final = {
     "coupon_unused": "SMS_100000008",
     "auto_sign_off": "SMS_100000013",
 }
+SMS: Final = "/api/operator/sms"
 SMS_ACCOUNT: Final = {"key_id": "wesimAliyunKeyId01", "secret": "wesimAliyunKeySecret0000000001"}
 SMS_PARAMS: Final = {"p1": "card_tail", "p2": "time", "code": "link_code"}
 NOTICE: Final = {"tid": 1102, "title": "会员消费通知", "scene": "消费后告知积分余额"}
@@ -69,7 +70,7 @@ class Stage:
 
 def set_up(stage: Stage, tenant_id: int) -> None:
     """Connect both sides: accounts, callbacks, SMS, scenarios. Raises Closed when a door says no."""
-    stage.operator.put(f"/api/operator/merchants/{tenant_id}/entitlements/{MODULE}", {})
+    stage.operator.grant(tenant_id, MODULE)
     _connect_apps(stage)
     _connect_sms(stage)
     _choose_channels(stage)
@@ -123,14 +124,16 @@ def _connect_apps(stage: Stage) -> None:
 def _connect_sms(stage: Stage) -> None:
     accounts = {account["provider"]: account for account in stage.sim.get("/_sim/sms")["accounts"]}
     contents = {one["code"]: one["content"] for one in accounts["aliyun"]["templates"]}
-    stage.operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    account = {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100}
+    stage.operator.replace(f"{SMS}/accounts/aliyun", account, shown=SMS, at="accounts", provider="aliyun")
     if not stage.operator.get("/api/operator/sms/prices")["items"]:
         stage.operator.post("/api/operator/sms/prices", {"part_fen": 10})
     for scenario, code in SMS_SCENARIOS.items():
         content = contents[code]
         params = {name: variable for name, variable in SMS_PARAMS.items() if f"${{{name}}}" in content}
         body = {"template_code": code, "content": content, "params": params}
-        stage.operator.put(f"/api/operator/sms/texts/aliyun/{scenario}", body)
+        path = f"{SMS}/texts/aliyun/{scenario}"
+        stage.operator.replace(path, body, shown=SMS, at="texts", provider="aliyun", scenario=scenario)
     platform = stage.operator.get("/api/operator/sms")
     report_url = next(one["report_url"] for one in platform["accounts"] if one["provider"] == "aliyun")
     stage.sim.post("/_sim/sms/account", {"provider": "aliyun", "report_url": report_url})
@@ -145,9 +148,8 @@ def _choose_channels(stage: Stage) -> None:
     fields = next(one["fields"] for one in mine if one["template_id"] == template_id)
     draft = {"template_id": template_id, "mapping": {field["key"]: "" for field in fields}}
     suggested = stage.admin.post(f"{console}/scenarios/consumption/channels/subscribe/check", draft)["suggested"]
-    wanted = {"template_id": template_id, "mapping": suggested}
-    stage.admin.put(f"{console}/scenarios/consumption/channels/subscribe", wanted)
-    stage.admin.put(f"{console}/scenarios/recharge/channels/sms", {})
+    stage.admin.turn_on("consumption", "subscribe", template_id=template_id, mapping=suggested)
+    stage.admin.turn_on("recharge", "sms")
     outcome = stage.admin.post(f"{console}/defaults", {"scenarios": ["points_change"]})["outcome"]
     if outcome.get("points_change") != "enabled":
         raise Closed(f"points_change: {outcome}")

@@ -6,6 +6,10 @@ from typing import NewType
 Fen = NewType("Fen", int)
 Points = NewType("Points", int)
 
+MOST_FEN = 100_000_000_00
+"""No single amount is beyond a hundred million yuan."""
+MOST_POINTS = 10_000_000_000
+
 _YUAN = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,2}))?")
 
 

@@ -38,7 +38,7 @@ def pay_keys(shop: Shop) -> dict[str, Any]:
     """What the merchant downloads from the merchant platform."""
     found = shop.stage.sim.get(f"/_sim/pay/merchants/{MCHID}")
     names = ("mchid", "serial", "private_key", "api_v3_key", "public_key_id", "public_key")
-    return {name: found[name] for name in names}
+    return {"app_id": ""} | {name: found[name] for name in names}
 
 
 def open_mall(shop: Shop, *products: dict[str, Any]) -> list[str]:

@@ -30,6 +30,7 @@ from huida.modules import connections
 from huida.settings import Settings
 from tests import make
 from tests.make import PASSWORD, Person
+from tests.versions import page_of
 from wesim.app import create_app
 from wesim.seed import seeded_world
 
@@ -65,6 +66,10 @@ class Api:
         return self._call("POST", path, json=body, **more)
 
     def put(self, path: str, body: Any = None) -> Any:
+        """Replace something as a page does: what is there is read first, and its version goes with the call."""
+        shown = page_of(path)
+        if shown is not None and "version" not in body:
+            body = body | {"version": shown[1](self.get(shown[0]))}
         return self._call("PUT", path, json=body)
 
     def patch(self, path: str, body: Any = None) -> Any:

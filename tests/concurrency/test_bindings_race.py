@@ -99,10 +99,13 @@ async def test_two_admins_at_the_console_leave_exactly_one_live_channel_and_a_fu
         path = f"/api/console/messaging/scenarios/consumption/channels/{channel}"
         return (await admins[number % 2].put(path, body)).status
 
-    assert Counter(await asyncio.gather(*(save(number) for number in range(16)))) == {200: 16}
+    answers = Counter(await asyncio.gather(*(save(number) for number in range(16))))
+    # Who saw what the other has changed meanwhile is told so; somebody comes first.
+    assert answers.keys() <= {200, 409}
+    assert answers[200] >= 1
     [winner] = await live(shop.db, shop.tenant)
     audit = await saved(shop.db, shop.tenant)
-    assert len(audit) == 1 + 16
+    assert len(audit) == 1 + answers[200]
     # Every change of channel is in the audit: who is live was not stopped after it was saved last.
     stopped = Counter(channel for _, names in audit for channel in names)
     changes = {"subscribe": stopped["sms"], "sms": stopped["subscribe"]}

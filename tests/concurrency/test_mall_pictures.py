@@ -13,8 +13,7 @@ from tests import make
 from tests.asgi import Client, call
 from tests.concurrency.test_mall_stock import blocked_by
 from tests.mallshop import CONSOLE, PLAIN, Mall, open_mall
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+from tests.pictures import of_size
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ async def mall(world: Any) -> Mall:
 
 
 async def upload(mall: Mall, name: str) -> dict[str, str]:
-    made = await mall.shop.staff.upload(f"{CONSOLE}/pictures", f"{name}.png", PNG + name.encode())
+    made = await mall.shop.staff.upload(f"{CONSOLE}/pictures", f"{name}.png", of_size(200 + len(name)))
     assert made.status == 201, made.text
     return dict(made.json())
 
@@ -71,5 +70,5 @@ async def test_a_product_saved_between_the_marks_and_the_deletion_keeps_its_pict
     assert [one["picture"] for one in shown["pictures"]] == [taken["picture"]]
     answers = [await call(mall.shop.world.app, "GET", one["url"]) for one in (taken, left, new)]
     assert [answer.status for answer in answers] == [200, 404, 200]
-    assert answers[0].body == PNG + b"taken"
+    assert answers[0].body == of_size(200 + len("taken"))
     assert await mall.shop.invariants() == {}

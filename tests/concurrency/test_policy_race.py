@@ -100,7 +100,9 @@ async def test_many_saves_and_switches_at_once_end_as_the_policy_says(world: Any
         return (await admins[number % 3].put(f"{PATH}/scenarios/order_paid/policy", body)).status
 
     answers = await asyncio.gather(*(save(n) for n in range(12)), *(switch(n) for n in range(12)))
-    assert Counter(answers) == {200: 24}
+    # Who saw what another has changed meanwhile is told so; somebody comes first.
+    assert set(answers) <= {200, 409}
+    assert Counter(answers)[200] >= 1
     assert await desk.shop.invariants() == {}
     alone = await desk.policy("order_paid", "exclusive")
     assert alone.status == 200

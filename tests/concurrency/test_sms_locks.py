@@ -10,8 +10,8 @@ from huida.kernel.db import Database
 from huida.kernel.errors import AppError
 from huida.modules import sms
 from huida.modules.sms import Charge, Proof, Sent, plans, signatures, usage
+from tests.pictures import PNG
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 ROUNDS = 25
 
 

@@ -14,8 +14,8 @@ from huida.kernel.errors import AppError
 from huida.kernel.ids import uuid7
 from huida.modules import sms
 from huida.modules.sms import Charge, Proof, plans, signatures
+from tests.pictures import PNG
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 STOCK = 50
 RUSH = 200
 

@@ -25,7 +25,7 @@ PLACE = re.compile(rf"(?:{'|'.join(map(re.escape, TOP))})(?:/[\w.*-]+)*/?")
 FILE = re.compile(r"[\w-]+\.(?:py|sql|md|json|csv|toml|sh)")
 SETTING = re.compile(r"\bHUIDA_[A-Z_]+\b")
 ENDPOINT = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/(?:api|callbacks|s)/[\w/{}.…-]+)")
-OF_TESTS = {"HUIDA_SIM_SEED", "HUIDA_SIM_STEPS", "HUIDA_PICTURE", "HUIDA_REGENERATE"}
+OF_TESTS = {"HUIDA_FUZZ_SEED", "HUIDA_LONG", "HUIDA_SIM_SEED", "HUIDA_SIM_STEPS", "HUIDA_PICTURE", "HUIDA_REGENERATE"}
 OF_BUILDS = {"HUIDA_MINI_APPID", "HUIDA_API"}
 """Read when the member centre is built."""
 OF_INSTALLATIONS = {"demo.json", "master.key", "index.html"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.shop import Shop
+from tests.shop import Shop, whole_rules
 
 ONE, MANY = "/api/v1/purchases", "/api/v1/purchases/batch"
 JSON = {"content-type": "application/json"}
@@ -218,3 +218,114 @@ async def test_a_refused_purchase_does_not_use_up_its_idempotency_key(shop: Shop
 async def test_what_is_too_large_is_refused_in_the_callers_language(shop: Shop, language: str, title: str) -> None:
     told = await shop.key.request("POST", MANY, headers={**JSON, "accept-language": language}, body=b" " * 11_000_000)
     assert (told.status, told.json()["title"]) == (413, title)
+
+
+POISON = [
+    (b'{"store": "S01", "till_no": "P", "card_no": "6088\\u0000", "total_fen": 5}', "request.invalid", "card_no"),
+    (b'{"store": "S01", "till_no": "P", "phone": "138\\u0000", "total_fen": 5}', "request.invalid", "phone"),
+    (b'{"store": "S01", "till_no": "P", "openid": "o\\u0000", "total_fen": 5}', "request.invalid", "openid"),
+    (b'{"store": "S\\u0000", "till_no": "P", "card_no": "1", "total_fen": 5}', "orders.bad_store", "store"),
+    (
+        b'{"store": "S01", "till_no": "P", "card_no": "1", "total_fen": 5, "items": [{"name": "\\ud83d"}]}',
+        "request.not_json",
+        "",
+    ),
+    (
+        b'{"store": "S01", "till_no": "P", "card_no": "1", "total_fen": 5, "items": [{"a": [{"b": "\\u0000"}]}]}',
+        "orders.bad_items",
+        "items",
+    ),
+    (
+        b'{"store": "S01", "till_no": "P", "card_no": "1", "total_fen": 5, "items": [{"a": '
+        + b"[" * 99
+        + b"]" * 99
+        + b"}]}",
+        "orders.bad_items",
+        "items",
+    ),
+    (b'{"store": "S01", "till_no": "P", "card_no": "1", "total_fen": 5, "balance": 5}', "request.invalid", "balance"),
+    (b'{"store": "S01", "till_no": "P", "card_no": "1"}', "request.invalid", "total_fen"),
+    (
+        b'{"store": "S01", "till_no": "P", "card_no": "1", "total_fen": ' + b"9" * 400 + b"}",
+        "orders.bad_amount",
+        "total_fen",
+    ),
+]
+"""B-06, I-01, I-21: rows that no database keeps, or that say something else than they seem to."""
+
+
+@pytest.mark.parametrize(("bad", "code", "where"), POISON)
+async def test_a_poisoned_row_is_refused_alone_and_by_name(shop: Shop, bad: bytes, code: str, where: str) -> None:
+    member = await shop.member(wechat=False)
+    first, third = [json.dumps(await row(shop, member, f"T-{n}")).encode() for n in (1, 3)]
+    body = b'{"purchases": [' + first + b", " + bad + b", " + third + b"]}"
+    reply = await shop.key.request("POST", MANY, headers=JSON, body=body)
+    results = reply.json()["results"]
+    assert (reply.status, [one["status"] for one in results]) == (200, ["recorded", "refused", "recorded"])
+    assert (results[1]["error"]["code"], results[1]["error"]["where"]) == (code, where)
+    alone = await shop.key.request("POST", ONE, headers=JSON, body=bad)
+    assert (alone.refusal, alone.json().get("where", "")) == ((422, code), where)
+    assert await purchases(shop) == ["T-1", "T-3"]
+    assert await shop.balances(member) == {"points": 50}
+
+
+SIGN_OFF = {"card_no": "1", "order_no": "E1", "sign_at": "2026-12-24T10:00:00+08:00"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "where"),
+    [
+        ({"order_no": "a\x00b"}, "request.invalid", "order_no"),
+        ({"order_no": ""}, "orders.bad_order_no", "order_no"),
+        ({"order_no": "x" * 100_000}, "orders.bad_order_no", "order_no"),
+        ({"sign_at": "1900-01-01T00:00:00Z"}, "orders.time_too_old", "sign_at"),
+        ({"sign_at": "9999-12-31T23:59:59-12:00"}, "orders.time_in_future", "sign_at"),
+        ({"remind_at": "2026-12-24T10:00:00"}, "orders.time_without_zone", "remind_at"),
+        ({"card_no": "1\x00"}, "request.invalid", "card_no"),
+        ({"card_nr": "1"}, "request.invalid", "card_nr"),
+    ],
+)
+async def test_a_wrong_sign_off_reminder_is_refused(shop: Shop, change: dict[str, Any], code: str, where: str) -> None:
+    refused = await shop.key.post("/api/v1/sign-off-reminders", SIGN_OFF | change)
+    assert (refused.refusal, refused.json()["where"]) == ((422, code), where)
+    assert await shop.world.facts("order.sign_off_due") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("adjust", {"points": 9 * 10**18}, "points"),
+        ("adjust", {"points": 10**30}, "points"),
+        ("adjust", {"points": 1, "note": "a\x00b"}, "note"),
+        ("adjust", {"points": 1, "note": ""}, "note"),
+        ("adjust", {"points": 1, "note": " "}, "note"),
+        ("adjust", {"points": 1, "note": "x" * 200_000}, "note"),
+        ("/api/console/coupons/templates", {"amount_fen": 10**30}, "amount_fen"),
+        ("/api/console/coupons/templates", {"amount_fen": 2**63}, "amount_fen"),
+        ("/api/console/coupons/templates", {"threshold_fen": 2**63}, "threshold_fen"),
+        (
+            "/api/console/loyalty/rules",
+            {"gift_tiers": [{"from_fen": 100, "gift_fen": 10**30}]},
+            "gift_tiers/0/gift_fen",
+        ),
+        ("/api/console/loyalty/rules", {"gift_tiers": [{"from_fen": 100}] * 2}, "gift_tiers"),
+        ("/api/console/loyalty/rules", {"levels": [{"code": "", "name": "x"}]}, "levels/0/code"),
+    ],
+)
+async def test_numbers_and_texts_have_limits(shop: Shop, path: str, body: dict[str, Any], where: str) -> None:
+    """B-13: what was a 500, or was kept and broke every recharge afterwards."""
+    member = await shop.member(wechat=False)
+    if path == "adjust":
+        path = f"/api/console/loyalty/members/{member}/adjust"
+        body = {"key": "01a22d5f-f9ec-74e9-9a8f-0c8c6c1f3b11", "note": "n"} | body
+        refused = await shop.staff.post(path, body)
+    elif path.endswith("rules"):
+        refused = await shop.staff.put(path, whole_rules(**body))
+    else:
+        refused = await shop.staff.post(path, {"name": "大", "kind": "cash", "total": 1, "valid_days": 7} | body)
+    assert refused.status == 422, refused.text
+    assert refused.json()["where"] == where
+    assert await shop.balances(member) == {}
+    assert (await shop.staff.get("/api/console/coupons/templates")).json()["items"] == []
+    assert (await shop.staff.get("/api/console/loyalty/rules")).json()["gift_tiers"] == []
+    assert (await shop.recharge(member, "R-1", 100)).status == 201

@@ -43,21 +43,18 @@ async def test_two_people_save_at_the_same_time_and_one_channel_stays(shop: Shop
     mapping = (await channel_of(shop, "consumption", "subscribe"))["mapping"]
     second = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, shop.tenant))
     path = f"{PATH}/consumption/channels"
+    saved = 1
     for _ in range(5):
         replies = await asyncio.gather(
             shop.staff.put(f"{path}/subscribe", {"template_id": template_id, "mapping": mapping}),
-            second.put(f"{path}/sms", {}),
+            second.put(f"{path}/sms", {"template_id": "", "mapping": {}}),
         )
-        assert [reply.status for reply in replies] == [200, 200]
+        # Who saw what the other has changed meanwhile is told so, and saves again.
+        assert {reply.status for reply in replies} in ({200}, {200, 409})
+        saved += sum(reply.status == 200 for reply in replies)
         assert len(await shop.live()) == 1
     saves = await shop.world.facts("messaging.channel_saved")
-    assert len(saves) == 11
-    assert {fact["channel"] for fact in saves} == {"subscribe", "sms"}
-    async with shop.db.read(shop.tenant) as tx:
-        actors = await tx.fetch(
-            "SELECT DISTINCT actor FROM facts WHERE tenant_id = $1 AND kind = 'messaging.channel_saved'", shop.tenant
-        )
-    assert len(actors) == 2
+    assert len(saves) == saved
     assert await shop.invariants() == {}
 
 
@@ -94,11 +91,15 @@ async def test_the_catalogue_has_the_members_scenarios(shop: Shop) -> None:
     }
 
 
-@pytest.mark.parametrize("channel", ["fax", "SMS", "%00"])
-async def test_an_unknown_channel_or_scenario_is_refused(shop: Shop, channel: str) -> None:
-    reply = await shop.staff.put(f"{PATH}/consumption/channels/{channel}", {})
-    assert reply.refusal == (422, "messaging.channel_unknown")
-    unknown = await shop.staff.put(f"{PATH}/birthday/channels/sms", {})
+@pytest.mark.parametrize(
+    ("channel", "code"),
+    [("fax", "messaging.channel_unknown"), ("SMS", "messaging.channel_unknown"), ("%00", "request.invalid")],
+)
+async def test_an_unknown_channel_or_scenario_is_refused(shop: Shop, channel: str, code: str) -> None:
+    body = {"template_id": "", "mapping": {}}
+    reply = await shop.staff.put(f"{PATH}/consumption/channels/{channel}", body)
+    assert (reply.refusal, reply.json()["where"]) == ((422, code), "channel")
+    unknown = await shop.staff.put(f"{PATH}/birthday/channels/sms", body)
     assert unknown.refusal == (404, "messaging.scenario_unknown")
     assert await shop.live() == {}
 

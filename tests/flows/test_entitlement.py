@@ -15,10 +15,12 @@ async def test_without_the_module_everything_is_shown_locked_and_nothing_can_be_
     shown = (await shop.staff.get(f"{PATH}/scenarios")).json()
     assert (shown["locked"], len(shown["items"])) == (True, 8)
     for refused in (
-        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/sms", {}),
-        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/subscribe", {"template_id": "x"}),
-        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/template", {"template_id": "x"}),
-        await shop.staff.put(f"{PATH}/scenarios/coupon_unused/options", {"remind_before_days": 3}),
+        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/sms", {"template_id": "", "mapping": {}}),
+        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/subscribe", {"template_id": "x", "mapping": {}}),
+        await shop.staff.put(f"{PATH}/scenarios/consumption/channels/template", {"template_id": "x", "mapping": {}}),
+        await shop.staff.put(
+            f"{PATH}/scenarios/coupon_unused/options", {"remind_after_days": 0, "remind_before_days": 3}
+        ),
         await shop.staff.post(f"{PATH}/defaults", {"scenarios": ["consumption"]}),
         await shop.staff.post(f"{PATH}/templates", {"tid": 1102, "keyword_ids": [1, 2], "scene": "通知"}),
     ):

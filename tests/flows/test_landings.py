@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.shop import Shop
+from tests.shop import Shop, whole_rules
 
 
 async def landing(shop: Shop, member: UUID) -> tuple[str, str]:
@@ -68,7 +68,7 @@ async def test_a_sign_off_reminder_leads_to_its_order_which_only_the_member_sees
 @pytest.mark.covers("S1-87")
 async def test_the_card_tells_the_name_of_the_level(shop: Shop) -> None:
     levels = [{"code": "normal", "name": "新茶会员"}, {"code": "silver", "name": "银叶会员", "growth": 100}]
-    saved = await shop.staff.put("/api/console/loyalty/rules", {"levels": levels})
+    saved = await shop.staff.put("/api/console/loyalty/rules", whole_rules(levels=levels))
     assert saved.status == 200, saved.text
     member = await shop.member()
     centre = await shop.centre(member)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.asgi import Client, Reply
 from tests.mallshop import BUYER, CONSOLE, Mall, buyer_of, open_mall
+from tests.shop import whole_rules
 from wesim.pay.state import MCHID, pay_of
 
 
@@ -31,7 +32,7 @@ async def recharged(mall: Mall, buyer: Client, paid_fen: int = 10_000) -> str:
 @pytest.mark.covers("S2-22")
 async def test_a_recharge_is_paid_and_credited_once_with_its_gift(mall: Mall) -> None:
     rules = {"gift_tiers": [{"from_fen": 10_000, "gift_fen": 1_000, "gift_points": 50}]}
-    assert (await mall.shop.staff.put("/api/console/loyalty/rules", rules)).status == 200
+    assert (await mall.shop.staff.put("/api/console/loyalty/rules", whole_rules(**rules))).status == 200
     member, buyer = await buyer_of(mall)
     offered = (await buyer.get(f"{BUYER}/recharge-options")).json()
     assert offered["amounts"][:2] == [
@@ -72,6 +73,7 @@ async def test_only_offered_amounts_and_only_while_it_is_open(mall: Mall) -> Non
     await mall.shop.staff.put(f"{CONSOLE}/settings", settings | {"recharge_on": False})
     assert (await start(buyer)).refusal == (409, "mall.recharge_off")
     assert (await buyer.get(f"{BUYER}/recharge-options")).json()["amounts"] == []
+    del settings["version"]
     wrong = settings | {"recharge_amounts": [5000, 5000]}
     assert (await mall.shop.staff.put(f"{CONSOLE}/settings", wrong)).refusal == (422, "mall.bad_recharge_amounts")
     assert mall.sim_orders() == []
@@ -148,7 +150,9 @@ async def test_a_rejected_withdrawal_gives_the_money_free_with_a_reason(mall: Ma
 
 
 async def test_gifts_cannot_be_withdrawn_and_small_amounts_neither(mall: Mall) -> None:
-    await mall.shop.staff.put("/api/console/loyalty/rules", {"gift_tiers": [{"from_fen": 1, "gift_fen": 5_000}]})
+    await mall.shop.staff.put(
+        "/api/console/loyalty/rules", whole_rules(gift_tiers=[{"from_fen": 1, "gift_fen": 5_000}])
+    )
     member, buyer = await buyer_of(mall)
     await recharged(mall, buyer)
     assert (await mall.shop.balances(member))["cny_gift"] == 5_000

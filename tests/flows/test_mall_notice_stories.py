@@ -16,6 +16,7 @@ import pytest
 from tests.asgi import Client
 from tests.mallshop import BUYER, CONSOLE
 from tests.noticeshop import Desk, buyer_of, open_desk
+from tests.shop import whole_rules
 
 Values = dict[str, str]
 
@@ -85,7 +86,7 @@ async def complains(desk: Desk, buyer: Client) -> Values:
 async def recharges(desk: Desk, buyer: Client) -> Values:
     """Stored value, paid online; the shop adds a gift."""
     rules = {"gift_tiers": [{"from_fen": 10_000, "gift_fen": 1_000, "gift_points": 0}]}
-    assert (await desk.staff.put("/api/console/loyalty/rules", rules)).status == 200
+    assert (await desk.staff.put("/api/console/loyalty/rules", whole_rules(**rules))).status == 200
     headers = {"Idempotency-Key": "tap-recharge"}
     begun = await buyer.request("POST", f"{BUYER}/recharges", {"paid_fen": 10_000}, headers=headers)
     assert begun.status == 201, begun.text

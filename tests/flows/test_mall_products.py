@@ -14,8 +14,7 @@ from huida.modules.mall.rules import ProductIn, SkuIn
 from tests import make
 from tests.asgi import Client, call
 from tests.mallshop import BOXES, BUYER, CONSOLE, PLAIN, Mall, buyer_of, open_mall
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+from tests.pictures import PNG
 
 
 @pytest.fixture
@@ -39,7 +38,8 @@ def skus(product: dict[str, Any], **changes: int) -> list[dict[str, Any]]:
 
 def form(product: dict[str, Any], **changed: Any) -> dict[str, Any]:
     kept = {name: product[name] for name in ("title", "description", "specs")}
-    return {**kept, "pictures": [one["picture"] for one in product["pictures"]], "skus": skus(product), **changed}
+    body = {**kept, "pictures": [one["picture"] for one in product["pictures"]], "skus": skus(product), **changed}
+    return body | {"skus": [{"stock_was": None, "code": ""} | sku for sku in body["skus"]]}
 
 
 async def test_a_product_with_two_specifications(mall: Mall) -> None:
@@ -103,7 +103,7 @@ async def test_specifications_may_change_while_orders_are_out(mall: Mall) -> Non
     _, buyer = await buyer_of(mall)
     order_id = await mall.ordered(buyer, product, sku=0, count=2)
     smaller = form(product, specs=[{"name": "规格", "values": ["50g"]}])
-    smaller["skus"] = [{"values": ["50g"], "price_fen": 8800, "stock": 3, "code": "LJ-50g-0"}]
+    smaller["skus"] = [{"values": ["50g"], "price_fen": 8800, "stock": 3, "stock_was": None, "code": "LJ-50g-0"}]
     assert (await mall.shop.staff.put(f"{CONSOLE}/products/{product['id']}", smaller)).status == 204
     assert (await mall.submit(buyer, product, sku=1)).refusal == (404, "mall.not_offered")
     await buyer.post(f"{BUYER}/orders/{order_id}/cancel", {})
@@ -121,7 +121,7 @@ async def test_a_combination_that_comes_back_has_the_stock_that_was_typed(mall: 
     product = await mall.product(BOXES)
     path = f"{CONSOLE}/products/{product['id']}"
     smaller = form(product, specs=[{"name": "规格", "values": ["50g"]}])
-    smaller["skus"] = [{"values": ["50g"], "price_fen": 8800, "stock": 3}]
+    smaller["skus"] = [{"values": ["50g"], "price_fen": 8800, "stock": 3, "stock_was": None, "code": ""}]
     assert (await mall.shop.staff.put(path, smaller)).status == 204
     typed = [one | {"stock": 40 + place} for place, one in enumerate(BOXES["skus"])]
     back = form(product, skus=[one | shown for one in typed])

@@ -56,7 +56,7 @@ async def test_keys_are_sealed_and_never_shown_again(mall: Mall) -> None:
         )
     assert keys["api_v3_key"].encode() not in bytes(row["api_v3_key_sealed"])
     assert keys["api_v3_key"] not in told and "PRIVATE" not in told
-    kept = {name: keys[name] for name in ("mchid", "serial", "public_key_id", "public_key")}
+    kept = keys | {"private_key": None, "api_v3_key": None}
     assert (await mall.shop.staff.put(ACCOUNT, kept)).status == 204
     assert (await mall.shop.staff.post(f"{ACCOUNT}/check", {})).json()["ok"] is True
 
@@ -392,7 +392,7 @@ async def test_another_merchant_number_receives_from_now_on_and_the_old_one_stil
     made = (await mall.shop.sim.post("/_sim/pay/merchants", {"name": "新商户", "appids": [
         "wx5e1f00000000a001", "wx5e1f00000000b001"]})).json()  # fmt: skip
     body = {name: made[name] for name in ("mchid", "serial", "private_key", "public_key_id", "public_key")}
-    assert (await mall.shop.staff.put(ACCOUNT, body | {"api_v3_key": API_V3_KEY})).status == 204
+    assert (await mall.shop.staff.put(ACCOUNT, body | {"api_v3_key": API_V3_KEY, "app_id": ""})).status == 204
     product = await mall.product({"title": "新茶", "skus": [{"values": [], "price_fen": 100, "stock": 1}]})
     newer = await mall.paid(buyer, product)
     await mall.refund(order_id, 500)

@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.shop import Shop
+from tests.shop import Shop, whole_rules
 
 
 async def rules(shop: Shop, **more: object) -> None:
-    saved = await shop.staff.put("/api/console/loyalty/rules", more)
+    saved = await shop.staff.put("/api/console/loyalty/rules", whole_rules(**more))
     assert saved.status == 200, saved.text
 
 

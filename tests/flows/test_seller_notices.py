@@ -100,11 +100,11 @@ async def test_who_is_not_there_cannot_be_bound_and_who_left_is_told_no_more(des
     assert (await desk.staff.post(f"{PATH}/recipients/{uuid4()}/invitation", {})).refusal == (404, "staff.not_found")
     staff_id = await desk.bind("张店长", "chenyiming")
     await desk.on("seller_order_paid")
+    wrong = await desk.staff.put(f"{PATH}/recipients/{staff_id}", {"scenarios": ["order_paid"]})
+    assert wrong.refusal == (422, "messaging.scenario_unknown")
     assert (await desk.staff.post(f"/api/console/staff/{staff_id}/disable", {})).status in (200, 204)
     product = await desk.mall.product()
     _, buyer = await buyer_of(desk.mall)
     await desk.mall.paid(buyer, product)
     assert await desk.heard("chenyiming") == []
     assert await desk.shop.deliveries(scenario="seller_order_paid") == []
-    wrong = await desk.staff.put(f"{PATH}/recipients/{staff_id}", {"scenarios": ["order_paid"]})
-    assert wrong.refusal == (422, "messaging.scenario_unknown")

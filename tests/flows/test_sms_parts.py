@@ -97,7 +97,10 @@ async def test_what_is_not_on_sale_cannot_be_bought(desk: Desk) -> None:
     # what was ordered keeps its parts and its price
     package = await desk.package(100, 900)
     purchase = await desk.order(package)
-    body = {"name": "一百条", "parts": 10, "price_fen": 990}
+    known = (await desk.operator.get(f"{OPERATOR}/packages")).json()["items"]
+    [now] = [one for one in known if one["id"] == str(package)]
+    body = {name: now[name] for name in ("name", "on_sale", "valid_from", "valid_until", "position")}
+    body |= {"parts": 10, "price_fen": 990}
     assert (await desk.operator.put(f"{OPERATOR}/packages/{package}", body)).status == 204
     assert (await desk.scan(await desk.code(purchase["id"])))["result"] == "ok"
     await desk.settle()
@@ -348,9 +351,10 @@ async def test_parts_by_hand_are_given_once_for_one_entry(desk: Desk) -> None:
 
 @pytest.mark.covers("S2-67")
 async def test_a_days_budget_warns_then_stops_and_gets_its_room_back(desk: Desk) -> None:
-    limits = {"soft_parts": 2, "hard_parts": 3}
+    none = dict.fromkeys(("low_parts", "soft_parts", "hard_parts", "soft_fen", "hard_fen"))
+    limits = none | {"soft_parts": 2, "hard_parts": 3}
     assert (await desk.shop.staff.put(f"{CONSOLE}/limits", limits)).status == 204
-    bad = await desk.shop.staff.put(f"{CONSOLE}/limits", {"soft_parts": 9, "hard_parts": 3})
+    bad = await desk.shop.staff.put(f"{CONSOLE}/limits", none | {"soft_parts": 9, "hard_parts": 3})
     assert bad.refusal == (422, "sms.bad_limits")
     member = await desk.shop.member()
     await desk.shop.fault("refuse", host="dysmsapi.aliyuncs.com", code="isv.MOBILE_NUMBER_ILLEGAL", count=1)
@@ -371,9 +375,9 @@ async def test_a_days_budget_warns_then_stops_and_gets_its_room_back(desk: Desk)
     now = await desk.parts()
     assert (now["today_parts"], now["why"]) == (3, "sms_budget")
     # the operators' cap is the tighter one, in money
-    plan = {"model": "per_part", "cap_fen": 20}
+    plan = {"model": "per_part", "cap_parts": None, "cap_fen": 20}
     assert (await desk.operator.put(f"{OPERATOR}/merchants/{desk.shop.tenant}/plan", plan)).status == 204
-    assert (await desk.shop.staff.put(f"{CONSOLE}/limits", {})).status == 204
+    assert (await desk.shop.staff.put(f"{CONSOLE}/limits", none)).status == 204
     assert (await desk.parts())["why"] == "sms_budget"
     await desk.later(hours=24)
     await desk.tell(member, 3, first=20)

@@ -8,10 +8,9 @@ import pytest
 
 from huida.modules.sms import signatures
 from tests.asgi import Client
+from tests.pictures import PNG
 from tests.shop import Shop
 from tests.smsshop import CONSOLE, OPERATOR, Desk, open_desk, two_providers
-
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 
 
 @pytest.fixture

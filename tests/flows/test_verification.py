@@ -248,7 +248,7 @@ async def test_what_is_missing_is_said(shop: Shop, browser: Browser) -> None:
     assert {one["trouble_code"] for one in shown["scenarios"]} == {"verification.template_missing"}
     assert [one["label"] for one in shown["scenarios"]] == ["用户注册", "找回密码", "用户登录", "绑定手机号"]
     # when / then: it cannot be switched on without a template, nor with another scenario's
-    refused = await shop.staff.put("/api/console/verification/login", {"live": True})
+    refused = await shop.staff.put("/api/console/verification/login", {"live": True, "template_id": None})
     assert (refused.status, refused.json()["code"]) == (422, "verification.template_missing")
     foreign = await code_template(shop, "register")
     refused = await shop.staff.put("/api/console/verification/login", {"live": True, "template_id": foreign})
@@ -321,7 +321,7 @@ async def test_a_template_that_codes_use_is_not_taken_from_under_them(shop: Shop
     )
     assert (await browser.ask("login", LIN)).status == 202
     # when: the scenario is switched off, it keeps its template and lets it go
-    assert (await shop.staff.put("/api/console/verification/login", {"live": False})).status == 204
+    assert (await shop.staff.put("/api/console/verification/login", {"live": False, "template_id": None})).status == 204
     kept = next(
         one
         for one in (await shop.staff.get("/api/console/verification")).json()["scenarios"]

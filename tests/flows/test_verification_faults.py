@@ -126,7 +126,7 @@ async def test_without_parts_the_person_is_told_and_nothing_is_counted(shop: Sho
     # given: a merchant who buys parts before, and has two
     operator = await make.logged_in(Client(shop.world.app), await make.operator(shop.db))
     at = f"/api/operator/sms/merchants/{shop.tenant}"
-    assert (await operator.put(f"{at}/plan", {"model": "package"})).status == 204
+    assert (await operator.put(f"{at}/plan", {"model": "package", "cap_parts": None, "cap_fen": None})).status == 204
     assert (await operator.post(f"{at}/grants", {"parts": 2, "reason": "试用"})).status == 201
     for _ in range(2):
         assert (await browser.ask("login", LIN)).status == 202

@@ -148,7 +148,8 @@ def caps_of(tenant: int) -> str:
 async def test_an_operator_caps_a_merchant_and_the_smaller_number_holds(shop: Shop, browser: Browser) -> None:
     operator = await operator_at(shop)
     at = caps_of(shop.tenant)
-    assert (await operator.get(at)).json() == {
+    told = (await operator.get(at)).json()
+    assert {name: told[name] for name in told if not name.endswith("version")} == {
         "hour": 500,
         "day": 5000,
         "cap_hour": None,
@@ -161,7 +162,7 @@ async def test_an_operator_caps_a_merchant_and_the_smaller_number_holds(shop: Sh
     # then: what holds is the cap, what the merchant set stays its own, and both read both
     assert await shown(shop) == {"merchant_hour": 1, "merchant_day": 2}
     own = (await shop.staff.get("/api/console/verification")).json()["shop"]
-    assert own == {"hour": 500, "day": 5000, "cap_hour": 1, "cap_day": 2}
+    assert [own[name] for name in ("hour", "day", "cap_hour", "cap_day")] == [500, 5000, 1, 2]
     assert await facts(shop, "caps_set") == [{"hour": 1, "day": 2}]
     assert (await browser.ask("login", LIN)).status == 202
     refused = await Browser(shop).ask("login", NEW)
@@ -180,7 +181,8 @@ async def test_an_operator_caps_a_merchant_and_the_smaller_number_holds(shop: Sh
     assert await shown(shop) == {"merchant_hour": 3, "merchant_day": 4}
     # and without a cap its own numbers hold again
     assert (await operator.put(at, {"cap_hour": None, "cap_day": None})).status == 204
-    assert (await operator.get(at)).json() == {"hour": 3, "day": 4, "cap_hour": None, "cap_day": None, "sent_today": 2}
+    told = (await operator.get(at)).json()
+    assert [told[name] for name in ("hour", "day", "cap_hour", "cap_day", "sent_today")] == [3, 4, None, None, 2]
     assert await facts(shop, "caps_set") == [
         {"hour": 1, "day": 2},
         {"hour": 700, "day": None},
@@ -198,7 +200,8 @@ async def test_only_operators_cap_and_only_the_merchant_they_name(shop: Shop) ->
     # then: the other merchant reads and keeps its own
     assert (await operator.get(caps_of(tenant))).json() == before
     theirs = (await other.get("/api/console/verification")).json()
-    assert theirs["shop"] == {"hour": 500, "day": 5000, "cap_hour": None, "cap_day": None}
+    own = theirs["shop"]
+    assert [own[name] for name in ("hour", "day", "cap_hour", "cap_day")] == [500, 5000, None, None]
     # and nobody of a merchant does it, for itself or for another
     body = {"cap_hour": 999_999, "cap_day": 999_999}
     for who, status in ((shop.staff, 403), (other, 403), (shop.key, 401), (Client(shop.world.app), 401)):

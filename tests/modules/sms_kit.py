@@ -10,9 +10,9 @@ from huida.kernel.db import Database
 from huida.kernel.errors import AppError
 from huida.modules import sms
 from huida.modules.sms import Proof, signatures
+from tests.pictures import PNG
 from wesim.sms import catalogue
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 SCENARIOS = {
     "consumption": "SMS_100000002",
     "recharge": "SMS_100000003",

@@ -17,6 +17,7 @@ from huida.modules.sms import Account, Proof, SmsText, service, signatures
 from tests import make
 from tests.asgi import Client
 from tests.modules.sms_kit import PNG, SCENARIOS, facts, in_use, refusal, states, submit
+from tests.pictures import of_size
 from wesim.faults import Fault, FaultKind
 from wesim.sms import catalogue
 from wesim.sms.account import sms_of
@@ -190,7 +191,7 @@ async def test_a_handed_in_signature_reaches_the_provider_with_its_papers_and_is
     system: System, sim: Sim, tenant: int, report_key: str
 ) -> None:
     # given: a signature with two papers, one of them as large as they may be
-    large = b"\x89PNG\r\n\x1a\n" + bytes(signatures.FILE_BYTES - 8)
+    large = of_size(signatures.FILE_BYTES)
     async with system.db.tx(tenant) as tx:
         papers = [Proof("执照.pdf", b"%PDF-1.7 paper"), Proof("门头.png", large)]
         signature_id = await sms.submit(tx, name="山月茶事", source="shop", proofs=papers)

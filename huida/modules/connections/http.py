@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Request
+from pydantic import Field
 from starlette.responses import PlainTextResponse, Response
 
 from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor, Items, language_of, staff_only, staff_read, staff_tx
@@ -15,12 +17,8 @@ from huida.modules.connections import preflight, pushes, service, views
 from huida.modules.connections.service import AppRef
 from huida.providers.wechat.callbacks import LARGEST_BODY, NOTHING_TO_SAY, BadPush
 
-console = APIRouter(prefix="/api/console/connections", tags=["console"])
-callbacks = APIRouter(prefix="/callbacks/wechat", tags=["callbacks"])
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+console = Router(prefix="/api/console/connections", tags=["console"])
+callbacks = Router(prefix="/callbacks/wechat", tags=["callbacks"])
 
 
 class AppIn(Body):

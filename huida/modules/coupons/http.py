@@ -5,13 +5,16 @@ from datetime import date
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Header, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.web import (
     Created,
@@ -36,9 +39,9 @@ from huida.modules.coupons.redeem import redeem, reopen, void
 from huida.modules.coupons.remind import reminders, save_reminders
 from huida.modules.coupons.rules import Coupon, Terms
 
-console = APIRouter(prefix="/api/console/coupons", tags=["coupons"])
-open_api = APIRouter(prefix="/api/v1/coupons", tags=["coupons"])
-member = APIRouter(prefix="/api/member/coupons", tags=["member"])
+console = Router(prefix="/api/console/coupons", tags=["coupons"])
+open_api = Router(prefix="/api/v1/coupons", tags=["coupons"])
+member = Router(prefix="/api/member/coupons", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 
@@ -55,10 +58,6 @@ class KnownMember(Protocol):
 MembersBy = Mapping[str, Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, KnownMember]]]]
 """Ways to find a member, given by `main` as `app.state.members_by`: this module stands beside members and may not import
 it."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class TemplateIn(Body):
@@ -116,7 +115,7 @@ class VoidIn(Body):
     reason: str = Field(min_length=1, max_length=100)
 
 
-class RemindersIn(Body):
+class RemindersIn(Replacing):
     remind_after_days: int
     remind_before_days: int
 
@@ -213,14 +212,20 @@ async def take_off(template_id: UUID, tx: Tx = staff_tx("coupons.write")) -> Non
 async def coupons_of_template(
     template_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
 ) -> Listing[views.Coupon]:
+    await templates.get_template(tx, template_id)
     rows = await queries.of_template(tx, template_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
 
 @console.get("/members/{member_id}")
 async def coupons_of_member(
-    member_id: UUID, wanted: Paging, state: CouponState | None = None, tx: ReadTx = staff_read("coupons.view")
+    request: Request,
+    member_id: UUID,
+    wanted: Paging,
+    state: CouponState | None = None,
+    tx: ReadTx = staff_read("coupons.view"),
 ) -> Listing[views.Coupon]:
+    await request.app.state.member(tx, member_id)
     rows = await queries.of_member(tx, member_id, state=state, limit=wanted.limit + 1, after=wanted.before)
     return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
 
@@ -235,11 +240,20 @@ async def give(request: Request, body: IssueIn, tx: Tx = staff_tx("coupons.write
 @console.get("/reminders")
 async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> views.Reminders:
     timing = await reminders(tx)
-    return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}
+    return {
+        "remind_after_days": timing.after_days,
+        "remind_before_days": timing.before_days,
+        "version": version_of(timing),
+    }
+
+
+async def _reminders_version(tx: Tx) -> str:
+    return version_of(await reminders(tx))
 
 
 @console.put("/reminders", status_code=204)
 async def put_reminders(body: RemindersIn, tx: Tx = staff_tx("coupons.write")) -> None:
+    await must_replace(tx, "coupons.reminders", body.version, _reminders_version(tx))
     await save_reminders(tx, after_days=body.remind_after_days, before_days=body.remind_before_days)
 
 

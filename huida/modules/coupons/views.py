@@ -75,3 +75,4 @@ class Reminders(TypedDict):
 
     remind_after_days: int
     remind_before_days: int
+    version: str

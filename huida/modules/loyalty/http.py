@@ -1,35 +1,61 @@
 """Loyalty's doors: the merchant's rules, corrections by hand, the member's balances and records."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from fastapi import Depends, Request
+from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
-from huida.kernel.errors import Invalid
+from huida.kernel.errors import NotFound
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
+from huida.kernel.money import MOST_FEN, MOST_POINTS
 from huida.kernel.web import Listing, Page, actor_of, key_read, member_read, page, paged, staff_read, staff_tx
 from huida.modules import ledger, members
 from huida.modules.loyalty import views
 from huida.modules.loyalty.rules import Rules
 from huida.modules.loyalty.service import adjust, rules_of, save_rules
 
-console = APIRouter(prefix="/api/console/loyalty", tags=["loyalty"])
-open_api = APIRouter(prefix="/api/v1", tags=["balances"])
-member = APIRouter(prefix="/api/member", tags=["member"])
+console = Router(prefix="/api/console/loyalty", tags=["loyalty"])
+open_api = Router(prefix="/api/v1", tags=["balances"])
+member = Router(prefix="/api/member", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 
 
-class Adjustment(BaseModel):
-    """A correction by hand. `key` is made by the form, so that a double click corrects once."""
+class LevelIn(Body):
+    code: str = Field(min_length=1, max_length=32)
+    name: str = Field(max_length=40)
+    growth: int = Field(ge=0)
+    rate_bp: int = Field(ge=0, le=1_000_000)
+
+
+class GiftTierIn(Body):
+    from_fen: int = Field(gt=0, le=MOST_FEN)
+    gift_fen: int = Field(ge=0, le=MOST_FEN)
+    gift_points: int = Field(ge=0, le=MOST_POINTS)
+
+
+class LoyaltyRulesIn(Replacing):
+    points_per_100_yuan: int
+    store_rate_bp: dict[Annotated[str, Field(max_length=32)], int]
+    earn_on_balance: bool
+    levels: list[LevelIn] = Field(max_length=50)
+    gift_tiers: list[GiftTierIn] = Field(max_length=50)
+    points_expire_months: int
+
+
+class Adjustment(Body):
+    """A correction by hand, with its reason. `key` is made by the form, so that a double click corrects once."""
 
     key: UUID
-    points: int = 0
-    balance_fen: int = 0
-    note: str
+    points: int = Field(0, ge=-MOST_POINTS, le=MOST_POINTS)
+    balance_fen: int = Field(0, ge=-MOST_FEN, le=MOST_FEN)
+    note: str = Field(min_length=1, max_length=500, pattern=r"\S")
 
 
 @console.get("/rules")
@@ -38,24 +64,18 @@ async def read_rules(tx: ReadTx = staff_read("loyalty.view")) -> views.LoyaltyRu
 
 
 def _show_rules(rules: Rules) -> views.LoyaltyRules:
-    shown: views.LoyaltyRules = msgspec.to_builtins(rules)
-    return shown
+    return cast(views.LoyaltyRules, msgspec.to_builtins(rules) | {"version": version_of(rules)})
 
 
-@console.put(
-    "/rules",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LoyaltyRules"}}},
-        }
-    },
-)
-async def write_rules(request: Request, tx: Tx = staff_tx("loyalty.edit")) -> views.LoyaltyRules:
-    try:
-        new = msgspec.json.decode(await request.body(), type=Rules)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise Invalid(code="request.invalid", detail=str(wrong)) from None
+async def _version(tx: Tx) -> str:
+    return version_of(await rules_of(tx))
+
+
+@console.put("/rules")
+async def write_rules(body: LoyaltyRulesIn, tx: Tx = staff_tx("loyalty.edit")) -> views.LoyaltyRules:
+    """Replace the rules, effective now."""
+    await must_replace(tx, "loyalty.rules", body.version, _version(tx))
+    new = msgspec.convert(body.replacement(), Rules)
     await save_rules(tx, new)
     return _show_rules(new)
 
@@ -73,6 +93,7 @@ async def adjust_member(member_id: UUID, body: Adjustment, tx: Tx = staff_tx("lo
 async def member_transfers(
     member_id: UUID, paging: Paging, unit: str = "points", tx: ReadTx = staff_read("members.view")
 ) -> Listing[views.Transfer]:
+    await members.get(tx, member_id)
     return await _transfers(tx, member_id, unit, paging)
 
 
@@ -81,7 +102,7 @@ async def balances_by_card(card_no: str, tx: ReadTx = key_read("balances.read"))
     """Points and stored value (principal and gift) of a member by card number."""
     known = (await members.by_card_no(tx, [card_no])).get(card_no)
     if known is None:
-        raise Invalid(code="member.not_found", where="card_no")
+        raise NotFound(code="member.not_found", where="card_no")
     return _shown(await ledger.balances(tx, [known.id]), known.id)
 
 

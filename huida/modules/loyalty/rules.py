@@ -47,6 +47,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             return "levels"
         if any(tier.from_fen <= 0 or tier.gift_fen < 0 or tier.gift_points < 0 for tier in self.gift_tiers):
             return "gift_tiers"
+        if len({tier.from_fen for tier in self.gift_tiers}) != len(self.gift_tiers):
+            return "gift_tiers"
         return None if 0 <= self.points_expire_months <= 120 else "points_expire_months"
 
 

@@ -35,6 +35,7 @@ class LoyaltyRules(TypedDict):
     levels: list[MemberLevel]
     gift_tiers: list[RechargeGift]
     points_expire_months: int
+    version: str
 
 
 class Adjusted(TypedDict):

@@ -3,11 +3,13 @@
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Header, Request
+from pydantic import Field
 
 from huida.kernel.db import Database, ReadTx, Row, Tx
 from huida.kernel.errors import Forbidden, NotFound, TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.money import Fen
 from huida.kernel.rates import Buckets
 from huida.kernel.web import Actor, Created, Listing, Page, actor_of, admitted, member_read, member_tx, page, paged
@@ -15,7 +17,7 @@ from huida.modules import ledger, loyalty, members, payments, tenants
 from huida.modules.mall import orders, queries, recharges, service, show, views, withdrawals
 from huida.modules.mall.models import OrderState
 
-member = APIRouter(prefix="/api/member/mall", tags=["member"])
+member = Router(prefix="/api/member/mall", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=64)]
@@ -32,10 +34,6 @@ _asks: Final = Buckets(rate_per_s=0.2, burst=3)
 """How often a buyer may have WeChat Pay asked about a payment."""
 _begins: Final = Buckets(rate_per_s=0.1, burst=5)
 """How often a buyer may begin a recharge."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class LineBody(Body):

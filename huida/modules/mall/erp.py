@@ -2,23 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.web import Listing, Page, actor_of, key_read, key_tx, once, page, paged
 from huida.modules.mall import products, queries, shipping, show, views
 from huida.modules.mall.http import ParcelBody
 from huida.modules.mall.models import OrderState
 
-open_api = APIRouter(prefix="/api/v1/mall", tags=["mall"])
+open_api = Router(prefix="/api/v1/mall", tags=["mall"])
 
 Paging = Annotated[Page, Depends(page)]
 
 
-class StockBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class StockBody(Body):
     stock: int = Field(ge=0)
 
 

@@ -1,14 +1,18 @@
 """The console's doors of the mall, and the pictures that everybody may see."""
 
-from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.intake.bodies import Body, Moment
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.web import (
     Actor,
     Created,
@@ -30,17 +34,13 @@ from huida.modules.mall.carriers import CARRIERS
 from huida.modules.mall.models import OrderState, ProductState, RechargeState, WithdrawalState
 from huida.modules.mall.rules import Axis, ProductIn, SkuIn
 
-console = APIRouter(prefix="/api/console/mall", tags=["mall"])
-pictures = APIRouter(prefix="/mall/pictures", tags=["mall"])
+console = Router(prefix="/api/console/mall", tags=["mall"])
+pictures = Router(prefix="/mall/pictures", tags=["mall"])
 
 Paging = Annotated[Page, Depends(page)]
 KEPT: Final = "public, max-age=31536000, immutable"
 EVERY_DOOR: Final = "default-src 'none'"
 PICTURE: Final = file_answer("image/png", "image/jpeg")
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class AxisBody(Body):
@@ -86,6 +86,15 @@ class ProductBody(Body):
         )
 
 
+class SkuPut(SkuBody):
+    stock_was: int | None
+    code: str = Field(max_length=40)
+
+
+class ProductPut(Replacing, ProductBody):
+    skus: list[SkuPut] = Field(max_length=100)  # type: ignore[assignment]
+
+
 class ParcelBody(Body):
     """`carrier` is only for the code OTHER."""
 
@@ -112,7 +121,7 @@ class ReasonBody(Body):
     reason: str = Field(max_length=60)
 
 
-class SettingsBody(Body):
+class SettingsBody(Replacing):
     complete_after_days: int
     recharge_on: bool
     recharge_amounts: list[int] = Field(max_length=12)
@@ -136,8 +145,13 @@ async def overview(tx: ReadTx = staff_read("mall.view")) -> views.MallOverview:
 
 @console.put("/settings", status_code=204)
 async def save_settings(body: SettingsBody, tx: Tx = staff_tx("mall.write")) -> None:
-    given = body.model_dump() | {"recharge_amounts": tuple(body.recharge_amounts)}
+    await must_replace(tx, "mall.settings", body.version, _settings_version(tx))
+    given = body.replacement() | {"recharge_amounts": tuple(body.recharge_amounts)}
     await service.save_settings(tx, service.Settings(**given))
+
+
+async def _settings_version(tx: Tx) -> str:
+    return version_of(await service.settings_of(tx))
 
 
 @console.get("/carriers")
@@ -171,8 +185,13 @@ async def get_product(request: Request, product_id: UUID, tx: ReadTx = staff_rea
 
 
 @console.put("/products/{product_id}", status_code=204)
-async def change_product(product_id: UUID, body: ProductBody, tx: Tx = staff_tx("mall.write")) -> None:
+async def change_product(product_id: UUID, body: ProductPut, tx: Tx = staff_tx("mall.write")) -> None:
+    await must_replace(tx, f"mall.product.{product_id}", body.version, _product_version(tx, product_id))
     await products.change_product(tx, product_id, body.given())
+
+
+async def _product_version(tx: Tx, product_id: UUID) -> str:
+    return show.product_version(*await queries.product(tx, product_id))
 
 
 @console.post("/products/{product_id}/on", status_code=204)
@@ -186,7 +205,12 @@ async def take_off(product_id: UUID, tx: Tx = staff_tx("mall.write")) -> None:
 
 
 @console.post("/pictures", status_code=201)
-async def add_picture(request: Request, file: UploadFile, tx: Tx = staff_tx("mall.write")) -> views.PictureRef:
+async def add_picture(
+    request: Request,
+    file: UploadFile,
+    tx: Tx = staff_tx("mall.write"),
+    _: None = takes_turns("pictures", most=4),
+) -> views.PictureRef:
     """Upload a picture of a product: JPG or PNG, at most 1 MB."""
     picture_id = await products.add_picture(tx, await file.read(products.PICTURE_BYTES + 1))
     ref = f"picture:{picture_id}"
@@ -211,8 +235,8 @@ async def list_orders(
     state: OrderState | None = None,
     member_id: UUID | None = None,
     owed: bool = False,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     tx: ReadTx = staff_read("mall.view"),
 ) -> Listing[views.OrderRow]:
     """The mall's orders (source `mall`), newest first. `q`: a whole order number, phone or receiver's name.
@@ -239,9 +263,10 @@ async def list_orders(
 async def export_orders(
     request: Request,
     state: OrderState | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     actor: Actor = staff_only("mall.export"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     """One line for each line of an order, newest orders first."""
     lines = export.orders(
@@ -254,7 +279,7 @@ async def export_orders(
         language=language_of(request),
     )
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.get("/orders/{order_id}")

@@ -1,5 +1,6 @@
 """Products: save with their combinations, on and off sale, pictures, stock as the ERP tells it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -11,6 +12,8 @@ import msgspec
 from huida.kernel.db import Row, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.pictures import NoPicture
+from huida.kernel.intake.pictures import picture as picture_in
 from huida.modules.mall.facts import ProductChanged
 from huida.modules.mall.models import PRODUCT_MOVES
 from huida.modules.mall.rules import STOCK_MOST, ProductIn, SkuIn, check_product
@@ -25,8 +28,6 @@ SHOWN: Final = """
 OR 'picture:' || m.id IN (SELECT l.picture FROM mall_order_lines l WHERE l.tenant_id = $1)
 """
 """Whether a product or an order shows the picture `m`."""
-KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-"""What a picture may be, told by its first bytes: never by what the sender says it is."""
 
 
 async def create_product(tx: Tx, given: ProductIn) -> UUID:
@@ -136,17 +137,20 @@ async def set_stock(tx: Tx, code: str, stock: int) -> None:
 
 
 async def add_picture(tx: Tx, content: bytes) -> UUID:
-    """Keep a picture of a product. Raises Forbidden without the mall, Invalid for another kind or a large one."""
+    """Keep a picture of a product. Raises Forbidden without the mall, Invalid for what is none, or a large one."""
     await require_open(tx)
-    kind = next((kind for magic, kind in KINDS if content.startswith(magic)), None)
-    if kind is None or len(content) > PICTURE_BYTES:
-        raise Invalid(code="mall.bad_picture_file", where="file", most_mb=PICTURE_BYTES // 1024 // 1024)
+    try:
+        if len(content) > PICTURE_BYTES:
+            raise NoPicture
+        known = await asyncio.to_thread(picture_in, content)
+    except NoPicture:
+        raise Invalid(code="mall.bad_picture_file", where="file", most_mb=PICTURE_BYTES // 1024 // 1024) from None
     if await tx.value("SELECT count(*) FROM mall_pictures WHERE tenant_id = $1", tx.tenant_id) >= PICTURES_OF_MERCHANT:
         raise Conflict(code="mall.too_many_pictures", where="file", most=PICTURES_OF_MERCHANT)
     picture_id = uuid7()
     await tx.execute(
         "INSERT INTO mall_pictures (tenant_id, id, media_type, content, created_at) VALUES ($1, $2, $3, $4, $5)",
-        *(tx.tenant_id, picture_id, kind, content, tx.now),
+        *(tx.tenant_id, picture_id, known.media_type, known.content, tx.now),
     )
     return picture_id
 

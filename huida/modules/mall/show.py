@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Request
 
 from huida.kernel.db import Row, Tx
+from huida.kernel.intake.versions import version_of
 from huida.kernel.secrets import mask_phone
 from huida.modules import members, payments
 from huida.modules.mall import orders, queries, rules, views, withdrawals
@@ -38,6 +39,7 @@ def settings(given: Settings) -> views.MallSettings:
         "recharge_amounts": list(given.recharge_amounts),
         "withdraw_on": given.withdraw_on,
         "withdraw_from_fen": given.withdraw_from_fen,
+        "version": version_of(given),
     }
 
 
@@ -71,7 +73,19 @@ def product(link: Links, row: Row, skus: list[Row]) -> views.Product:
         "skus": [{**shop_sku(sku), "code": sku["code"]} for sku in skus],
         "state": row["state"],
         "updated_at": row["updated_at"],
+        "version": product_version(row, skus),
     }
+
+
+def product_version(row: Row, skus: list[Row]) -> str:
+    """The version of what a form replaces: not the stock, which each sale changes, and not whether it is on sale."""
+    return version_of(
+        row["title"],
+        row["description"],
+        list(row["pictures"]),
+        row["specs"],
+        [(list(sku["spec_values"]), sku["price_fen"], sku["code"]) for sku in skus],
+    )
 
 
 def shop_product(link: Links, row: Row, skus: list[Row]) -> views.ShopProduct:

@@ -83,6 +83,7 @@ class Product(TypedDict):
     skus: list[Sku]
     state: ProductState
     updated_at: datetime
+    version: str
 
 
 class Line(TypedDict):
@@ -191,6 +192,7 @@ class MallSettings(TypedDict):
     recharge_amounts: list[int]
     withdraw_on: bool
     withdraw_from_fen: int
+    version: str
 
 
 class MallOverview(TypedDict):

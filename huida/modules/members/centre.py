@@ -4,13 +4,15 @@ the mini program, and the till's door that takes a spend code."""
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Request
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Forbidden, NotFound
 from huida.kernel.http import ProviderOutcome
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.web import actor_of, key_tx, member_tx
@@ -19,8 +21,8 @@ from huida.modules.members import codes, service
 from huida.modules.members.sessions import LoginUnavailable
 from huida.modules.members.strangers import limited, limited_here, merchant_of
 
-member = APIRouter(prefix="/api/member", tags=["member"])
-tills = APIRouter(prefix="/api/v1/spend-codes", tags=["members"])
+member = Router(prefix="/api/member", tags=["member"])
+tills = Router(prefix="/api/v1/spend-codes", tags=["members"])
 
 _sites_by_network: Final = Buckets(rate_per_s=10, burst=100)
 _links_by_network: Final = Buckets(rate_per_s=1, burst=30)
@@ -63,14 +65,12 @@ class CodeOwner(TypedDict):
     balances: dict[str, int]
 
 
-class OpenLinkIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class OpenLinkIn(Body):
     m: Merchant
     page: str = Field(max_length=200, pattern=r"^pages/[a-z0-9/-]+(\?[A-Za-z0-9_=&.%~-]*)?$")
 
 
-class TillIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class TillIn(Body):
     store: str = Field(min_length=1, max_length=32)
     till_no: str = Field(min_length=1, max_length=64)
 

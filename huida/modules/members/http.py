@@ -5,12 +5,16 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, NotFound
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import mask_phone
@@ -39,18 +43,14 @@ from huida.modules import tenants
 from huida.modules.members import import_door, profile, queries, service, sessions, views
 from huida.modules.members.strangers import limited_here
 
-console = APIRouter(prefix="/api/console/members", tags=["console"])
-open_api = APIRouter(prefix="/api/v1/members", tags=["members"])
-member = APIRouter(prefix="/api/member", tags=["member"])
+console = Router(prefix="/api/console/members", tags=["console"])
+open_api = Router(prefix="/api/v1/members", tags=["members"])
+member = Router(prefix="/api/member", tags=["member"])
 
 _logins_by_network: Final = Buckets(rate_per_s=10, burst=100)
 
 LevelNames = Callable[[Tx], Awaitable[dict[str, str]]]
 BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class MemberIn(Body):
@@ -96,7 +96,9 @@ async def store_id_of(tx: Tx, code: str | None) -> UUID | None:
 
 
 async def take_in(tx: Tx, body: MemberIn, *, channel: str) -> UUID:
-    """A new member from a door's body."""
+    """A new member from a door's body. Raises Invalid for nobody: a member has a name, a phone or a card at least."""
+    if not (body.name.strip() or body.phone or body.card_no):
+        raise Invalid(code="member.nobody", where="name")
     return await service.join(
         tx,
         card_no=body.card_no,
@@ -133,10 +135,11 @@ async def export(
     level: str | None = None,
     state: str | None = None,
     actor: Actor = staff_only("members.export"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     lines = queries.export(request.app.state.db, actor.tenant_id, may=actor.may, level=level, state=state)
     headers = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.post("/import", response_model=views.ImportResult)

@@ -11,6 +11,9 @@ import msgspec
 
 from huida.kernel import i18n
 from huida.kernel.db import Database
+from huida.kernel.errors import Invalid
+from huida.kernel.intake import tables
+from huida.kernel.intake.turns import turn
 from huida.kernel.web import Actor, problem_body, refusal_of
 from huida.modules.members import imports, views
 from huida.modules.members.imports import Progress, unheard
@@ -21,9 +24,24 @@ LINES: Final = "application/x-ndjson"
 async def run(
     db: Database, actor: Actor, body: bytes, *, dry_run: bool, language: str, told: Progress = unheard
 ) -> views.ImportResult:
-    """Read, plan and (unless `dry_run`) carry out an import. Raises Invalid for a file that cannot be read."""
+    """Read, plan and (unless `dry_run`) carry out an import. Raises Invalid for a file that cannot be read.
+
+    A merchant has one at a time, and the file is read in a process of its own: nobody's login waits for it.
+    """
+    with turn("imports", actor.tenant_id, most=1):
+        return await _run(db, actor, body, dry_run=dry_run, language=language, told=told)
+
+
+async def _run(
+    db: Database, actor: Actor, body: bytes, *, dry_run: bool, language: str, told: Progress
+) -> views.ImportResult:
     told("reading", 0, 0)
-    rows = await asyncio.to_thread(imports.read_table, body)
+    try:
+        rows = imports.read_table(await tables.lines(body))
+    except tables.Unreadable:
+        raise Invalid(code="member.import_unreadable", where="file") from None
+    except tables.TooLarge:
+        raise imports.too_many() from None
     told("planning", 0, len(rows))
     if dry_run:
         async with db.read(actor.tenant_id) as read:

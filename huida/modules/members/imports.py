@@ -1,20 +1,16 @@
 """Importing members from a table: read the file, plan every row, then apply the plan. The same file twice changes nothing."""
 
-import csv
-import io
 import re
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from openpyxl import load_workbook
-
 from huida.kernel.db import Tx, columns
 from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.tables import MOST_ROWS
 from huida.modules.members.facts import MemberChanged, MemberJoined, MembersImported
 from huida.modules.members.profile import check_birthday, phone_columns
 from huida.modules.members.service import CARD_NO, PURPOSE, end_all_of, next_card_no, normal_phone
@@ -28,11 +24,7 @@ def unheard(stage: str, done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-MOST_ROWS: Final = 20_000
 PORTION: Final = 500
-MOST_LINES: Final = 1_048_576
-"""What a sheet has; a line beyond them would be reached over as many empty ones."""
-LARGEST_UNPACKED: Final = 64 * 1024 * 1024
 HEADERS: Final = {
     "card_no": ("card_no", "卡号", "会员卡号"),
     "name": ("name", "姓名", "会员姓名"),
@@ -73,25 +65,30 @@ class Plan:
         return sum(row.status == status for row in self.rows)
 
 
-def read_table(body: bytes) -> list[Row]:
-    """The rows of a CSV (UTF-8 or GB 18030) or XLSX file. Raises Invalid when it is none, or has too many rows.
+def read_table(lines: Sequence[tuple[int, Sequence[Any]]]) -> list[Row]:
+    """The rows of a table's numbered lines. Raises Invalid without a header, or with too many rows.
 
     A cell that cannot be read refuses its row only.
     """
-    lines = _xlsx_lines(body) if body[:4] == b"PK\x03\x04" else _csv_lines(body)
-    titles = [str(cell or "").strip().removeprefix("*").lower() for cell in next(lines, [])]
+    header = lines[0][1] if lines and lines[0][0] == 1 else []
+    titles = [str(cell or "").strip().removeprefix("*").lower() for cell in header]
     places = {_COLUMN_OF[title]: place for place, title in enumerate(titles) if title in _COLUMN_OF}
     if not places.keys() & {"card_no", "phone"}:
         raise Invalid(code="member.import_no_header", where="file")
     rows: list[Row] = []
-    for number, cells in enumerate(lines, 2):
+    for number, cells in lines[1:]:
         texts = {column: _text(cells[place]) if place < len(cells) else "" for column, place in places.items()}
-        if not any(texts.values()) and number <= MOST_LINES:
+        if not any(texts.values()):
             continue
-        if len(rows) >= MOST_ROWS or number > MOST_LINES:
-            raise Invalid(code="member.import_too_many", where="file", most=MOST_ROWS)
+        if len(rows) >= MOST_ROWS:
+            raise too_many()
         rows.append(_row(number, texts))
     return rows
+
+
+def too_many() -> Invalid:
+    """The file holds more than is read."""
+    return Invalid(code="member.import_too_many", where="file", most=MOST_ROWS)
 
 
 def _row(number: int, texts: dict[str, str]) -> Row:
@@ -128,34 +125,6 @@ def _text(cell: Any) -> str:
     if isinstance(cell, datetime):
         cell = cell.date()
     return "" if cell is None else str(cell).replace("\0", "").strip().removeprefix("'")
-
-
-def _csv_lines(body: bytes) -> Iterator[Sequence[Any]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        try:
-            yield from csv.reader(io.StringIO(text, newline=""))
-        except csv.Error as wrong:
-            raise Invalid(code="member.import_unreadable", where="file") from wrong
-        return
-    raise Invalid(code="member.import_unreadable", where="file")
-
-
-def _xlsx_lines(body: bytes) -> Iterator[Sequence[Any]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
-                raise Invalid(code="member.import_unreadable", where="file")
-        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
-        yield from book.worksheets[0].iter_rows(values_only=True)
-    except AppError:
-        raise
-    except Exception as wrong:
-        # Of a file that is not as it should be, the reader says whatever it stumbled over.
-        raise Invalid(code="member.import_unreadable", where="file") from wrong
 
 
 async def plan(tx: Tx, rows: list[Row]) -> Plan:

@@ -9,6 +9,7 @@ import msgspec
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from huida.kernel.intake.versions import version_of
 from huida.modules import connections, coupons, sms, tenants
 from huida.modules.messaging import mapping as pure
 from huida.modules.messaging.catalogue import BY_CODE, MODULE, Scenario
@@ -306,3 +307,30 @@ async def settings_of(tx: Tx, scenario_code: str) -> ScenarioOptions:
         return {}
     timing = await coupons.reminders(tx)
     return {"remind_after_days": timing.after_days, "remind_before_days": timing.before_days}
+
+
+async def versions(tx: Tx) -> dict[str, str]:
+    """The version of what is saved for each scenario: channels, policy, options. A save of any of them changes it."""
+    found: dict[str, list[Any]] = {code: [await settings_of(tx, code)] for code in BY_CODE}
+    rows = await tx.fetch(
+        "SELECT scenario, channel, live, template_id, mapping, system, paused_reason FROM bindings "
+        "WHERE tenant_id = $1 ORDER BY scenario, channel LIMIT 1000",
+        tx.tenant_id,
+    )
+    for row in rows:
+        if row["scenario"] in found:
+            found[row["scenario"]].append(list(row.values()))
+    rows = await tx.fetch(
+        "SELECT scenario, policy, options FROM scenario_settings WHERE tenant_id = $1 LIMIT 1000", tx.tenant_id
+    )
+    settings = {row["scenario"]: row for row in rows}
+    for code, scenario in BY_CODE.items():
+        # Without a row it is as with one that says the usual: saving a channel makes the row.
+        row = settings.get(code)
+        found[code] += [row["policy"] if row else scenario.policy, list(channel_order(row["options"] if row else None))]
+    return {code: version_of(*parts) for code, parts in found.items()}
+
+
+async def version(tx: Tx, scenario_code: str) -> str:
+    """The version of what is saved for one scenario. Raises NotFound."""
+    return (await versions(tx))[scenario_of(scenario_code).code]

@@ -1,16 +1,21 @@
 """Messaging's doors: console (scenarios, templates, deliveries, trace) and member centre (what to subscribe to)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from fastapi import Depends, Query, Request
+from pydantic import Field, StringConstraints
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
+from huida.kernel.intake.bodies import BigNumber, Body, Moment
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
+from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.web import (
     Actor,
     Items,
@@ -35,10 +40,10 @@ from huida.modules.messaging.keys import from_public_id, key_of, public_id
 from huida.modules.messaging.library import Family
 from huida.modules.messaging.notice_http import door_of, must_fit
 
-console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
-member = APIRouter(prefix="/api/member", tags=["member"])
-open_api = APIRouter(prefix="/api/v1/messages", tags=["messages"])
-public = APIRouter(tags=["links"])
+console = Router(prefix="/api/console/messaging", tags=["messaging"])
+member = Router(prefix="/api/member", tags=["member"])
+open_api = Router(prefix="/api/v1/messages", tags=["messages"])
+public = Router(tags=["links"])
 
 Paging = Annotated[Page, Depends(page)]
 VIEW, EDIT = "messaging.view", "messaging.edit"
@@ -49,7 +54,7 @@ Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 """What people type; a database keeps no NUL."""
 
 
-class ChannelSettings(BaseModel):
+class ChannelSettings(Body):
     """What is saved for one channel of a scenario: the template and what each of its fields says.
 
     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
@@ -60,35 +65,46 @@ class ChannelSettings(BaseModel):
     despite: bool | None = None
 
 
+class ChannelPut(Replacing, ChannelSettings):
+    ASKED = frozenset({"despite"})
+
+
+class OptionsIn(Replacing):
+    """How many days after it was taken, and before it ends, an unused coupon is called to mind; 0 is off."""
+
+    remind_after_days: int
+    remind_before_days: int
+
+
 class ChannelDraft(ChannelSettings):
     """Settings to try; with `member_id` the preview speaks of that member."""
 
     member_id: UUID | None = None
 
 
-class NewTemplate(BaseModel):
+class NewTemplate(Body):
     """A public template with the chosen keywords in display order and the service scene description."""
 
-    tid: int
-    keyword_ids: list[int] = Field(max_length=100)
+    tid: BigNumber
+    keyword_ids: list[BigNumber] = Field(max_length=100)
     scene: Text
 
 
-class Removal(BaseModel):
+class Removal(Body):
     stop_scenarios: list[Text] = []
 
 
-class Defaults(BaseModel):
+class Defaults(Body):
     scenarios: list[str] = Field(description="the scenarios that the preview showed and the merchant confirmed")
 
 
-class ProposalIn(BaseModel):
+class ProposalIn(Body):
     title: Text
     keywords: list[Text] = Field(max_length=20)
     scene: Text
 
 
-class SubscribeResult(BaseModel):
+class SubscribeResult(Body):
     """What wx.requestSubscribeMessage returned, by template id; `report_id` makes a repeated report count once."""
 
     report_id: UUID
@@ -102,18 +118,24 @@ async def list_scenarios(family: Families = (), tx: ReadTx = staff_read(VIEW)) -
 
 
 @console.get("/scenarios/{scenario}/sms-forecast")
-async def sms_forecast(scenario: str, template_id: str = "", tx: ReadTx = staff_read(VIEW)) -> forecast.SmsForecast:
+async def sms_forecast(
+    scenario: str,
+    template_id: str = "",
+    tx: ReadTx = staff_read(VIEW),
+    _: None = takes_turns("previews", most=4),
+) -> forecast.SmsForecast:
     """What a day of this scenario by SMS would bring and cost, from the events of the last thirty days."""
     return await forecast.forecast(tx, scenario, template_id=template_id)
 
 
 @console.put("/scenarios/{scenario}/channels/{channel}")
 async def save_channel(
-    request: Request, scenario: str, channel: str, body: ChannelSettings, actor: Actor = staff_only(EDIT)
+    request: Request, scenario: str, channel: str, body: ChannelPut, actor: Actor = staff_only(EDIT)
 ) -> views.LiveChannel:
     """Save a channel and make it live; `stopped` says which channels that stopped: all others of an exclusive scenario."""
     await must_fit(door_of(request, actor), scenario, channel, despite=bool(body.despite))
     async with request.app.state.db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await must_replace(tx, f"messaging.{scenario}", body.version, bindings.version(tx, scenario))
         stopped = await bindings.save_channel(tx, scenario, channel, template_id=body.template_id, mapping=body.mapping)
     return {"scenario": scenario, "live": bindings.channel_of(channel), "stopped": stopped}
 
@@ -125,14 +147,19 @@ async def stop_channel(scenario: str, channel: str, tx: Tx = staff_tx(EDIT)) -> 
 
 
 @console.put("/scenarios/{scenario}/options")
-async def save_options(scenario: str, body: dict[str, Any], tx: Tx = staff_tx(EDIT)) -> views.SavedOptions:
-    await bindings.save_settings(tx, scenario, body)
-    return {"scenario": scenario, "options": cast(views.ScenarioOptions, body)}
+async def save_options(scenario: str, body: OptionsIn, tx: Tx = staff_tx(EDIT)) -> views.SavedOptions:
+    await must_replace(tx, f"messaging.{scenario}", body.version, bindings.version(tx, scenario))
+    await bindings.save_settings(tx, scenario, body.replacement())
+    return {"scenario": scenario, "options": await bindings.settings_of(tx, scenario)}
 
 
 @console.post("/scenarios/{scenario}/channels/{channel}/check")
 async def check_channel(
-    scenario: str, channel: str, body: ChannelDraft, tx: ReadTx = staff_read(VIEW)
+    scenario: str,
+    channel: str,
+    body: ChannelDraft,
+    tx: ReadTx = staff_read(VIEW),
+    _: None = takes_turns("previews", most=4),
 ) -> preview.Checked:
     """What would be refused, and how it would look with sample values or a real member's; saves nothing."""
     return await preview.check(
@@ -172,7 +199,7 @@ async def search_library(request: Request, keyword: str = "", actor: Actor = sta
 
 @console.get("/library/{tid}/keywords")
 async def library_keywords(
-    request: Request, tid: int, actor: Actor = staff_only(VIEW)
+    request: Request, tid: BigNumber, actor: Actor = staff_only(VIEW)
 ) -> Items[views.LibraryKeywordView]:
     app = request.app.state
     cred = await templates.credentials(app.db, actor.tenant_id, "subscribe")
@@ -272,8 +299,8 @@ async def list_deliveries(
     state: str | None = None,
     scenario: str | None = None,
     member_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     tx: ReadTx = staff_read(VIEW),
 ) -> Listing[views.DeliveryRow]:
     rows = await queries.deliveries(
@@ -295,9 +322,10 @@ async def export_deliveries(
     state: str | None = None,
     scenario: str | None = None,
     member_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     actor: Actor = staff_only(VIEW),
+    _: None = takes_turns("exports", most=2),
 ) -> StreamingResponse:
     """The same list as a file, newest first; addresses are left out, since openids say nothing and phones are masked."""
     lines = export.deliveries(
@@ -312,7 +340,7 @@ async def export_deliveries(
         language=language_of(request),
     )
     headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.get("/deliveries/{delivery_id}")
@@ -342,8 +370,8 @@ async def trace(request: Request, fact_id: UUID, tx: ReadTx = staff_read(VIEW)) 
 
 @console.get("/members/{member_id}/timeline")
 async def timeline(member_id: UUID, paging: Paging, tx: ReadTx = staff_read(VIEW)) -> Listing[views.TimelineEntry]:
+    await members.get(tx, member_id)
     rows = await queries.timeline(tx, member_id, paging)
-
     return paged(rows, paging, lambda r: (r["id"].hex,), queries.show_moment)
 
 
@@ -352,6 +380,7 @@ async def member_credits(
     request: Request, member_id: UUID, tx: ReadTx = staff_read(VIEW)
 ) -> Items[views.CreditAccount]:
     """Granted, consumed and remaining by account and template (S1-78)."""
+    await members.get(tx, member_id)
     accounts = await members.accounts(tx, member_id)
     return {
         "items": [

@@ -6,11 +6,14 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import Depends, Request
+from pydantic import Field, StringConstraints
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.rates import Buckets
 from huida.kernel.web import Actor, Items, staff_only, staff_read, staff_tx
 from huida.modules import sms, tenants
@@ -32,8 +35,8 @@ from huida.modules.messaging.sms_text import sms_body
 from huida.modules.messaging.views import LiveChannel, MyTemplate
 from huida.providers.sms.parts import billed_parts
 
-console = APIRouter(prefix="/api/console/messaging", tags=["messaging"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console/messaging", tags=["messaging"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 VIEW, EDIT = "messaging.view", "messaging.edit"
 _looks: Final = Buckets(rate_per_s=1 / 60, burst=5)
 """How often a merchant may have its templates compared: each time WeChat and the providers are asked for all of them."""
@@ -41,24 +44,24 @@ _looks: Final = Buckets(rate_per_s=1 / 60, burst=5)
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
-class PolicyIn(BaseModel):
+class PolicyIn(Replacing):
     """How the live channels of a scenario go together, and in which order they are tried."""
 
     policy: Text
-    order: list[Text] = Field([], max_length=3)
+    order: list[Text] = Field(max_length=3)
 
 
-class DefaultIn(BaseModel):
+class DefaultIn(Body):
     """`despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17)."""
 
     despite: bool | None = None
 
 
-class AdoptIn(BaseModel):
+class AdoptIn(Body):
     template_id: Text
 
 
-class SmsTemplateIn(BaseModel):
+class SmsTemplateIn(Body):
     """An SMS text as the provider approved it; `mapping` by placeholder, `codes` by provider."""
 
     name: Text
@@ -69,25 +72,29 @@ class SmsTemplateIn(BaseModel):
     state: Text = "enabled"
 
 
-class StateIn(BaseModel):
+class SmsTemplatePut(Replacing, SmsTemplateIn):
+    pass
+
+
+class StateIn(Body):
     state: Text
 
 
-class ApprovedIn(BaseModel):
+class ApprovedIn(Body):
     provider: Text
     code: Text
 
 
-class RecipientIn(BaseModel):
+class RecipientIn(Replacing):
     scenarios: list[Text] = Field(max_length=50)
 
 
-class RulesIn(BaseModel):
+class RulesIn(Replacing):
     """Two industries as first and second class each, or none; service categories of which one is needed, or none."""
 
     industries: list[list[Text]] = Field(max_length=2)
     categories: list[Text] = Field(max_length=20)
-    numbers: dict[Text, Text] = Field({}, max_length=100)
+    numbers: dict[Text, Text] = Field(max_length=100)
 
 
 def door_of(request: Request, actor: Actor) -> system_default.Door:
@@ -97,6 +104,7 @@ def door_of(request: Request, actor: Actor) -> system_default.Door:
 
 @console.put("/scenarios/{scenario}/policy")
 async def choose_policy(scenario: str, body: PolicyIn, tx: Tx = staff_tx(EDIT)) -> notice_views.ChosenPolicy:
+    await must_replace(tx, f"messaging.{scenario}", body.version, bindings.version(tx, scenario))
     stopped = await policies.choose_policy(tx, scenario, body.policy, body.order)
     chosen = next(one for one in bindings.scenario_of(scenario).policies if one == body.policy)
     return {"scenario": scenario, "policy": chosen, "stopped": stopped}
@@ -202,6 +210,7 @@ async def _shown(tx: Tx, row: Any, used_by: list[str], sign_name: str) -> notice
         "checked_at": row["checked_at"],
         "updated_at": row["updated_at"],
         "updated_by": row["updated_by"],
+        "version": saving.version(row),
     }
 
 
@@ -214,21 +223,21 @@ async def add_sms_template(
     request: Request, body: SmsTemplateIn, actor: Actor = staff_only(EDIT)
 ) -> notice_views.AddedText:
     """新增模板 (S2-54): refused unless every placeholder is mapped and the provider approved these very words."""
-    return {"id": await _save(request, actor, body, None)}
+    app = request.app.state
+    return {"id": await saving.save(app.db, actor.tenant_id, app.sms_providers, wanted(body), actor=actor.stamp)}
 
 
 @console.put("/sms-templates/{template_id}")
 async def change_sms_template(
-    request: Request, template_id: UUID, body: SmsTemplateIn, actor: Actor = staff_only(EDIT)
+    request: Request, template_id: UUID, body: SmsTemplatePut, actor: Actor = staff_only(EDIT)
 ) -> notice_views.AddedText:
-    return {"id": await _save(request, actor, body, template_id)}
-
-
-async def _save(request: Request, actor: Actor, body: SmsTemplateIn, template_id: UUID | None) -> UUID:
     app = request.app.state
-    return await saving.save(
-        app.db, actor.tenant_id, app.sms_providers, wanted(body), template_id=template_id, actor=actor.stamp
-    )
+    replaced = saving.Replaced(template_id, body.version)
+    return {
+        "id": await saving.save(
+            app.db, actor.tenant_id, app.sms_providers, wanted(body), replaced=replaced, actor=actor.stamp
+        )
+    }
 
 
 @console.put("/sms-templates/{template_id}/state", status_code=204)
@@ -277,6 +286,7 @@ def _recipient(
         "scenarios": [] if bound is None else staff.chosen(bound),
         "waiting_until": None if waiting is None else waiting["expires_at"],
         "trouble": "" if waiting is None else waiting["trouble"],
+        "version": None if bound is None else staff.version(bound),
     }
 
 
@@ -292,6 +302,7 @@ async def invite_recipient(
 
 @console.put("/recipients/{staff_id}", status_code=204)
 async def choose_scenarios(staff_id: UUID, body: RecipientIn, tx: Tx = staff_tx(EDIT)) -> None:
+    await must_replace(tx, f"messaging.recipient.{staff_id}", body.version, staff.version_now(tx, staff_id))
     await staff.choose(tx, staff_id, body.scenarios)
 
 
@@ -311,8 +322,13 @@ async def save_rules(
 ) -> notice_views.NoticeRules:
     """Set what accounts are checked by (X-17); empty lists ask nothing."""
     async with request.app.state.db.tx(tenants.PLATFORM, actor=f"operator:{actor.id}") as tx:
+        await must_replace(tx, "messaging.notice_rules", body.version, _rules_version(tx))
         await preflight.save_rules(tx, industries=body.industries, categories=body.categories, numbers=body.numbers)
         return await _rules(tx)
+
+
+async def _rules_version(tx: Tx) -> str:
+    return version_of(await preflight.rules(tx))
 
 
 async def _rules(tx: Tx) -> notice_views.NoticeRules:
@@ -332,6 +348,7 @@ async def _rules(tx: Tx) -> notice_views.NoticeRules:
             for one in SCENARIOS
             if "template" in one.channels
         ],
+        "version": version_of(now),
     }
 
 

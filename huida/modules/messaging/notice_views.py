@@ -33,6 +33,7 @@ class SmsTemplate(TypedDict):
     checked_at: datetime | None
     updated_at: datetime
     updated_by: str
+    version: str
 
 
 class SmsScenario(TypedDict):
@@ -120,6 +121,7 @@ class Recipient(TypedDict):
     scenarios: list[str]
     waiting_until: datetime | None
     trouble: str
+    version: str | None
 
 
 class Invitation(TypedDict):
@@ -137,6 +139,7 @@ class NoticeRules(TypedDict):
     categories: list[str]
     numbers: dict[str, str]
     defaults: list["DefaultNumber"]
+    version: str
 
 
 class DefaultNumber(TypedDict):

@@ -49,6 +49,7 @@ async def scenarios(tx: Tx, families: Sequence[str] = ("member",)) -> Scenarios:
             "SELECT scenario, policy, options FROM scenario_settings WHERE tenant_id = $1", tx.tenant_id
         )
     }
+    versions = await bindings.versions(tx)
     wanted = [scenario for scenario in SCENARIOS if scenario.family in families]
     return {
         "locked": any(scenario.module and scenario.module not in bought for scenario in wanted),
@@ -76,6 +77,7 @@ async def scenarios(tx: Tx, families: Sequence[str] = ("member",)) -> Scenarios:
                     for channel in CHANNELS
                     if channel in scenario.channels
                 ],
+                "version": versions[scenario.code],
             }
             for scenario in wanted
         ],

@@ -12,6 +12,7 @@ import msgspec
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.intake.versions import version_of
 from huida.kernel.pictures import qr_picture
 from huida.modules import connections, tenants
 from huida.modules.messaging.catalogue import SCENARIOS
@@ -197,3 +198,16 @@ def chosen(bound: Mapping[str, Any]) -> list[str]:
     """The notices that a binding asks for."""
     found: list[str] = msgspec.json.decode(bound["scenarios"])
     return found
+
+
+def version(bound: Mapping[str, Any]) -> str:
+    """The version of what a binding asks for."""
+    return version_of(chosen(bound))
+
+
+async def version_now(tx: Tx, staff_id: UUID) -> str:
+    """The version of what somebody's binding asks for. Raises NotFound."""
+    bound = await tx.row("SELECT * FROM staff_bindings WHERE tenant_id = $1 AND staff_id = $2", tx.tenant_id, staff_id)
+    if bound is None:
+        raise NotFound(code="messaging.staff_not_bound", where="staff_id")
+    return version(bound)

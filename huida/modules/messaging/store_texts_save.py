@@ -16,6 +16,7 @@ from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.http import Refused
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.versions import version_of
 from huida.modules import sms
 from huida.modules.messaging import bindings
 from huida.modules.messaging.catalogue import BY_CODE
@@ -41,6 +42,19 @@ class Wanted:
     mapping: Mapping[str, str]
     codes: Mapping[str, str]
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Which text is replaced, and the version of it that was seen."""
+
+    id: UUID
+    version: str | None
+
+
+def version(row: Any) -> str:
+    """The version of a text: what a person wrote, and whether it is enabled."""
+    return version_of(*(row[name] for name in ("name", "scenario", "content", "mapping", "codes", "state")))
 
 
 def sms_variables(scenario: Scenario) -> tuple[Variable, ...]:
@@ -166,20 +180,24 @@ async def save(
     providers: Mapping[str, SmsProvider],
     wanted: Wanted,
     *,
-    template_id: UUID | None,
+    replaced: Replaced | None = None,
     actor: str,
 ) -> UUID:
-    """Add a text, or change one. Raises Invalid, NotFound, Conflict when a live notice would lose its text."""
+    """Add a text, or replace one.
+
+    Raises Invalid, NotFound, Conflict when a live notice would lose its text or the text was changed meanwhile.
+    """
     wanted = checked(wanted)
     async with db.read(tenant_id) as read:
         await bindings.must_be_entitled(read, bindings.scenario_of(wanted.scenario).module)
     content = await ask(db, tenant_id, providers, wanted)
-    new = template_id is None
-    kept_id = template_id or uuid7()
+    kept_id = uuid7() if replaced is None else replaced.id
     async with db.tx(tenant_id, actor=actor) as tx:
         await bindings.must_be_entitled(tx, bindings.scenario_of(wanted.scenario).module)
-        if not new:
+        if replaced is not None:
             before = await locked(tx, kept_id)
+            if version(before) != replaced.version:
+                raise Conflict(code="request.changed_meanwhile")
             if before["scenario"] != wanted.scenario or wanted.state == "disabled":
                 await must_be_unused(tx, kept_id)
         await tx.execute(
@@ -198,7 +216,7 @@ async def save(
                 name=wanted.name,
                 scenario=wanted.scenario,
                 state=wanted.state,
-                change="added" if new else "changed",
+                change="added" if replaced is None else "changed",
             )
         )
     return kept_id

@@ -53,6 +53,7 @@ class Scenario(TypedDict):
     """One automatic push with what it can say and its channels; `page` is what the member's tap opens.
 
     `policy` says how its live channels go together, `policies` which may be chosen, `order` who is tried first.
+    `version` is that of everything which is saved for it: its channels, its policy and its options.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Scenario(TypedDict):
     page: str
     variables: list[Variable]
     channels: list[ScenarioChannel]
+    version: str
 
 
 class Scenarios(TypedDict):

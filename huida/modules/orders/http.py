@@ -5,11 +5,13 @@ from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
+from huida.kernel.intake.bodies import decoded
+from huida.kernel.intake.door import Router
 from huida.kernel.web import (
     Listing,
     Page,
@@ -26,14 +28,14 @@ from huida.kernel.web import (
 )
 from huida.modules.orders import views
 from huida.modules.orders.facts import SignOffDue
-from huida.modules.orders.ingest import UNREADABLE, show, unreadable
+from huida.modules.orders.ingest import show
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
 from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
 
-open_api = APIRouter(prefix="/api/v1", tags=["orders"])
-console = APIRouter(prefix="/api/console/orders", tags=["orders"])
-member = APIRouter(prefix="/api/member", tags=["member"])
+open_api = Router(prefix="/api/v1", tags=["orders"])
+console = Router(prefix="/api/console/orders", tags=["orders"])
+member = Router(prefix="/api/member", tags=["member"])
 
 Paging = Annotated[Page, Depends(page)]
 RECORDED_BEFORE: Final[dict[int | str, dict[str, Any]]] = {
@@ -44,13 +46,6 @@ PURCHASES = (
     "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id WHERE p.tenant_id = $1 "
     "AND ($2::uuid IS NULL OR p.member_id = $2) AND ($3::uuid IS NULL OR p.id < $3) ORDER BY p.id DESC LIMIT $4"
 )
-
-
-def _body(kind: type[Any], raw: bytes) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except UNREADABLE as wrong:
-        raise unreadable(wrong) from None
 
 
 def _documented(kind: type[Any], example: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +64,7 @@ def _documented(kind: type[Any], example: dict[str, Any]) -> dict[str, Any]:
 )
 async def report_recharge(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
     """Record a recharge with its gift. The natural key is store and till number: repeating it changes nothing."""
-    row = _body(RechargeIn, await request.body())
+    row = decoded(await request.body(), RechargeIn)
 
     async def work() -> tuple[int, Any]:
         outcome = await record_recharge(tx, row)
@@ -89,7 +84,7 @@ async def report_recharge(request: Request, tx: Tx = key_tx("purchases.write")) 
 )
 async def report_refund(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
     """Refund part or all of a purchase: stored value and points go back in proportion."""
-    row = _body(RefundIn, await request.body())
+    row = decoded(await request.body(), RefundIn)
 
     async def work() -> tuple[int, Any]:
         outcome = await record_refund(tx, row)
@@ -108,7 +103,7 @@ async def report_refund(request: Request, tx: Tx = key_tx("purchases.write")) ->
 )
 async def report_sign_off(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
     """Tell that an order will be signed off by itself, so that the member is reminded."""
-    row = _body(SignOffIn, await request.body())
+    row = decoded(await request.body(), SignOffIn)
 
     async def work() -> tuple[int, Any]:
         return 202, {"fact_id": await remind_sign_off(tx, row)}
@@ -146,7 +141,7 @@ async def list_purchases(
 )
 async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) -> views.TillOutcome:
     """A cashier enters a purchase by hand."""
-    [outcome] = await record_purchases(tx, [_body(PurchaseIn, await request.body())])
+    [outcome] = await record_purchases(tx, [decoded(await request.body(), PurchaseIn)])
     if outcome.error is not None:
         raise outcome.error
     return cast(views.TillOutcome, show(outcome, language_of(request)))

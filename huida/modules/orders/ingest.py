@@ -5,6 +5,7 @@ before it was running (design/architecture §5). Batches are one transaction eac
 """
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +16,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from huida.kernel.db import AWAY, Database
-from huida.kernel.errors import AppError, Forbidden, Invalid
+from huida.kernel.errors import Forbidden, Invalid
 from huida.kernel.i18n import choose, text
-from huida.kernel.log import log
-from huida.kernel.web import Actor, Doorkeeper, once, problem
+from huida.kernel.intake.bodies import UNREADABLE, plain, unreadable
+from huida.kernel.web import Actor, Doorkeeper, once, problem, refusal_of
 from huida.modules.orders.rows import Outcome, PurchaseIn
 from huida.modules.orders.service import record_purchases
 
@@ -28,19 +29,17 @@ MOST_TOGETHER = 500
 SINGLE, BATCH = "/api/v1/purchases", "/api/v1/purchases/batch"
 
 
-class BatchIn(msgspec.Struct):
+class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
     purchases: list[PurchaseIn]
 
 
-class RawBatch(msgspec.Struct):
+class RawBatch(msgspec.Struct, forbid_unknown_fields=True):
     purchases: list[msgspec.Raw]
 
 
 _one = msgspec.json.Decoder(PurchaseIn)
 _batch = msgspec.json.Decoder(BatchIn)
 _raw_batch = msgspec.json.Decoder(RawBatch)
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-"""What the decoder raises: bytes that are not UTF-8 are found late, inside a text."""
 Waiting = tuple[PurchaseIn, "asyncio.Future[Outcome]"]
 
 
@@ -66,13 +65,8 @@ class Ingest:
                 raise Forbidden(permission=SCOPE)
             answer = self._single if scope["path"] == SINGLE else self._many
             response = await answer(request, actor, language)
-        except AppError as refusal:
-            response = problem(request.state.request_id, refusal, language)
-        except AWAY as away:
-            log.warning("database_away", error=type(away).__name__)
-            gone = AppError(code="server.unavailable")
-            gone.status = 503
-            response = problem(request.state.request_id, gone, language)
+        except Exception as error:
+            response = problem(request.state.request_id, refusal_of(error, path=scope["path"]), language)
         await response(scope, receive, send)
 
     async def _single(self, request: Request, actor: Actor, language: str) -> Response:
@@ -163,9 +157,9 @@ def parse_batch(body: bytes) -> tuple[list[PurchaseIn], dict[int, Outcome]]:
 
 
 def _parse_one_by_one(body: bytes, wrong: Exception) -> tuple[list[PurchaseIn], dict[int, Outcome]]:
-    try:
-        raws = _raw_batch.decode(body).purchases
-    except UNREADABLE:
+    raws = _raw_rows(body)
+    if raws is None:
+        plain(body)
         raise unreadable(wrong) from None
     rows: list[PurchaseIn] = []
     refused: dict[int, Outcome] = {}
@@ -177,13 +171,23 @@ def _parse_one_by_one(body: bytes, wrong: Exception) -> tuple[list[PurchaseIn], 
     return rows, refused
 
 
-def unreadable(wrong: Exception) -> Invalid:
-    """Where and what could not be read: `Expected int - at $.total_fen` becomes where `total_fen`."""
-    message = str(wrong)
-    _, _, path = message.partition(" - at `")
-    where = path.rstrip("`").removeprefix("$").lstrip(".").replace("[", "/").replace("]", "").replace(".", "/")
-    code = "request.invalid" if isinstance(wrong, msgspec.ValidationError) else "request.not_json"
-    return Invalid(code=code, where=where or None, detail=message.split(" - at ")[0])
+def _raw_rows(body: bytes) -> Sequence[bytes | msgspec.Raw] | None:
+    """Each row's own JSON; None when the body is no batch at all.
+
+    The fast reader gives up on a text that no reader can take (an emoji cut in half); the slow one does not, so that
+    only the row that holds it is refused.
+    """
+    try:
+        return _raw_batch.decode(body).purchases
+    except UNREADABLE:
+        pass
+    try:
+        whole = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(whole, dict) or whole.keys() != {"purchases"} or not isinstance(whole["purchases"], list):
+        return None
+    return [json.dumps(row).encode() for row in whole["purchases"]]
 
 
 def _single_answer(outcome: Outcome, language: str) -> tuple[int, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from huida.kernel.db import Tx
-from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.errors import Conflict, NotFound
 from huida.kernel.ids import uuid7
 from huida.modules import ledger, members, tenants
 from huida.modules.ledger import Entry, Move
@@ -18,9 +18,7 @@ async def record_refund(tx: Tx, row: RefundIn) -> Outcome:
     Stored value gets back its share (principal and gift in the proportion they paid), points their share, but never
     more than the member still has. Raises NotFound (no such purchase), Conflict (more than is left to refund).
     """
-    pure.check_key(row.store, row.till_no)
-    if row.amount_fen <= 0:
-        raise Invalid(code="orders.bad_amount", where="amount_fen")
+    pure.check_refund(row)
     store = (await tenants.stores_by_code(tx)).get(row.store)
     if store is None:
         raise NotFound(code="store.not_found", where="store")

@@ -7,13 +7,17 @@ from uuid import UUID
 import msgspec
 
 from huida.kernel.errors import AppError, Invalid
+from huida.kernel.intake.bodies import check_plain, suspicious
+from huida.kernel.money import MOST_FEN
 
 LATEST = timedelta(minutes=10)
 EARLIEST = timedelta(days=366)
-MOST_FEN = 100_000_000_00
+LATEST_SIGN_OFF = timedelta(days=3660)
+MOST_ITEMS = 1000
+LONGEST_REF = 64
 
 
-class Who(msgspec.Struct, kw_only=True):
+class Who(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A member by card number, phone or openid: exactly one of them."""
 
     card_no: str | None = None
@@ -29,7 +33,7 @@ class Who(msgspec.Struct, kw_only=True):
         return given[0] if len(given) == 1 else None
 
 
-class PurchaseIn(Who, kw_only=True):
+class PurchaseIn(Who, kw_only=True, forbid_unknown_fields=True):
     """A purchase as a till reports it. Amounts in fen; `balance_fen` of the total is paid from stored value."""
 
     store: str
@@ -40,14 +44,14 @@ class PurchaseIn(Who, kw_only=True):
     items: list[dict[str, Any]] | None = None
 
 
-class RechargeIn(Who, kw_only=True):
+class RechargeIn(Who, kw_only=True, forbid_unknown_fields=True):
     store: str
     till_no: str
     paid_fen: int
     occurred_at: datetime | None = None
 
 
-class RefundIn(msgspec.Struct, kw_only=True):
+class RefundIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A refund of (part of) a purchase, named by its store and till number."""
 
     store: str
@@ -57,7 +61,7 @@ class RefundIn(msgspec.Struct, kw_only=True):
     occurred_at: datetime | None = None
 
 
-class SignOffIn(Who, kw_only=True):
+class SignOffIn(Who, kw_only=True, forbid_unknown_fields=True):
     order_no: str
     sign_at: datetime
     remind_at: datetime | None = None
@@ -77,10 +81,19 @@ class Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def check_key(store: str, till_no: str) -> None:
-    if not 1 <= len(store) <= 32:
+    if not 1 <= len(store) <= 32 or "\0" in store:
         raise Invalid(code="orders.bad_store", where="store")
     if not 1 <= len(till_no) <= 64 or not till_no.isprintable():
         raise Invalid(code="orders.bad_till_no", where="till_no")
+
+
+def check_who(row: Who) -> None:
+    """Exactly one member, named by what a card, a phone or WeChat can bear: nothing longer, no NUL of a scanner."""
+    if row.ref is None:
+        raise Invalid(code="orders.one_member_ref", where="card_no")
+    where, name = row.ref
+    if len(name) > LONGEST_REF or "\0" in name:
+        raise Invalid(where=where)
 
 
 def check_time(occurred_at: datetime | None, now: datetime) -> datetime:
@@ -99,20 +112,54 @@ def check_time(occurred_at: datetime | None, now: datetime) -> datetime:
 def check_purchase(row: PurchaseIn) -> None:
     """Raises Invalid saying what is wrong and where."""
     check_key(row.store, row.till_no)
-    if row.ref is None:
-        raise Invalid(code="orders.one_member_ref", where="card_no")
+    check_who(row)
     if not 0 < row.total_fen <= MOST_FEN:
         raise Invalid(code="orders.bad_amount", where="total_fen")
     if not 0 <= row.balance_fen <= row.total_fen:
         raise Invalid(code="orders.bad_amount", where="balance_fen")
-    if row.items is not None and b"\\u0000" in msgspec.json.encode(row.items):
+    if row.items is not None:
+        _check_items(row.items)
+
+
+def _check_items(items: list[dict[str, Any]]) -> None:
+    if len(items) > MOST_ITEMS:
         raise Invalid(code="orders.bad_items", where="items")
+    raw = msgspec.json.encode(items)
+    if suspicious(raw):
+        try:
+            check_plain(items)
+        except Invalid:
+            raise Invalid(code="orders.bad_items", where="items") from None
+
+
+def check_refund(row: RefundIn) -> None:
+    """Raises Invalid saying what is wrong and where."""
+    check_key(row.store, row.till_no)
+    if not 1 <= len(row.purchase_till_no) <= 64 or "\0" in row.purchase_till_no:
+        raise Invalid(code="orders.bad_till_no", where="purchase_till_no")
+    if not 0 < row.amount_fen <= MOST_FEN:
+        raise Invalid(code="orders.bad_amount", where="amount_fen")
+
+
+def check_sign_off(row: SignOffIn, now: datetime) -> None:
+    """Raises Invalid saying what is wrong and where: an order is signed off within ten years, and was not a year ago."""
+    if not 1 <= len(row.order_no) <= 64 or not row.order_no.isprintable():
+        raise Invalid(code="orders.bad_order_no", where="order_no")
+    check_who(row)
+    for where, moment in (("sign_at", row.sign_at), ("remind_at", row.remind_at)):
+        if moment is None:
+            continue
+        if moment.tzinfo is None:
+            raise Invalid(code="orders.time_without_zone", where=where)
+        if moment < now - EARLIEST:
+            raise Invalid(code="orders.time_too_old", where=where)
+        if moment > now + LATEST_SIGN_OFF:
+            raise Invalid(code="orders.time_in_future", where=where)
 
 
 def check_recharge(row: RechargeIn) -> None:
     """Raises Invalid saying what is wrong and where."""
     check_key(row.store, row.till_no)
-    if row.ref is None:
-        raise Invalid(code="orders.one_member_ref", where="card_no")
+    check_who(row)
     if not 0 < row.paid_fen <= MOST_FEN:
         raise Invalid(code="orders.bad_amount", where="paid_fen")

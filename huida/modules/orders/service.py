@@ -9,7 +9,7 @@ import msgspec
 
 from huida.kernel.arrays import ints, texts, times, uuids
 from huida.kernel.db import Tx, columns
-from huida.kernel.errors import AppError, Conflict, Invalid, NotFound
+from huida.kernel.errors import AppError, Conflict, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.money import Fen
 from huida.modules import ledger, loyalty, members, tenants
@@ -93,11 +93,18 @@ async def record_purchases(tx: Tx, rows: Sequence[PurchaseIn]) -> list[Outcome]:
 
 async def _check(tx: Tx, rows: Sequence[PurchaseIn], outcomes: list[Outcome | None]) -> list[_Checked]:
     stores = await tenants.stores_by_code(tx)
-    found = await find_members(tx, rows)
-    checked = []
+    sound: list[tuple[int, PurchaseIn]] = []
     for place, row in enumerate(rows):
         try:
             pure.check_purchase(row)
+            sound.append((place, row))
+        except AppError as refusal:
+            outcomes[place] = Outcome(status="refused", till_no=row.till_no, error=refusal)
+    # Only what is sound may be asked for: one text that no database takes would sink the whole batch.
+    found = await find_members(tx, [row for _, row in sound])
+    checked = []
+    for place, row in sound:
+        try:
             store = stores.get(row.store)
             if store is None:
                 raise NotFound(code="store.not_found", where="store")
@@ -273,8 +280,7 @@ async def _recharge_before(tx: Tx, store: tenants.StoreRef, row: RechargeIn, mem
 
 async def remind_sign_off(tx: Tx, row: SignOffIn) -> UUID:
     """Record that an order will be signed off by itself (S1-45), so that the member can be reminded."""
-    if row.sign_at.tzinfo is None or (row.remind_at is not None and row.remind_at.tzinfo is None):
-        raise Invalid(code="orders.time_without_zone", where="sign_at")
+    pure.check_sign_off(row, tx.now)
     member = member_for(await find_members(tx, [row]), row)
     return tx.emit(
         SignOffDue(subject_id=member.id, order_no=row.order_no, sign_at=row.sign_at, remind_at=row.remind_at or tx.now)

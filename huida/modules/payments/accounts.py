@@ -10,6 +10,7 @@ from huida.kernel.db import Database, Row, Tx
 from huida.kernel.errors import Conflict, Invalid
 from huida.kernel.http import ProviderOutcome, Refused, outcome_of
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.versions import version_of
 from huida.kernel.secrets import Secret
 from huida.modules import tenants
 from huida.modules.payments.facts import AccountSaved
@@ -62,6 +63,13 @@ async def is_set_up(tx: Tx) -> bool:
 async def account(tx: Tx) -> Row | None:
     """The row of the account in use; None when there is none."""
     return await tx.row("SELECT * FROM pay_accounts WHERE tenant_id = $1 AND state = 'active'", tx.tenant_id)
+
+
+def version(row: Row) -> str:
+    """The version of an account: whatever is saved, also a key that is never shown, changes it."""
+    return version_of(
+        *(row[name] for name in ("mchid", "serial", "public_key_id", "public_key", "app_id", "updated_at"))
+    )
 
 
 async def save_account(tx: Tx, given: AccountIn) -> UUID:

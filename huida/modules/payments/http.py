@@ -3,12 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Row, Tx
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.log import log
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor, Listing, Page, actor_of, language_of, page, paged, staff_only, staff_read, staff_tx
@@ -18,18 +21,17 @@ from huida.modules.payments.models import PaymentState
 from huida.modules.payments.service import ask_again, not_too_often
 from huida.providers.wechatpay.callbacks import GOOD_STATUS, LARGEST_BODY, BadCallback
 
-console = APIRouter(prefix="/api/console/payments", tags=["payments"])
-operator = APIRouter(prefix="/api/operator/pay-account", tags=["operator"])
-wechat = APIRouter(prefix="/callbacks/wechatpay", tags=["callbacks"])
+console = Router(prefix="/api/console/payments", tags=["payments"])
+operator = Router(prefix="/api/operator/pay-account", tags=["operator"])
+wechat = Router(prefix="/callbacks/wechatpay", tags=["callbacks"])
 
 Paging = Annotated[Page, Depends(page)]
 Operator = Annotated[Actor, Depends(tenants.operator_of)]
 
 
-class AccountBody(BaseModel):
+class AccountBody(Body):
     """Keys may be left out once they are set; `public_key_id` is empty for platform certificates."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     mchid: str = Field(max_length=32)
     serial: str = Field(max_length=64)
     private_key: str | None = Field(None, max_length=8000)
@@ -37,6 +39,10 @@ class AccountBody(BaseModel):
     public_key_id: str = Field("", max_length=64)
     public_key: str = Field("", max_length=4000)
     app_id: str = Field("", max_length=40)
+
+
+class AccountPut(Replacing, AccountBody):
+    """Keys that are null, and a public key that is empty, stay as they are."""
 
 
 def given(body: AccountBody) -> accounts.AccountIn:
@@ -82,7 +88,13 @@ async def setting(request: Request, tx: Tx) -> views.PayAccountSetting:
     return {
         "account": None if row is None else show_account(request, row),
         "callback_base": request.app.state.wechat_pay.notify_base,
+        "version": None if row is None else accounts.version(row),
     }
+
+
+async def _version(tx: Tx) -> str | None:
+    row = await accounts.account(tx)
+    return None if row is None else accounts.version(row)
 
 
 @console.get("/account")
@@ -92,7 +104,8 @@ async def get_account(request: Request, tx: ReadTx = staff_read("payments.manage
 
 
 @console.put("/account", status_code=204)
-async def put_account(body: AccountBody, tx: Tx = staff_tx("payments.manage")) -> None:
+async def put_account(body: AccountPut, tx: Tx = staff_tx("payments.manage")) -> None:
+    await must_replace(tx, "payments.account", body.version, _version(tx))
     await accounts.save_account(tx, given(body))
 
 
@@ -154,8 +167,9 @@ async def get_platform_account(request: Request, tx: ReadTx = tenants.operator_r
 
 
 @operator.put("", status_code=204)
-async def put_platform_account(request: Request, body: AccountBody, actor: Operator) -> None:
+async def put_platform_account(request: Request, body: AccountPut, actor: Operator) -> None:
     async with request.app.state.db.tx(tenants.PLATFORM, actor=f"operator:{actor.id}") as tx:
+        await must_replace(tx, "payments.account", body.version, _version(tx))
         await accounts.save_account(tx, given(body))
 
 

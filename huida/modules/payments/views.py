@@ -51,6 +51,7 @@ class PayAccountSetting(TypedDict):
 
     account: PayAccount | None
     callback_base: str
+    version: str | None
 
 
 class CheckResult(TypedDict):

@@ -1,13 +1,12 @@
 """The console's first page: `/api/console/overview` and `/api/console/checklist`."""
 
-from fastapi import APIRouter
-
 from huida.kernel.db import ReadTx
+from huida.kernel.intake.door import Router
 from huida.kernel.web import staff_read
 from huida.modules.reports import queries
 from huida.modules.reports.views import Checklist, Overview
 
-console = APIRouter(prefix="/api/console", tags=["console"])
+console = Router(prefix="/api/console", tags=["console"])
 
 
 @console.get("/overview")

@@ -1,27 +1,31 @@
 """Doors of the operators' SMS business: packages, prices, providers, merchants' use and revenue."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import Depends, Header, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import ReadTx, Tx
+from huida.kernel.errors import NotFound
+from huida.kernel.intake.bodies import Body, Day, Moment
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import Created, Items, Listing, Page, language_of, page, paged
 from huida.modules import payments, tenants
 from huida.modules.sms import business_views as views
 from huida.modules.sms import packages, plans, service, signatures, usage
-from huida.modules.sms.buying_http import CSV, sheet, show_limits, show_purchase, span
+from huida.modules.sms.buying_http import CSV, sheet, show_caps, show_limits, show_purchase, span
 from huida.modules.sms.http import platform_tx
 from huida.modules.sms.packages import Package
 from huida.modules.sms.ways import platform, usable
 
-operator = APIRouter(prefix="/api/operator/sms", tags=["operator"])
+operator = Router(prefix="/api/operator/sms", tags=["operator"])
 
 QUALITY_DAYS: Final = 14
 MERCHANT: Final = "/merchants/{merchant_id}"
@@ -31,34 +35,34 @@ COLUMNS: Final = (
 )
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
 class PackageIn(Body):
     name: str = Field(max_length=30)
     parts: int
     price_fen: int
     on_sale: bool = True
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
     position: int = Field(0, ge=0, le=10_000)
+
+
+class PackagePut(Replacing, PackageIn):
+    pass
 
 
 class PriceIn(Body):
     part_fen: int
-    valid_from: AwareDatetime | None = None
+    valid_from: Moment | None = None
 
 
-class RoutingIn(Body):
+class RoutingIn(Replacing):
     weight: int
     state: Literal["active", "off"]
 
 
-class PlanIn(Body):
+class PlanIn(Replacing):
     model: Literal["per_part", "package"]
-    cap_parts: int | None = None
-    cap_fen: int | None = None
+    cap_parts: int | None
+    cap_fen: int | None
 
 
 class GrantIn(Body):
@@ -70,7 +74,7 @@ class Reason(Body):
     reason: str = Field(min_length=1, max_length=200)
 
 
-class ProvidersIn(Body):
+class ProvidersIn(Replacing):
     providers: list[str] = Field(max_length=5)
 
 
@@ -106,7 +110,20 @@ def show_package(row: Any, now: datetime) -> views.SmsPackage:
         "valid_until": ends,
         "position": row["position"],
         "updated_at": row["updated_at"],
+        "version": package_version(row),
     }
+
+
+def package_version(row: Any) -> str:
+    names = ("name", "parts", "price_fen", "on_sale", "valid_from", "valid_until", "position")
+    return version_of(*(row[name] for name in names))
+
+
+async def _package_version(tx: Tx, package_id: UUID) -> str:
+    row = await tx.row("SELECT * FROM sms_packages WHERE id = $1", package_id)
+    if row is None:
+        raise NotFound(code="sms.package_not_found", where="package_id")
+    return package_version(row)
 
 
 @operator.post("/packages", status_code=201)
@@ -115,9 +132,10 @@ async def define(body: PackageIn, tx: Tx = platform_tx()) -> Created:
 
 
 @operator.put("/packages/{package_id}", status_code=204)
-async def change(package_id: UUID, body: PackageIn, tx: Tx = platform_tx()) -> None:
+async def change(package_id: UUID, body: PackagePut, tx: Tx = platform_tx()) -> None:
     """What was ordered stays as it was ordered."""
-    await packages.change(tx, package_id, Package(**body.model_dump()))
+    await must_replace(tx, f"sms.package.{package_id}", body.version, _package_version(tx, package_id))
+    await packages.change(tx, package_id, Package(**body.replacement()))
 
 
 @operator.get("/prices")
@@ -150,7 +168,7 @@ async def add_price(body: PriceIn, tx: Tx = platform_tx()) -> None:
 
 
 @operator.delete("/prices", status_code=204)
-async def drop_price(valid_from: AwareDatetime, tx: Tx = platform_tx()) -> None:
+async def drop_price(valid_from: Moment, tx: Tx = platform_tx()) -> None:
     """Take back a price that is not valid yet."""
     await service.drop_price(tx, valid_from)
 
@@ -174,6 +192,7 @@ def show_provider(row: Any, days: Sequence[Any], total: int, now: datetime) -> v
         "provider": row["provider"],
         "state": row["state"],
         "weight": row["weight"],
+        "version": version_of(row["weight"], row["state"]),
         "share": round(row["weight"] / total, 4) if total and row["state"] == "active" else 0.0,
         "health": health_of(row, rests=rests),
         "failures": row["failures"],
@@ -212,13 +231,21 @@ def health_of(row: Any, *, rests: bool) -> Literal["good", "failing", "resting",
 @operator.put("/accounts/{provider}/routing", status_code=204)
 async def set_routing(provider: str, body: RoutingIn, tx: Tx = platform_tx()) -> None:
     """How much of the messages a provider gets, and whether it gets any; its keys stay."""
+    await must_replace(tx, f"sms.account.{provider}", body.version, _routing_version(tx, provider))
     await service.set_routing(tx, provider, weight=body.weight, state=body.state)
+
+
+async def _routing_version(tx: Tx, provider: str) -> str:
+    row = await tx.row("SELECT weight, state FROM sms_accounts WHERE provider = $1", provider)
+    if row is None:
+        raise NotFound(code="sms.account_not_found", where="provider")
+    return version_of(row["weight"], row["state"])
 
 
 @operator.get("/merchants")
 async def merchants(
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = tenants.operator_read(),
 ) -> Listing[views.SmsMerchantRow]:
@@ -253,8 +280,8 @@ def show_merchant_row(row: Any) -> views.SmsMerchantRow:
 @operator.get("/merchants/export", response_class=Response, responses=CSV)
 async def export_merchants(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = tenants.operator_read(),
 ) -> Response:
     """The same as a file for spreadsheets."""
@@ -293,7 +320,7 @@ async def merchant(merchant_id: int, tx: Tx = tenants.operator_tx()) -> views.Sm
         "parts_owed": has.owed,
         "parts_used": has.used,
         "used_fen": has.used_fen,
-        "caps": {"cap_parts": mine.cap_parts, "cap_fen": mine.cap_fen},
+        "caps": show_caps(mine),
         "limits": show_limits(mine),
         "grants": [
             {"id": row["id"], "parts": row["parts"], "reason": row["reason"], "granted_at": row["granted_at"]}
@@ -306,7 +333,12 @@ async def merchant(merchant_id: int, tx: Tx = tenants.operator_tx()) -> views.Sm
 @operator.put(f"{MERCHANT}/plan", status_code=204)
 async def set_plan(body: PlanIn, tx: Tx = tenants.operator_tx()) -> None:
     """How the merchant pays (X-05), and what it may use in a day at most."""
+    await must_replace(tx, "sms.plan", body.version, _plan_version(tx))
     await plans.set_caps(tx, {"cap_parts": body.cap_parts, "cap_fen": body.cap_fen}, model=body.model)
+
+
+async def _plan_version(tx: Tx) -> str:
+    return show_caps(await plans.plan(tx))["version"]
 
 
 @operator.post(f"{MERCHANT}/grants", status_code=201)
@@ -331,4 +363,14 @@ async def refund(purchase_id: UUID, body: Reason, tx: Tx = tenants.operator_tx()
 @operator.put("/signatures/{merchant_id}/{signature_id}/providers", status_code=204)
 async def usable_at(signature_id: UUID, body: ProvidersIn, tx: Tx = tenants.operator_tx()) -> None:
     """At which providers an approved signature may be used."""
+    current = _providers_version(tx, signature_id)
+    await must_replace(tx, f"sms.signature.{signature_id}", body.version, current)
     await signatures.usable_at(tx, signature_id, body.providers)
+
+
+async def _providers_version(tx: Tx, signature_id: UUID) -> str:
+    known = await signatures.list_signatures(tx)
+    row = next((one for one in known if one["id"] == signature_id), None)
+    if row is None:
+        raise NotFound(code="sms.signature_not_found", where="signature_id")
+    return version_of(row["state"], list(row["providers"]))

@@ -31,6 +31,7 @@ class SmsPackage(SmsPackageOffer):
     valid_until: datetime | None
     position: int
     updated_at: datetime
+    version: str
 
 
 class SmsPurchase(TypedDict):
@@ -63,6 +64,7 @@ class SmsLimits(TypedDict):
     hard_parts: int | None
     soft_fen: int | None
     hard_fen: int | None
+    version: str
 
 
 class SmsCaps(TypedDict):
@@ -70,6 +72,7 @@ class SmsCaps(TypedDict):
 
     cap_parts: int | None
     cap_fen: int | None
+    version: str
 
 
 class SmsStep(TypedDict):
@@ -152,6 +155,7 @@ class SmsProviderState(TypedDict):
     provider: Provider
     state: Literal["active", "off"]
     weight: int
+    version: str
     share: float
     health: Literal["good", "failing", "resting", "off", "unknown"]
     failures: int

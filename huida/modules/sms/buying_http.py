@@ -5,13 +5,16 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict
+from huida.kernel.intake.bodies import Body, Day
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.turns import takes_turns
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.sheets import BOM, csv_line
 from huida.kernel.web import (
@@ -32,27 +35,23 @@ from huida.modules.sms import packages, plans, service, usage
 from huida.modules.sms.plans import Plan
 from huida.modules.sms.ways import platform, usable
 
-console = APIRouter(prefix="/api/console/sms", tags=["console"])
+console = Router(prefix="/api/console/sms", tags=["console"])
 
 DAYS_SHOWN: Final = 30
 COLUMNS: Final = ("day", "scenario", "provider", "messages", "delivered", "failed", "parts", "cost_yuan")
 CSV: Final = file_answer("text/csv")
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 class OrderIn(Body):
     package_id: UUID
 
 
-class LimitsIn(Body):
-    low_parts: int | None = None
-    soft_parts: int | None = None
-    hard_parts: int | None = None
-    soft_fen: int | None = None
-    hard_fen: int | None = None
+class LimitsIn(Replacing):
+    low_parts: int | None
+    soft_parts: int | None
+    hard_parts: int | None
+    soft_fen: int | None
+    hard_fen: int | None
 
 
 @console.get("/parts")
@@ -82,7 +81,7 @@ async def show_parts(tx: Tx, *, can_receive: bool) -> views.SmsParts:
         "today_parts": today["parts"] if today else 0,
         "today_fen": today["cost_fen"] if today else 0,
         "limits": show_limits(mine),
-        "caps": {"cap_parts": mine.cap_parts, "cap_fen": mine.cap_fen},
+        "caps": show_caps(mine),
         "steps": [
             {"code": "provider", "done": bool(there.accounts)},
             {"code": "pricing", "done": there.priced},
@@ -100,7 +99,20 @@ def show_limits(mine: Plan) -> views.SmsLimits:
         "hard_parts": mine.hard_parts,
         "soft_fen": mine.soft_fen,
         "hard_fen": mine.hard_fen,
+        "version": version_of(mine.low_parts, mine.soft_parts, mine.hard_parts, mine.soft_fen, mine.hard_fen),
     }
+
+
+def show_caps(mine: Plan) -> views.SmsCaps:
+    return {
+        "cap_parts": mine.cap_parts,
+        "cap_fen": mine.cap_fen,
+        "version": version_of(mine.model, mine.cap_parts, mine.cap_fen),
+    }
+
+
+async def _limits_version(tx: Tx) -> str:
+    return show_limits(await plans.plan(tx))["version"]
 
 
 def show_offer(row: Any) -> views.SmsPackageOffer:
@@ -123,7 +135,8 @@ def show_purchase(row: Any) -> views.SmsPurchase:
 
 @console.put("/limits", status_code=204)
 async def set_limits(body: LimitsIn, tx: Tx = staff_tx("messaging.write")) -> None:
-    limits = body.model_dump(exclude={"low_parts"})
+    await must_replace(tx, "sms.limits", body.version, _limits_version(tx))
+    limits = body.model_dump(exclude={"low_parts", "version"})
     await plans.set_limits(tx, limits, low_parts=body.low_parts)
 
 
@@ -174,7 +187,7 @@ async def cancel(purchase_id: UUID, tx: Tx = staff_tx("messaging.write")) -> Non
     await packages.cancel(tx, purchase_id)
 
 
-def span(tx: Tx, since: date | None, until: date | None) -> tuple[date, date]:
+def span(tx: Tx, since: Day | None, until: Day | None) -> tuple[date, date]:
     """The days that were asked for; the last thirty when none were."""
     last = until or tx.today
     return since or last - timedelta(days=DAYS_SHOWN - 1), last
@@ -183,8 +196,8 @@ def span(tx: Tx, since: date | None, until: date | None) -> tuple[date, date]:
 @console.get("/usage")
 async def use(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = staff_read("messaging.view"),
 ) -> views.SmsUsage:
     """Messages, parts and their cost by day, scenario and provider."""
@@ -223,9 +236,10 @@ def scenario_label(names: Mapping[str, Mapping[str, str]], scenario: str, langua
 @console.get("/usage/export", response_class=Response, responses=CSV)
 async def export_use(
     request: Request,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     tx: ReadTx = staff_read("messaging.view"),
+    _: None = takes_turns("exports", most=2),
 ) -> Response:
     """The same as a file for spreadsheets."""
     first, last = span(tx, since, until)

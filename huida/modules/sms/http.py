@@ -6,13 +6,17 @@ from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, File, Form, Request, UploadFile
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel import i18n
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from huida.kernel.intake.bodies import Body, SmallNumber
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.turns import takes_turns
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Created, Listing, Page, file_answer, language_of, page, paged, staff_read, staff_tx
 from huida.modules import tenants
@@ -23,9 +27,9 @@ from huida.modules.sms.ways import route
 from huida.providers.sms import aliyun, tencent
 from huida.providers.sms.parts import MissingVariable
 
-console = APIRouter(prefix="/api/console/sms", tags=["console"])
-operator = APIRouter(prefix="/api/operator/sms", tags=["operator"])
-callbacks = APIRouter(prefix="/callbacks/sms", tags=["callbacks"])
+console = Router(prefix="/api/console/sms", tags=["console"])
+operator = Router(prefix="/api/operator/sms", tags=["operator"])
+callbacks = Router(prefix="/callbacks/sms", tags=["callbacks"])
 
 ANSWERS: Final = {"aliyun": aliyun.REPORT_ANSWER, "tencent": tencent.REPORT_ANSWER}
 SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq2M7xYp"}
@@ -35,30 +39,26 @@ SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq
 PROOF: Final = file_answer("image/png", "image/jpeg", "application/pdf")
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
 class CountIn(Body):
     scenario: str = Field(max_length=60)
     values: dict[str, str] = Field(default_factory=dict, max_length=20)
     sign_name: str | None = Field(None, max_length=20)
 
 
-class AccountIn(Body):
+class AccountIn(Replacing):
     key_id: str = Field(min_length=1, max_length=100)
     secret: str = Field(min_length=1, max_length=200)
-    sdk_app_id: str = Field("", max_length=40)
-    weight: int = 100
+    sdk_app_id: str = Field(max_length=40)
+    weight: int
 
 
-class TextIn(Body):
+class TextIn(Replacing):
     template_code: str = Field(min_length=1, max_length=40)
     content: str = Field(min_length=1, max_length=500)
     params: dict[str, str] = Field(max_length=20)
 
 
-class SettingsIn(Body):
+class SettingsIn(Replacing):
     part_fen: int
     sign_name: str = Field(max_length=20)
 
@@ -97,6 +97,7 @@ def show_signature(row: Any) -> views.SmsSignature:
         "use_at_once": row["use_at_once"],
         "submitted_at": row["submitted_at"],
         "decided_at": row["decided_at"],
+        "version": version_of(row["state"], list(row["providers"])),
     }
 
 
@@ -165,6 +166,7 @@ async def submit(
     name: str = Form(max_length=20),
     source: str = Form(max_length=20),
     files: list[UploadFile] = File(),
+    _: None = takes_turns("pictures", most=4),
     use_at_once: bool = Form(True),
 ) -> Created:
     """Hand a signature in with its papers (S1-95..S1-97): to be used once approved, or to wait until it is applied."""
@@ -195,7 +197,7 @@ async def use_platform(tx: Tx = staff_tx("messaging.write")) -> None:
 
 
 @console.get("/signatures/{signature_id}/files/{number}", response_class=Response, responses=PROOF)
-async def own_proof(signature_id: UUID, number: int, tx: ReadTx = staff_read("messaging.write")) -> Response:
+async def own_proof(signature_id: UUID, number: SmallNumber, tx: ReadTx = staff_read("messaging.write")) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
 
@@ -219,16 +221,34 @@ async def platform(request: Request, tx: ReadTx = tenants.operator_read()) -> vi
             for row, key in await queries.accounts(tx)
         ],
         "texts": await queries.texts(tx),
+        "version": version_of(part_fen, sign_name),
     }
+
+
+async def _settings_version(tx: Tx) -> str:
+    return version_of(*await service.settings(tx))
+
+
+async def _account_version(tx: Tx, provider: str) -> str | None:
+    return next(
+        (queries.account_version(row) for row, _ in await queries.accounts(tx) if row["provider"] == provider), None
+    )
+
+
+async def _text_version(tx: Tx, provider: str, scenario: str) -> str | None:
+    known = await queries.texts(tx)
+    return next((one["version"] for one in known if (one["provider"], one["scenario"]) == (provider, scenario)), None)
 
 
 @operator.put("/settings", status_code=204)
 async def save_settings(body: SettingsIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, "sms.settings", body.version, _settings_version(tx))
     await service.save_settings(tx, part_fen=body.part_fen, sign_name=body.sign_name)
 
 
 @operator.put("/accounts/{provider}", status_code=204)
 async def save_account(provider: str, body: AccountIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, f"sms.account.{provider}", body.version, _account_version(tx, provider))
     await service.save_account(tx, Account(provider, body.key_id, Secret(body.secret), body.sdk_app_id, body.weight))
 
 
@@ -239,6 +259,7 @@ async def turn_off_account(provider: str, tx: Tx = platform_tx()) -> None:
 
 @operator.put("/texts/{provider}/{scenario}", status_code=204)
 async def save_text(provider: str, scenario: str, body: TextIn, tx: Tx = platform_tx()) -> None:
+    await must_replace(tx, f"sms.text.{provider}.{scenario}", body.version, _text_version(tx, provider, scenario))
     await service.save_text(tx, provider, SmsText(scenario, body.template_code, body.content, body.params))
 
 
@@ -278,7 +299,7 @@ async def review(signature_id: UUID, tx: Tx = tenants.operator_tx()) -> views.Sm
 
 
 @operator.get(f"{REVIEW}/files/{{number}}", response_class=Response, responses=PROOF)
-async def proof(signature_id: UUID, number: int, tx: Tx = tenants.operator_tx()) -> Response:
+async def proof(signature_id: UUID, number: SmallNumber, tx: Tx = tenants.operator_tx()) -> Response:
     return attachment(*await signatures.proof(tx, signature_id, number))
 
 

@@ -41,6 +41,7 @@ class Package:
 async def define(tx: Tx, package: Package) -> UUID:
     """Offer a new package. Raises Invalid."""
     _check(package)
+    _check_end(package, package.valid_from or tx.now)
     package_id = uuid7()
     await tx.execute(
         "INSERT INTO sms_packages (id, name, parts, price_fen, on_sale, valid_from, valid_until, position, created_at, updated_at) "
@@ -54,6 +55,9 @@ async def define(tx: Tx, package: Package) -> UUID:
 async def change(tx: Tx, package_id: UUID, package: Package) -> None:
     """Change what will be bought from now on; what was ordered stays as it was. Raises Invalid, NotFound."""
     _check(package)
+    begins = await tx.value("SELECT valid_from FROM sms_packages WHERE id = $1", package_id)
+    if begins is not None:
+        _check_end(package, package.valid_from or begins)
     if not await tx.execute(
         "UPDATE sms_packages SET name = $2, parts = $3, price_fen = $4, on_sale = $5, valid_from = coalesce($6, valid_from), "
         "valid_until = $7, position = $8, updated_at = $9 WHERE id = $1",
@@ -64,10 +68,14 @@ async def change(tx: Tx, package_id: UUID, package: Package) -> None:
 
 
 def _check(package: Package) -> None:
-    dated = package.valid_from is None or package.valid_until is None or package.valid_from < package.valid_until
     good = 1 <= len(package.name.strip()) <= 30 and 1 <= package.parts <= MOST_PARTS
-    if not good or not dated or not 1 <= package.price_fen <= 100_000_000:
+    if not good or not 1 <= package.price_fen <= 100_000_000:
         raise Invalid(code="sms.bad_package", where="package")
+
+
+def _check_end(package: Package, begins: datetime) -> None:
+    if package.valid_until is not None and package.valid_until <= begins:
+        raise Invalid(code="sms.bad_package", where="valid_until")
 
 
 async def all_packages(tx: Tx) -> list[Any]:

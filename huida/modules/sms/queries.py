@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from huida.kernel.db import Tx
+from huida.kernel.intake.versions import version_of
 from huida.modules.sms.service import REPORT_KEY
 from huida.modules.sms.views import PlatformText, SmsAccount
 
@@ -28,7 +29,13 @@ def show_account(row: Any, *, report_url: str) -> SmsAccount:
         "weight": row["weight"],
         "updated_at": row["updated_at"],
         "report_url": report_url,
+        "version": account_version(row),
     }
+
+
+def account_version(row: Any) -> str:
+    """The version of an account: whatever is saved, also a secret that is never shown, changes it."""
+    return version_of(row["provider"], row["key_id"], row["sdk_app_id"], row["state"], row["weight"], row["updated_at"])
 
 
 async def texts(tx: Tx) -> list[PlatformText]:
@@ -49,4 +56,5 @@ def _show_text(row: Any) -> PlatformText:
         "params": msgspec.json.decode(row["params"]),
         "state": row["state"],
         "updated_at": row["updated_at"],
+        "version": version_of(row["template_code"], row["content"], row["params"], row["state"]),
     }

@@ -4,6 +4,7 @@ At most ten are in review or approved at once: one that was rejected or withdraw
 in review; the one in use stays until the merchant applies another, or asked for one to replace it (S1-99).
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import msgspec
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.pictures import JPEG, PNG, NoPicture, picture
 from huida.modules.sms.facts import SignatureMoved
 from huida.modules.sms.models import PROVIDERS, SIGNATURE_MOVES, SOURCES
 from huida.modules.sms.plans import ensure_plan
@@ -28,7 +30,8 @@ SUFFIXES: Final = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "
 HAND_IN: Final = "sms.hand_in"
 """The errand that gives a signature to the provider (`hand_in.py`)."""
 
-KINDS: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"%PDF-", "application/pdf"))
+
+KINDS: Final = ((PNG, "image/png"), (JPEG, "image/jpeg"), (b"%PDF-", "application/pdf"))
 """What a proof may be, told by its first bytes: never by what the sender says it is."""
 
 
@@ -53,17 +56,29 @@ def media_type(content: bytes) -> str | None:
     return next((kind for magic, kind in KINDS if content.startswith(magic)), None)
 
 
-def check_proofs(proofs: Sequence[Proof]) -> list[dict[str, Any]]:
-    """The files' descriptions. Raises Invalid without any, with too many, too large or of another kind."""
+def known(proof: Proof) -> tuple[str, bytes]:
+    """What a paper is, told by its content and never by what the sender says, and its own bytes. Raises NoPicture."""
+    if len(proof.content) > FILE_BYTES:
+        raise NoPicture
+    if media_type(proof.content) == "application/pdf":
+        return "application/pdf", proof.content
+    shown = picture(proof.content)
+    return shown.media_type, shown.content
+
+
+async def checked_proofs(proofs: Sequence[Proof]) -> list[tuple[dict[str, Any], bytes]]:
+    """The files' descriptions and contents. Raises Invalid without any, with too many, too large or of another kind."""
     if not 1 <= len(proofs) <= FILES_AT_MOST:
         raise Invalid(code="sms.bad_proof_count", where="files", most=FILES_AT_MOST)
-    described = []
+    found = []
     for number, proof in enumerate(proofs):
-        kind = media_type(proof.content)
-        if kind is None or len(proof.content) > FILE_BYTES:
-            raise Invalid(code="sms.bad_proof", where=f"files/{number}", most_mb=FILE_BYTES // 1024 // 1024)
-        described.append({"name": proof.name[:100], "media_type": kind, "size": len(proof.content)})
-    return described
+        try:
+            kind, content = await asyncio.to_thread(known, proof)
+        except NoPicture:
+            most_mb = FILE_BYTES // 1024 // 1024
+            raise Invalid(code="sms.bad_proof", where=f"files/{number}", most_mb=most_mb) from None
+        found.append(({"name": proof.name[:100], "media_type": kind, "size": len(content)}, content))
+    return found
 
 
 async def submit(tx: Tx, *, name: str, source: str, proofs: Sequence[Proof]) -> UUID:
@@ -83,7 +98,8 @@ async def _submit(tx: Tx, name: str, source: str, proofs: Sequence[Proof], *, us
     clean = sign_name(name)
     if source not in SOURCES:
         raise Invalid(code="sms.bad_source", where="source")
-    files = check_proofs(proofs)
+    papers = await checked_proofs(proofs)
+    files = [described for described, _ in papers]
     await _take_place(tx, clean)
     signature_id = uuid7()
     await tx.execute(
@@ -95,7 +111,7 @@ async def _submit(tx: Tx, name: str, source: str, proofs: Sequence[Proof], *, us
     await tx.execute(
         "INSERT INTO sms_signature_files (tenant_id, signature_id, number, content) "
         "SELECT $1, $2, f.number, f.content FROM unnest($3::smallint[], $4::bytea[]) AS f(number, content)",
-        *(tx.tenant_id, signature_id, list(range(len(proofs))), [proof.content for proof in proofs]),
+        *(tx.tenant_id, signature_id, list(range(len(papers))), [content for _, content in papers]),
     )
     await tx.execute(
         "INSERT INTO sms_reviews (merchant_id, signature_id, name, submitted_at) VALUES ($1, $2, $3, $4)",

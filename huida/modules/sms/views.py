@@ -63,6 +63,7 @@ class SmsSignature(TypedDict):
     use_at_once: bool
     submitted_at: datetime
     decided_at: datetime | None
+    version: str
 
 
 class SmsOverview(TypedDict):
@@ -89,6 +90,7 @@ class SmsAccount(TypedDict):
     weight: int
     updated_at: datetime
     report_url: str
+    version: str
 
 
 class PlatformText(TypedDict):
@@ -101,6 +103,7 @@ class PlatformText(TypedDict):
     params: dict[str, str]
     state: InUse
     updated_at: datetime
+    version: str
 
 
 class SmsPlatform(TypedDict):
@@ -110,6 +113,7 @@ class SmsPlatform(TypedDict):
     sign_name: str
     accounts: list[SmsAccount]
     texts: list[PlatformText]
+    version: str
 
 
 class SignatureReview(TypedDict):

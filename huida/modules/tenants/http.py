@@ -1,16 +1,19 @@
 """The console's doors for people, stores, keys and the audit log (`/api/console`), and the operator's (`/api/operator`)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
 from huida.kernel.errors import Invalid, TooMany
+from huida.kernel.intake.bodies import Body, Moment
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace, version_of
 from huida.kernel.networks import network_of
 from huida.kernel.pictures import qr_picture
 from huida.kernel.rates import Buckets
@@ -32,15 +35,11 @@ from huida.modules.tenants import brakes, directory, keys, passwords, queries, s
 from huida.modules.tenants.doors import COOKIE, behind_tls, cookie_name, operator_of, operator_read, operator_tx
 from huida.modules.tenants.models import ROLES, SCOPES
 
-console = APIRouter(prefix="/api/console", tags=["console"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console", tags=["console"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 
 _by_network: Final = Buckets(rate_per_s=2, burst=100)
 """One network may guess at many logins. What concerns one login is counted in the database (`brakes`)."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class LoginIn(Body):
@@ -103,8 +102,8 @@ class MerchantChange(Body):
     short_name: str | None = Field(None, max_length=60)
 
 
-class EntitlementIn(Body):
-    until: datetime | None = None
+class EntitlementIn(Replacing):
+    until: Moment | None
 
 
 def database(request: Request) -> Database:
@@ -346,8 +345,8 @@ async def audit(
     kind: str | None = None,
     actor: str | None = None,
     subject_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("audit.view"),
 ) -> Listing[views.AuditEntry]:
@@ -413,7 +412,18 @@ async def show_merchant(tx: Tx = operator_tx()) -> views.MerchantDetail:
 
 
 def _entitlement(row: Any) -> views.Entitlement:
-    return {"module": row["module"], "granted_at": row["granted_at"], "until": row["until"]}
+    return {
+        "module": row["module"],
+        "granted_at": row["granted_at"],
+        "until": row["until"],
+        "version": version_of(row["module"], row["until"]),
+    }
+
+
+async def _entitlement_version(tx: Tx, module: str) -> str | None:
+    return next(
+        (_entitlement(row)["version"] for row in await service.entitlements(tx) if row["module"] == module), None
+    )
 
 
 @operator.patch("/merchants/{merchant_id}", status_code=204)
@@ -433,6 +443,7 @@ async def resume(tx: Tx = operator_tx()) -> None:
 
 @operator.put("/merchants/{merchant_id}/entitlements/{module}", status_code=204)
 async def grant(module: str, body: EntitlementIn, tx: Tx = operator_tx()) -> None:
+    await must_replace(tx, f"tenants.entitlement.{module}", body.version, _entitlement_version(tx, module))
     await service.entitle(tx, module, until=body.until)
 
 

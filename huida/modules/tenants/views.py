@@ -41,6 +41,7 @@ class Entitlement(TypedDict):
     module: str
     granted_at: datetime
     until: datetime | None
+    version: str
 
 
 class MerchantSettings(TypedDict):

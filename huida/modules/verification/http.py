@@ -3,11 +3,14 @@
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import TooMany
+from huida.kernel.intake.bodies import Body
+from huida.kernel.intake.door import Router
+from huida.kernel.intake.versions import Replacing, must_replace
 from huida.kernel.networks import network_of
 from huida.kernel.rates import Buckets
 from huida.kernel.secrets import Secret
@@ -15,9 +18,9 @@ from huida.kernel.web import Listing, Page, admitted, language_of, page, paged, 
 from huida.modules import members, tenants
 from huida.modules.verification import entry, limits, proofs, rules, service, settings, views
 
-console = APIRouter(prefix="/api/console/verification", tags=["messaging"])
-member = APIRouter(prefix="/api/member", tags=["member"])
-operator = APIRouter(prefix="/api/operator", tags=["operator"])
+console = Router(prefix="/api/console/verification", tags=["messaging"])
+member = Router(prefix="/api/member", tags=["member"])
+operator = Router(prefix="/api/operator", tags=["operator"])
 
 _tries_by_address: Final = Buckets(rate_per_s=0.5, burst=30)
 """Guessing codes and passwords from one address; the counts in the database hold beside it."""
@@ -27,10 +30,6 @@ Phone = Annotated[str, Field(min_length=1, max_length=20)]
 Device = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]*$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class BindWanted(Body):
@@ -78,17 +77,17 @@ class BindIn(Body):
     device: Device = ""
 
 
-class SettingIn(Body):
+class SettingIn(Replacing):
     live: bool
-    template_id: UUID | None = None
+    template_id: UUID | None
 
 
-class CodeLimitsIn(Body):
+class CodeLimitsIn(Replacing):
     hour: int = Field(ge=1, le=rules.MOST)
     day: int = Field(ge=1, le=rules.MOST)
 
 
-class CodeCapsIn(Body):
+class CodeCapsIn(Replacing):
     """None: no cap."""
 
     cap_hour: int | None = Field(ge=1, le=rules.MOST)
@@ -223,12 +222,15 @@ async def overview(request: Request, tx: ReadTx = staff_read("messaging.view")) 
 @console.put("/limits", status_code=204)
 async def save_limits(body: CodeLimitsIn, tx: Tx = staff_tx("messaging.write")) -> None:
     """How many codes this merchant lets out in an hour and in a day."""
+    await must_replace(tx, "verification.limits", body.version, settings.limits_version(tx))
     await settings.save_limits(tx, hour=body.hour, day=body.day)
 
 
 @console.put("/{scenario}", status_code=204)
 async def save(scenario: str, body: SettingIn, tx: Tx = staff_tx("messaging.write")) -> None:
-    await settings.save(tx, settings.purpose_of(scenario), live=body.live, template_id=body.template_id)
+    purpose = settings.purpose_of(scenario)
+    await must_replace(tx, f"verification.{purpose}", body.version, settings.switch_version(tx, purpose))
+    await settings.save(tx, purpose, live=body.live, template_id=body.template_id)
 
 
 @console.get("/records")
@@ -252,4 +254,5 @@ async def show_caps(tx: Tx = tenants.operator_tx()) -> views.CodeCaps:
 @operator.put("/merchants/{merchant_id}/code-limits", status_code=204)
 async def save_caps(body: CodeCapsIn, tx: Tx = tenants.operator_tx()) -> None:
     """How many codes a merchant may let out in an hour and in a day at most; the smaller of this and its own holds."""
+    await must_replace(tx, "verification.caps", body.version, settings.caps_version(tx))
     await settings.save_caps(tx, hour=body.cap_hour, day=body.cap_day)

@@ -7,6 +7,7 @@ from uuid import UUID
 from huida.kernel import i18n
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
+from huida.kernel.intake.versions import version_of
 from huida.kernel.lists import Where, fetch
 from huida.modules import messaging, sms
 from huida.modules.verification import limits, rules, views
@@ -90,7 +91,33 @@ async def save_caps(tx: Tx, *, hour: int | None, day: int | None) -> None:
 
 
 def shown_limits(now: limits.ShopLimits) -> views.ShopLimits:
-    return {"hour": now.hour, "day": now.day, "cap_hour": now.cap_hour, "cap_day": now.cap_day}
+    return {
+        "hour": now.hour,
+        "day": now.day,
+        "cap_hour": now.cap_hour,
+        "cap_day": now.cap_day,
+        "version": version_of(now.hour, now.day),
+        "cap_version": version_of(now.cap_hour, now.cap_day),
+    }
+
+
+async def limits_version(tx: Tx) -> str:
+    """The version of the merchant's own limits."""
+    return shown_limits(await limits.shop_limits(tx))["version"]
+
+
+async def caps_version(tx: Tx) -> str:
+    """The version of the operators' caps."""
+    return shown_limits(await limits.shop_limits(tx))["cap_version"]
+
+
+def _switch_version(saved: "messaging.Chosen | None") -> str:
+    return version_of("off" if saved is None else [saved.live, saved.template_id])
+
+
+async def switch_version(tx: Tx, purpose: rules.Purpose) -> str:
+    """The version of a scenario's switch."""
+    return _switch_version((await messaging.chosen(tx, "sms")).get(scenario_of(purpose)))
 
 
 async def for_operator(tx: Tx) -> views.CodeCaps:
@@ -179,6 +206,7 @@ async def _scenario(
         "trouble": None if trouble is None else i18n.text(trouble, language),
         "trouble_code": trouble,
         "sent_today": sent_today,
+        "version": _switch_version(saved),
     }
 
 

@@ -42,6 +42,7 @@ class CodeScenario(TypedDict):
     trouble: str | None
     trouble_code: str | None
     sent_today: int
+    version: str
 
 
 class CodeLimit(TypedDict):
@@ -59,6 +60,8 @@ class ShopLimits(TypedDict):
     day: int
     cap_hour: int | None
     cap_day: int | None
+    version: str
+    cap_version: str
 
 
 class CodeCaps(ShopLimits):

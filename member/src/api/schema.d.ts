@@ -496,7 +496,10 @@ export interface paths {
         };
         /** Read Rules */
         get: operations["loyalty_read_rules"];
-        /** Write Rules */
+        /**
+         * Write Rules
+         * @description Replace the rules, effective now.
+         */
         put: operations["loyalty_write_rules"];
         post?: never;
         delete?: never;
@@ -4231,51 +4234,46 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * AccountBody
-         * @description Keys may be left out once they are set; `public_key_id` is empty for platform certificates.
-         */
-        AccountBody: {
-            /** Api V3 Key */
-            api_v3_key?: string | null;
-            /**
-             * App Id
-             * @default
-             */
-            app_id: string;
-            /** Mchid */
-            mchid: string;
-            /** Private Key */
-            private_key?: string | null;
-            /**
-             * Public Key
-             * @default
-             */
-            public_key: string;
-            /**
-             * Public Key Id
-             * @default
-             */
-            public_key_id: string;
-            /** Serial */
-            serial: string;
-        };
         /** AccountIn */
         AccountIn: {
             /** Key Id */
             key_id: string;
-            /**
-             * Sdk App Id
-             * @default
-             */
+            /** Sdk App Id */
             sdk_app_id: string;
             /** Secret */
             secret: string;
             /**
-             * Weight
-             * @default 100
+             * Version
+             * @description As the answer has it that was read; null: none yet
              */
+            version: string | null;
+            /** Weight */
             weight: number;
+        };
+        /**
+         * AccountPut
+         * @description Keys that are null, and a public key that is empty, stay as they are.
+         */
+        AccountPut: {
+            /** Api V3 Key */
+            api_v3_key: string | null;
+            /** App Id */
+            app_id: string;
+            /** Mchid */
+            mchid: string;
+            /** Private Key */
+            private_key: string | null;
+            /** Public Key */
+            public_key: string;
+            /** Public Key Id */
+            public_key_id: string;
+            /** Serial */
+            serial: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** AddedTemplate */
         AddedTemplate: {
@@ -4302,7 +4300,7 @@ export interface components {
         };
         /**
          * Adjustment
-         * @description A correction by hand. `key` is made by the form, so that a double click corrects once.
+         * @description A correction by hand, with its reason. `key` is made by the form, so that a double click corrects once.
          */
         Adjustment: {
             /**
@@ -4654,27 +4652,21 @@ export interface components {
             /** State */
             state: string;
         };
-        /**
-         * ChannelSettings
-         * @description What is saved for one channel of a scenario: the template and what each of its fields says.
-         *
-         *     `despite`: the account's industry or category does not fit, and it is to be tried nevertheless (S2-06, X-17).
-         */
-        ChannelSettings: {
+        /** ChannelPut */
+        ChannelPut: {
             /** Despite */
             despite?: boolean | null;
-            /**
-             * Mapping
-             * @default {}
-             */
+            /** Mapping */
             mapping: {
                 [key: string]: string;
             };
-            /**
-             * Template Id
-             * @default
-             */
+            /** Template Id */
             template_id: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CheckInWords
@@ -4782,12 +4774,16 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /** Cap Version */
+            cap_version: string;
             /** Day */
             day: number;
             /** Hour */
             hour: number;
             /** Sent Today */
             sent_today: number;
+            /** Version */
+            version: string;
         };
         /**
          * CodeCapsIn
@@ -4798,6 +4794,11 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CodeEntries
@@ -4836,6 +4837,11 @@ export interface components {
             day: number;
             /** Hour */
             hour: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * CodeOwner
@@ -4906,6 +4912,8 @@ export interface components {
             trouble: string | null;
             /** Trouble Code */
             trouble_code: string | null;
+            /** Version */
+            version: string;
         };
         /**
          * CodeSettings
@@ -5401,11 +5409,18 @@ export interface components {
             module: string;
             /** Until */
             until: string | null;
+            /** Version */
+            version: string;
         };
         /** EntitlementIn */
         EntitlementIn: {
             /** Until */
-            until?: string | null;
+            until: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** FieldValue */
         FieldValue: {
@@ -5436,6 +5451,15 @@ export interface components {
             state: "ok" | "mismatch" | "unknown" | "not_connected";
             /** Wanted */
             wanted: string[];
+        };
+        /** GiftTierIn */
+        GiftTierIn: {
+            /** From Fen */
+            from_fen: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
         };
         /** GrantIn */
         GrantIn: {
@@ -5699,6 +5723,17 @@ export interface components {
             /** Paid Fen */
             paid_fen: number;
         };
+        /** LevelIn */
+        LevelIn: {
+            /** Code */
+            code: string;
+            /** Growth */
+            growth: number;
+            /** Name */
+            name: string;
+            /** Rate Bp */
+            rate_bp: number;
+        };
         /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
@@ -5749,15 +5784,20 @@ export interface components {
         /** LimitsIn */
         LimitsIn: {
             /** Hard Fen */
-            hard_fen?: number | null;
+            hard_fen: number | null;
             /** Hard Parts */
-            hard_parts?: number | null;
+            hard_parts: number | null;
             /** Low Parts */
-            low_parts?: number | null;
+            low_parts: number | null;
             /** Soft Fen */
-            soft_fen?: number | null;
+            soft_fen: number | null;
             /** Soft Parts */
-            soft_parts?: number | null;
+            soft_parts: number | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Line
@@ -6081,6 +6121,30 @@ export interface components {
             store_rate_bp: {
                 [key: string]: number;
             };
+            /** Version */
+            version: string;
+        };
+        /** LoyaltyRulesIn */
+        LoyaltyRulesIn: {
+            /** Earn On Balance */
+            earn_on_balance: boolean;
+            /** Gift Tiers */
+            gift_tiers: components["schemas"]["GiftTierIn"][];
+            /** Levels */
+            levels: components["schemas"]["LevelIn"][];
+            /** Points Expire Months */
+            points_expire_months: number;
+            /** Points Per 100 Yuan */
+            points_per_100_yuan: number;
+            /** Store Rate Bp */
+            store_rate_bp: {
+                [key: string]: number;
+            };
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * MadeMessage
@@ -6146,6 +6210,8 @@ export interface components {
             recharge_amounts: number[];
             /** Recharge On */
             recharge_on: boolean;
+            /** Version */
+            version: string;
             /** Withdraw From Fen */
             withdraw_from_fen: number;
             /** Withdraw On */
@@ -6614,6 +6680,8 @@ export interface components {
             numbers: {
                 [key: string]: string;
             };
+            /** Version */
+            version: string;
         };
         /**
          * Offer
@@ -6768,6 +6836,21 @@ export interface components {
              * Format: uuid
              */
             staff_id: string;
+        };
+        /**
+         * OptionsIn
+         * @description How many days after it was taken, and before it ends, an unused coupon is called to mind; 0 is off.
+         */
+        OptionsIn: {
+            /** Remind After Days */
+            remind_after_days: number;
+            /** Remind Before Days */
+            remind_before_days: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * OrderBody
@@ -7105,6 +7188,28 @@ export interface components {
             /** Valid Until */
             valid_until?: string | null;
         };
+        /** PackagePut */
+        PackagePut: {
+            /** Name */
+            name: string;
+            /** On Sale */
+            on_sale: boolean;
+            /** Parts */
+            parts: number;
+            /** Position */
+            position: number;
+            /** Price Fen */
+            price_fen: number;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid Until */
+            valid_until: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
+        };
         /**
          * PaidOutBody
          * @description `paid_ref` is the shop's own note of the transfer (its number at the bank, say).
@@ -7219,6 +7324,8 @@ export interface components {
             account: components["schemas"]["PayAccount"] | null;
             /** Callback Base */
             callback_base: string;
+            /** Version */
+            version: string | null;
         };
         /**
          * Payment
@@ -7271,7 +7378,7 @@ export interface components {
         };
         /**
          * PaymentRef
-         * @description The payment behind an order; `trouble` says what people must look at (`amount`, `app`, `number`).
+         * @description The payment behind an order; `trouble` says what people must look at (`amount`, `app`, `number`, `transaction`).
          */
         PaymentRef: {
             /**
@@ -7301,14 +7408,19 @@ export interface components {
         /** PlanIn */
         PlanIn: {
             /** Cap Fen */
-            cap_fen?: number | null;
+            cap_fen: number | null;
             /** Cap Parts */
-            cap_parts?: number | null;
+            cap_parts: number | null;
             /**
              * Model
              * @enum {string}
              */
             model: "per_part" | "package";
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * PlannedDefault
@@ -7354,19 +7466,23 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
         };
         /**
          * PolicyIn
          * @description How the live channels of a scenario go together, and in which order they are tried.
          */
         PolicyIn: {
-            /**
-             * Order
-             * @default []
-             */
+            /** Order */
             order: string[];
             /** Policy */
             policy: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Preflight
@@ -7422,6 +7538,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
         };
         /**
          * ProductBody
@@ -7462,6 +7580,24 @@ export interface components {
             title: string;
             /** Url */
             url: string;
+        };
+        /** ProductPut */
+        ProductPut: {
+            /** Description */
+            description: string;
+            /** Pictures */
+            pictures: string[];
+            /** Skus */
+            skus: components["schemas"]["SkuPut"][];
+            /** Specs */
+            specs: components["schemas"]["AxisBody"][];
+            /** Title */
+            title: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * ProductRow
@@ -7524,6 +7660,11 @@ export interface components {
         ProvidersIn: {
             /** Providers */
             providers: string[];
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * Purchase
@@ -7794,6 +7935,8 @@ export interface components {
             staff_id: string;
             /** Trouble */
             trouble: string;
+            /** Version */
+            version: string | null;
             /** Waiting Until */
             waiting_until: string | null;
         };
@@ -7801,6 +7944,11 @@ export interface components {
         RecipientIn: {
             /** Scenarios */
             scenarios: string[];
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** RecoverIn */
         RecoverIn: {
@@ -7997,6 +8145,8 @@ export interface components {
             remind_after_days: number;
             /** Remind Before Days */
             remind_before_days: number;
+            /** Version */
+            version: string;
         };
         /** RemindersIn */
         RemindersIn: {
@@ -8004,6 +8154,11 @@ export interface components {
             remind_after_days: number;
             /** Remind Before Days */
             remind_before_days: number;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** Removal */
         Removal: {
@@ -8020,6 +8175,11 @@ export interface components {
              * @enum {string}
              */
             state: "active" | "off";
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
             /** Weight */
             weight: number;
         };
@@ -8044,13 +8204,15 @@ export interface components {
             categories: string[];
             /** Industries */
             industries: string[][];
-            /**
-             * Numbers
-             * @default {}
-             */
+            /** Numbers */
             numbers: {
                 [key: string]: string;
             };
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** SavedOptions */
         SavedOptions: {
@@ -8063,6 +8225,7 @@ export interface components {
          * @description One automatic push with what it can say and its channels; `page` is what the member's tap opens.
          *
          *     `policy` says how its live channels go together, `policies` which may be chosen, `order` who is tried first.
+         *     `version` is that of everything which is saved for it: its channels, its policy and its options.
          */
         Scenario: {
             /** Channels */
@@ -8094,6 +8257,8 @@ export interface components {
             policy: "exclusive" | "several" | "ordered";
             /** Variables */
             variables: components["schemas"]["Variable"][];
+            /** Version */
+            version: string;
         };
         /**
          * ScenarioChannel
@@ -8152,7 +8317,12 @@ export interface components {
             /** Live */
             live: boolean;
             /** Template Id */
-            template_id?: string | null;
+            template_id: string | null;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** SettingsBody */
         SettingsBody: {
@@ -8162,6 +8332,11 @@ export interface components {
             recharge_amounts: number[];
             /** Recharge On */
             recharge_on: boolean;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
             /** Withdraw From Fen */
             withdraw_from_fen: number;
             /** Withdraw On */
@@ -8173,6 +8348,11 @@ export interface components {
             part_fen: number;
             /** Sign Name */
             sign_name: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * ShopLimits
@@ -8183,10 +8363,14 @@ export interface components {
             cap_day: number | null;
             /** Cap Hour */
             cap_hour: number | null;
+            /** Cap Version */
+            cap_version: string;
             /** Day */
             day: number;
             /** Hour */
             hour: number;
+            /** Version */
+            version: string;
         };
         /**
          * ShopProduct
@@ -8338,6 +8522,19 @@ export interface components {
             /** Values */
             values: string[];
         };
+        /** SkuPut */
+        SkuPut: {
+            /** Code */
+            code: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Stock */
+            stock: number;
+            /** Stock Was */
+            stock_was: number | null;
+            /** Values */
+            values: string[];
+        };
         /**
          * SkuStock
          * @description A combination as the shop's own system sees it.
@@ -8382,6 +8579,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Version */
+            version: string;
             /** Weight */
             weight: number;
         };
@@ -8394,6 +8593,8 @@ export interface components {
             cap_fen: number | null;
             /** Cap Parts */
             cap_parts: number | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsCount
@@ -8478,6 +8679,8 @@ export interface components {
             soft_fen: number | null;
             /** Soft Parts */
             soft_parts: number | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsMerchant
@@ -8608,6 +8811,8 @@ export interface components {
             valid_from: string;
             /** Valid Until */
             valid_until: string | null;
+            /** Version */
+            version: string;
         };
         /**
          * SmsPackageOffer
@@ -8704,6 +8909,8 @@ export interface components {
             sign_name: string;
             /** Texts */
             texts: components["schemas"]["PlatformText"][];
+            /** Version */
+            version: string;
         };
         /**
          * SmsPrice
@@ -8766,6 +8973,8 @@ export interface components {
             state: "active" | "off";
             /** Texts */
             texts: number;
+            /** Version */
+            version: string;
             /** Weight */
             weight: number;
         };
@@ -8887,6 +9096,8 @@ export interface components {
             submitted_at: string;
             /** Use At Once */
             use_at_once: boolean;
+            /** Version */
+            version: string;
         };
         /**
          * SmsStep
@@ -8951,6 +9162,8 @@ export interface components {
             updated_by: string;
             /** Used By */
             used_by: string[];
+            /** Version */
+            version: string;
         };
         /**
          * SmsTemplateIn
@@ -8982,6 +9195,30 @@ export interface components {
              * @default enabled
              */
             state: string;
+        };
+        /** SmsTemplatePut */
+        SmsTemplatePut: {
+            /** Codes */
+            codes: {
+                [key: string]: string;
+            };
+            /** Content */
+            content: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /** Scenario */
+            scenario: string;
+            /** State */
+            state: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /**
          * SmsTemplates
@@ -9388,6 +9625,11 @@ export interface components {
             };
             /** Template Code */
             template_code: string;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
         };
         /** TillIn */
         TillIn: {
@@ -10806,7 +11048,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoyaltyRules"];
+                "application/json": components["schemas"]["LoyaltyRulesIn"];
             };
         };
         responses: {
@@ -10817,6 +11059,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoyaltyRules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -11263,7 +11514,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProductBody"];
+                "application/json": components["schemas"]["ProductPut"];
             };
         };
         responses: {
@@ -12506,7 +12757,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ChannelSettings"];
+                "application/json": components["schemas"]["ChannelPut"];
             };
         };
         responses: {
@@ -12677,9 +12928,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    [key: string]: unknown;
-                };
+                "application/json": components["schemas"]["OptionsIn"];
             };
         };
         responses: {
@@ -12868,7 +13117,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SmsTemplateIn"];
+                "application/json": components["schemas"]["SmsTemplatePut"];
             };
         };
         responses: {
@@ -13279,7 +13528,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AccountBody"];
+                "application/json": components["schemas"]["AccountPut"];
             };
         };
         responses: {
@@ -15979,7 +16228,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AccountBody"];
+                "application/json": components["schemas"]["AccountPut"];
             };
         };
         responses: {
@@ -16401,7 +16650,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PackageIn"];
+                "application/json": components["schemas"]["PackagePut"];
             };
         };
         responses: {

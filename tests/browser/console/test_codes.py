@@ -25,7 +25,7 @@ def shoot(page: Page, name: str) -> None:
 def test_a_code_is_switched_on_with_a_template(stage: Stage, shop: Shop, page: Page) -> None:
     # given: the platform's SMS, and no template yet
     operator = stage.as_operator()
-    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     operator.post("/api/operator/sms/prices", {"part_fen": 10})
     login(page, stage, shop.admin, "/notify/buyers?group=codes")
     card = page.get_by_test_id("code-login")
@@ -57,7 +57,7 @@ def test_a_code_is_switched_on_with_a_template(stage: Stage, shop: Shop, page: P
 def test_the_shop_sets_its_limit_and_reads_that_customers_met_it(stage: Stage, shop: Shop, page: Page) -> None:
     # given
     operator = stage.as_operator()
-    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     operator.post("/api/operator/sms/prices", {"part_fen": 10})
     body = {
         "name": "登录验证码",

@@ -14,6 +14,7 @@ from tests.browser.mallshop import BOX, CONSOLE, TEA, grant, open_mall, pay_keys
 from tests.browser.readers import faults_of
 from tests.browser.stage import LIN, Api, Shop, Stage
 from tests.browser.watch import login
+from tests.shop import whole_rules
 from wesim.pay.state import MCHID
 
 BUYER = "/api/member/mall"
@@ -231,7 +232,7 @@ def test_who_pays_out_sees_the_gift_the_last_recharge_and_a_frozen_member(
 ) -> None:
     open_mall(ready, TEA)
     me = joined(ready)
-    ready.api.put("/api/console/loyalty/rules", {"gift_tiers": [{"from_fen": 10_000, "gift_fen": 2_000}]})
+    ready.api.put("/api/console/loyalty/rules", whole_rules(gift_tiers=[{"from_fen": 10_000, "gift_fen": 2_000}]))
     [member] = ready.api.get("/api/console/members")["items"]
     till = {"store": "S01", "card_no": member["card_no"]}
     for till_no, paid_fen in (("R-1", 5_000), ("R-2", 10_000)):

@@ -27,7 +27,7 @@ def mall_shop(stage: Stage, shop: Shop) -> Shop:
 
     stage.run(entitle())
     operator = stage.as_operator()
-    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     operator.post("/api/operator/sms/prices", {"part_fen": 10})
     stage.sim.post("/_sim/sms/templates", {"provider": "aliyun", "code": PAID, "content": PAID_TEXT, "kind": 1})
     shop.connect()

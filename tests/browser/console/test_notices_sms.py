@@ -8,11 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.console.notices_kit import DOOR, live, pick, row_of, saved
 from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
+from tests.pictures import PNG
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc33"
-    "0000000049454e44ae426082"
-)
 PICTURE = {"name": "licence.png", "mimeType": "image/png", "buffer": PNG}
 PAPER = {"name": "brand.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 trade mark"}
 

@@ -152,7 +152,25 @@ def test_reminders_of_unused_coupons_have_their_days(stage: Stage, shop: Shop, p
     field(page, "过期前多少天提醒").fill("3")
     page.get_by_role("button", name="保存").click()
     told(page, "已保存")
-    assert shop.api.get("/api/console/coupons/reminders") == {"remind_after_days": 7, "remind_before_days": 3}
+    kept = shop.api.get("/api/console/coupons/reminders")
+    assert (kept["remind_after_days"], kept["remind_before_days"]) == (7, 3)
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_who_saves_what_another_has_changed_meanwhile_is_told(
+    stage: Stage, shop: Shop, page: Page, language: str
+) -> None:
+    login(page, stage, shop.admin, "/coupons?tab=reminders")
+    expect(field(page, "过期前多少天提醒")).to_have_value("3")
+    field(page, "领取后多少天未使用时提醒").fill("7")
+    if language == "en":
+        page.get_by_role("button", name="EN", exact=True).click()
+    shop.api.put("/api/console/coupons/reminders", {"remind_after_days": 1, "remind_before_days": 2})
+    page.get_by_role("button", name={"zh-CN": "保存", "en": "Save"}[language]).click()
+    words = {"zh-CN": "其他人刚刚修改过这里，请重新加载后再保存", "en": "Somebody else has changed this meanwhile"}
+    told(page, words[language])
+    kept = shop.api.get("/api/console/coupons/reminders")
+    assert (kept["remind_after_days"], kept["remind_before_days"]) == (1, 2)
 
 
 def test_rules_are_tried_out_before_they_are_saved(stage: Stage, shop: Shop, page: Page) -> None:
@@ -259,7 +277,7 @@ def test_the_operator_decides_about_a_signature_after_reading_its_papers(stage: 
     for name, api in names.items():
         api.post("/api/console/sms/signatures", data={"name": name, "source": "company"}, files=papers)
     (good, mine), (bad, theirs) = names.items()
-    stage.as_operator().put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    stage.as_operator().put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     login(page, stage, stage.operator, "/platform/reviews")
 
     # when: one is looked at and approved

@@ -26,7 +26,7 @@ def open_codes(shop: Shop, *scenarios: str) -> None:
     shop.stage.run(forget())
     shop.stage.sim.post("/_sim/sms/settings", {"flow_control": False})  # time does not move here
     operator = shop.stage.as_operator()
-    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "weight": 100})
+    operator.put("/api/operator/sms/accounts/aliyun", {**SMS_ACCOUNT, "sdk_app_id": "", "weight": 100})
     if scenarios:
         operator.post("/api/operator/sms/prices", {"part_fen": 10})
     for scenario in scenarios:

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.member.kit import Centre
 from tests.browser.stage import LIN, Refused
+from tests.shop import whole_rules
 
 SPEND = re.compile(r"^\d{4} \d{4} \d{4} \d{4} \d\d$")
 
@@ -36,7 +37,7 @@ def test_the_home_page_shows_the_card_and_what_is_on_it(centre: Centre, lin: UUI
     # given
     gifts = [{"from_fen": 10000, "gift_fen": 1000}]
     levels = [{"code": "normal", "name": "普通会员"}, {"code": "gold", "name": "金卡会员", "growth": 20}]
-    centre.shop.api.put("/api/console/loyalty/rules", {"gift_tiers": gifts, "levels": levels})
+    centre.shop.api.put("/api/console/loyalty/rules", whole_rules(gift_tiers=gifts, levels=levels))
     recharge(centre, 10000)
     centre.shop.buys(LIN, 2500, balance_fen=2500)
     template = coupon_template(centre)
@@ -182,7 +183,7 @@ def test_a_coupon_is_claimed_found_and_shown(centre: Centre, lin: UUID) -> None:
 @pytest.mark.covers("S1-87")
 def test_receipts_balance_and_points_tell_each_movement(centre: Centre, lin: UUID) -> None:
     # given
-    centre.shop.api.put("/api/console/loyalty/rules", {"gift_tiers": [{"from_fen": 10000, "gift_fen": 1000}]})
+    centre.shop.api.put("/api/console/loyalty/rules", whole_rules(gift_tiers=[{"from_fen": 10000, "gift_fen": 1000}]))
     recharge(centre, 10000)
     items = [{"name": "明前龙井", "count": 2, "price_fen": 2800}]
     centre.shop.buys(LIN, 5600, balance_fen=5500, till_no="T-0042", items=items, occurred_at="2026-11-21T06:32:00Z")

@@ -25,10 +25,12 @@ export interface ProductForm {
   pictures: PictureRef[]
   specs: Axis[]
   skus: SkuRow[]
+  /** Of what was read; empty for a new product. */
+  version: string
 }
 
 export function emptyProduct(): ProductForm {
-  return { title: '', description: '', pictures: [], specs: [], skus: [newRow([])] }
+  return { title: '', description: '', pictures: [], specs: [], skus: [newRow([])], version: '' }
 }
 
 export function formOf(known: Schema<'Product'>): ProductForm {
@@ -44,6 +46,7 @@ export function formOf(known: Schema<'Product'>): ProductForm {
       stock_was: sku.stock,
       code: sku.code,
     })),
+    version: known.version,
   }
 }
 
@@ -65,7 +68,7 @@ export function matrix(specs: Axis[], before: SkuRow[]): SkuRow[] {
 }
 
 /** The body that saves the form. */
-export function bodyOf(form: ProductForm): Schema<'ProductBody'> {
+export function bodyOf(form: ProductForm) {
   return {
     title: form.title.trim(),
     description: form.description.trim(),
@@ -75,7 +78,7 @@ export function bodyOf(form: ProductForm): Schema<'ProductBody'> {
       values: row.values,
       price_fen: row.price_fen ?? 0,
       stock: row.stock ?? 0,
-      ...(row.stock_was === undefined ? {} : { stock_was: row.stock_was }),
+      stock_was: row.stock_was ?? null,
       code: row.code.trim(),
     })),
   }
