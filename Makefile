@@ -34,8 +34,8 @@ test: $(VENV)/test.stamp browser faketime faces member/dist/mini.stamp  ## all t
 	  && echo "make test: everything passed" \
 	  || { code=$$?; echo "make test: NOT everything passed (pytest ended with $$code)"; exit $$code; }
 
-test-long: $(VENV)/test.stamp  ## the long form of the tests that have one: minutes more of made-up requests
-	@HUIDA_LONG=1 $(BIN)/python -m pytest -m long -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+test-long: $(VENV)/test.stamp faketime  ## the long form of the tests that have one: made-up requests, crashes, the simulation
+	@PYTHONDONTWRITEBYTECODE= HUIDA_LONG=1 $(BIN)/python -m pytest -m long -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/test.stamp console/node_modules/.stamp member/node_modules/.stamp  ## style, formatting, types, architecture
 	@echo "== ruff" && $(BIN)/ruff check .

@@ -1,4 +1,5 @@
-"""Ten thousand random steps at a tea shop, on machines that fail, then the books are checked and the doctor is asked.
+"""Three thousand random steps at a tea shop (ten thousand in the long form), on machines that fail, then the books are
+checked and the doctor is asked.
 
 A failing run prints its seed and last steps.
 
@@ -18,10 +19,10 @@ from tests.conftest import World
 from tests.shop import open_shop
 from tests.simulation.troubles import HardDay, Network
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SEED = int(os.environ.get("HUIDA_SIM_SEED", "20260301"))
-STEPS = int(os.environ.get("HUIDA_SIM_STEPS", "10000"))
+STEPS = int(os.environ.get("HUIDA_SIM_STEPS", "10000" if os.environ.get("HUIDA_LONG") else "3000"))
 
 
 @pytest.mark.timeout(900)
