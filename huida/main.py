@@ -227,6 +227,8 @@ async def _keep_time(db: Database) -> None:
             db.clock.keep_to(ahead)
         except AWAY:
             pass
+        except Exception as error:
+            log.error("time_not_kept", exc_info=error)
         await asyncio.sleep(KEEP_TIME_EVERY_S)
 
 

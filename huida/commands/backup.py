@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+import asyncpg
 
 from huida.commands import database, signed
 from huida.commands.screen import Failure, Screen
@@ -75,15 +78,18 @@ def restore(
     if not file.is_file():
         raise Failure("cli.no_such_file", file=file)
     _check_key(settings, file)
-    if not unsigned:
-        signed.check(file, _key(settings, file))
-    with database.opened(settings, screen) as place:
-        _check_target(place, screen, force=force, unsigned=unsigned, confirmed=confirmed)
-        with tempfile.TemporaryDirectory(prefix="huida-restore-") as folder, screen.step("cli.step.restore", file=file):
-            script = _script(file, Path(folder))
-            asyncio.run(_as_restorer(place, script) if place.server is not None else _loaded(place, script))
-        _restore_key(settings, screen, file)
-        database.brought_up(place.settings, screen)
+    with tempfile.TemporaryDirectory(prefix="huida-restore-") as folder:
+        # What is checked is what is loaded, whoever else may write the file.
+        own = Path(shutil.copyfile(file, Path(folder, file.name)))
+        if not unsigned:
+            signed.check(own, _key(settings, file))
+        with database.opened(settings, screen) as place:
+            _check_target(place, screen, force=force, unsigned=unsigned, confirmed=confirmed)
+            with screen.step("cli.step.restore", file=file):
+                script = _script(own, Path(folder))
+                asyncio.run(_as_restorer(place, script) if place.server is not None else _loaded(place, script))
+            _restore_key(settings, screen, file)
+            database.brought_up(place.settings, screen)
     screen.say("cli.restored")
 
 
@@ -116,8 +122,11 @@ async def _as_restorer(place: database.Place, scripts: Sequence[Path]) -> None:
         await sql.execute(RESTORER)
         try:
             await _loaded(place, scripts, url=place.server.url_for(RESTORE_ROLE))
-        finally:
-            await sql.execute(HANDED_OVER)
+        except BaseException:
+            with suppress(asyncpg.PostgresError):  # the first error is the one to be told
+                await sql.execute(HANDED_OVER)
+            raise
+        await sql.execute(HANDED_OVER)
     finally:
         await sql.close()
 

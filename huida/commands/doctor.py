@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from huida.commands import database
+from huida.commands.backup import RESTORE_ROLE
 from huida.commands.screen import Failure, Screen
 from huida.kernel import i18n, partitions, schema
 from huida.kernel.db import Base, socket_args, sqlalchemy_url
@@ -148,6 +149,8 @@ def _compared(connection: Connection) -> list[Any]:
 
 async def _sight(sql: Any) -> Finding:
     """Row-level security is forced: a role that it applies to would see no rows, and everything would seem fine."""
+    if await sql.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", RESTORE_ROLE):
+        return _found("database.role", "fail", "role_left", role=RESTORE_ROLE)
     if await sql.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"):
         return _found("database.role", "ok", "role")
     return _found("database.role", "fail", "role_blind")

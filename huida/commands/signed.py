@@ -32,9 +32,9 @@ def check(file: Path, master_key: bytes) -> None:
         dump.seek(max(size, 0))
         end = dump.read()
     if size < 0 or not end.startswith(MAGIC):
-        raise Failure("cli.backup_unsigned", file=file)
+        raise Failure("cli.backup_unsigned", file=file.name)
     if not hmac.compare_digest(end, MAGIC + _mac(file, size, master_key).encode() + b"\n"):
-        raise Failure("cli.backup_changed", file=file)
+        raise Failure("cli.backup_changed", file=file.name)
 
 
 def _mac(file: Path, size: int, master_key: bytes) -> str:

@@ -56,7 +56,7 @@ def retire_pid_file(cluster: Path) -> None:
     if _pid_in_file(cluster) is None:
         pid_file(cluster).unlink(missing_ok=True)
         return
-    _first, rest = pid_file(cluster).read_text().split("\n", 1)
+    _first, _, rest = pid_file(cluster).read_text().partition("\n")
     pid_file(cluster).write_text(f"{NO_SUCH_PID}\n{rest}")
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from huida.kernel.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from huida.kernel.embedded import EmbeddedPostgres
 from huida.kernel.log import log
 
 LOOK_EVERY_S: Final = 0.5
@@ -70,8 +70,8 @@ class Watch:
         began = time.monotonic()
         try:
             self._server.start()
-        except (EmbeddedPostgresError, OSError) as refused:
-            log.error("database_not_started", reason=str(refused)[-500:])
+        except Exception as refused:  # whatever it is: a watch that ends would leave the database down for good
+            log.error("database_not_started", error=type(refused).__name__, reason=str(refused)[-1000:])
             return refused
         log.warning("database_started_again", seconds=round(time.monotonic() - began, 1))
         return None

@@ -150,11 +150,12 @@ class Worker:
             held = {r["shard"] for r in await sql.fetch(queue.RENEW, self.id, LEASE_S)}
             if not self.shards <= held:
                 self._lease.lost()
+            held -= self._leaving  # promised away: who takes them back would run what is released under its hands
             surplus = sorted(held)[share:]
             if surplus:
                 held -= set(surplus)
                 self.shards = held  # before the hand-over may look for a stream that is between two turns
-                self._hand_over(set(surplus) - self._leaving)
+                self._hand_over(set(surplus))
             elif len(held) < share:
                 held |= {r["shard"] for r in await sql.fetch(queue.SEIZE, self.id, LEASE_S, share - len(held))}
         self._lease.renewed(asked_at, LEASE_S)

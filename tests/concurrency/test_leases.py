@@ -257,6 +257,49 @@ async def test_a_worker_that_stood_still_does_not_work_on_shards_it_may_have_los
     assert set(calls.called.values()) == {1}
 
 
+@pytest.mark.usefixtures("quick")
+async def test_shards_that_were_promised_away_are_not_taken_back_under_a_release(
+    own_db: Database, registry: Registry, calls: Calls
+) -> None:
+    """A newcomer that leaves before it got its shards, as at a rolling restart: what is released has no call under way."""
+    stayer = Worker(own_db, registry)
+    calls.open.clear()
+    async with running(stayer):
+        await until(lambda: len(stayer.shards) == SHARDS)
+        await fill(own_db, 100)
+        await until(lambda: calls.under_way == stayer.streams)
+        async with running(Worker(own_db, registry)):
+            await until(lambda: len(stayer.shards) == SHARDS // 2)
+        leaving = set(stayer._leaving)
+        for _ in range(3):
+            await asyncio.sleep(0.25)  # a beat
+            assert stayer.shards & stayer._leaving == set()
+        calls.open.set()
+        await until(lambda: sum(calls.recorded.values()) == 100)
+        await until(lambda: len(stayer.shards) == SHARDS)
+    assert len(leaving) == SHARDS // 2
+    assert (calls.abandoned_jobs, set(calls.called.values())) == ({}, {1})
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_lease_ends_here_before_it_ends_there(own_db: Database, registry: Registry) -> None:
+    """However long PostgreSQL takes to answer: the end is counted from before the question."""
+    worker = Worker(own_db, registry)
+    await worker._beat()
+    async with own_db.raw() as (_, sql), own_db.raw() as (_, other):
+        await sql.execute("BEGIN")
+        await sql.execute("SELECT FROM workers WHERE id = $1 FOR UPDATE", worker.id)
+        beat = asyncio.create_task(worker._beat())
+        await asyncio.sleep(1.2)
+        await sql.execute("COMMIT")
+        await beat
+        here = worker._lease._until - awake_s()
+        there = float(
+            await other.fetchval("SELECT extract(epoch FROM min(expires_at) - clock_timestamp()) FROM shard_leases")
+        )
+    assert here < there - 1
+
+
 async def test_what_another_worker_has_leased_is_not_claimed(
     own_db: Database, registry: Registry, calls: Calls
 ) -> None:

@@ -28,7 +28,7 @@ PEOPLE = 240
 """Of the quarter that a stream takes at once, half is called at once: the rest has been claimed and waits."""
 SEND = "/cgi-bin/message/template/send"
 FORGOTTEN_S = 700
-"""WeChat knows a client_msg_id for ten minutes (P-04); after that the same message under it arrives again."""
+"""WeChat knows a client_msg_id for ten minutes; after that the same message under it arrives again."""
 
 
 async def followers(shop: Shop, number: int) -> list[UUID]:
@@ -82,7 +82,7 @@ async def wave(shop: Shop) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.covers("S1-93", "P-04")
+@pytest.mark.covers("S1-93")
 async def test_a_worker_that_stood_still_past_lease_and_window_sends_nothing_again(
     shop: Shop, workers: Workers, postgres: EmbeddedPostgres
 ) -> None:

@@ -96,8 +96,9 @@ async def test_a_time_without_a_zone_is_refused(shop: Shop, operator: Client, un
 async def test_only_pictures_become_pictures(shop: Shop, operator: Client) -> None:
     assert (await operator.put(f"{OPERATOR}/merchants/{shop.tenant}/entitlements/mall", {"until": None})).status == 204
     before = await counts(shop)
+    huge = await shop.staff.upload(f"{CONSOLE}/mall/pictures", "huge.png", png(50_000, 50_000, bytes(1000)))
+    assert (huge.refusal, huge.json()["where"]) == ((422, "mall.picture_too_many_pixels"), "file")
     for name, content in (
-        ("huge.png", png(50_000, 50_000, bytes(1000))),
         ("script.png", b"\x89PNG\r\n\x1a\n<script>alert(1)</script>"),
         ("half.png", PNG[:-12]),
         ("half.jpg", JPEG[:-2]),

@@ -23,7 +23,7 @@ from tests.crash.test_disk_full import fill
 from tests.simulation.business import Day
 
 FORGOTTEN_S = 700
-"""WeChat knows a message's number for ten minutes (P-04)."""
+"""WeChat knows a message's number for ten minutes."""
 
 
 class Network:

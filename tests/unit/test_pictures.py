@@ -10,6 +10,14 @@ from tests.pictures import JPEG, PNG, chunk, of_size, png
 HEAD = PNG[:8]
 
 
+def test_one_wrong_bit_is_noticed_in_any_chunk() -> None:
+    remarked = of_size(5000)
+    at = remarked.index(b"tEXt") + 20
+    assert picture(remarked).content == remarked
+    with pytest.raises(NoPicture):
+        picture(one_wrong_bit(remarked, at))
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "size"),
     [

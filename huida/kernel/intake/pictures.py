@@ -10,9 +10,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-LARGEST_SIDE: Final = 8_000
-MOST_PIXELS: Final = 24_000_000
-"""What phones take; a page that shows nine of them has room for that."""
+LARGEST_SIDE: Final = 20_000
+MOST_PIXELS: Final = 50_000_000
+"""What phones take, long screenshots too."""
 
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 JPEG: Final = b"\xff\xd8\xff"
@@ -27,6 +27,10 @@ PIECE: Final = 256 * 1024
 
 class NoPicture(Exception):
     """It is none, is broken, or is too large to be shown."""
+
+
+class TooManyPixels(NoPicture):
+    """It is one, with more pixels than a page can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def picture(content: bytes) -> Picture:
 
 def _check_size(width: int, height: int) -> None:
     if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE) or width * height > MOST_PIXELS:
-        raise NoPicture
+        raise TooManyPixels
 
 
 def _png(content: bytes) -> Picture:

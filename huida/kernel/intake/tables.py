@@ -83,6 +83,7 @@ async def lines(body: bytes) -> list[Line]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ},
         )
         try:
             async with asyncio.timeout(PATIENCE_S):

@@ -8,9 +8,11 @@ from typing import Any, Final
 from huida.kernel.db import Database
 from huida.kernel.errors import Conflict, Invalid
 from huida.kernel.http import ProviderOutcome, Refused
+from huida.kernel.intake.versions import take_turn
 from huida.kernel.secrets import Secret
 from huida.kernel.web import Actor
 from huida.modules.connections.service import (
+    LIVE,
     AppRef,
     Wanted,
     change,
@@ -87,6 +89,10 @@ async def change_app(db: Database, actor: Actor, wechat: WeChat, app_id: str, ch
         else:
             trouble = await _proof(wechat, cred)
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
+        await take_turn(tx, LIVE)
+        if (await get(tx, app_id)).state != app.state:
+            # It became live, or went, while WeChat was asked: what was heard is about another state.
+            raise Conflict(code="request.changed_meanwhile")
         await change(tx, app_id, **changes)
         if trouble is not None:
             await save_checks(tx, app_id, trouble)

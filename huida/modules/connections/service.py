@@ -13,6 +13,7 @@ import msgspec
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
+from huida.kernel.intake.versions import take_turn
 from huida.kernel.secrets import Secret
 from huida.modules.connections.facts import AppChanged, AppConnected, AppDisconnected
 from huida.modules.connections.models import KINDS
@@ -197,12 +198,17 @@ async def kind_must_be_free(tx: Tx, kind: str) -> None:
         raise Conflict(code="connection.kind_taken", where="kind", app_id=current.app_id)
 
 
+LIVE = "connections.live"
+"""What a merchant's apps take turns for: one of a kind is live, whoever else becomes it at the same moment."""
+
+
 async def wait(tx: Tx, wanted: Wanted) -> AppRef:
     """Keep an app that WeChat has not accepted yet, or a former one again: it does nothing until `go_live`.
 
     Raises Invalid, and Conflict when another app of this kind is connected.
     """
     wanted.checked()
+    await take_turn(tx, LIVE)
     token, aes_key = wanted.token or Secret(_letters(32)), wanted.aes_key or Secret(_letters(43))
     await kind_must_be_free(tx, wanted.kind)
     kept = await tx.execute(
@@ -230,6 +236,7 @@ async def go_live(tx: Tx, app_id: str, *, proved: Secret | None = None) -> None:
     Raises Conflict when another app of this kind is connected, or this app at another merchant of the server: who has its
     secret can disconnect it there.
     """
+    await take_turn(tx, LIVE)
     row = await tx.row(
         "SELECT kind, route_key, secret_sealed FROM apps WHERE tenant_id = $1 AND app_id = $2 AND state = 'pending' FOR UPDATE",
         *(tx.tenant_id, app_id),

@@ -12,7 +12,7 @@ import msgspec
 from huida.kernel.db import Row, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.kernel.ids import uuid7
-from huida.kernel.intake.pictures import NoPicture
+from huida.kernel.intake.pictures import LARGEST_SIDE, MOST_PIXELS, NoPicture, TooManyPixels
 from huida.kernel.intake.pictures import picture as picture_in
 from huida.modules.mall.facts import ProductChanged
 from huida.modules.mall.models import PRODUCT_MOVES
@@ -143,6 +143,9 @@ async def add_picture(tx: Tx, content: bytes) -> UUID:
         if len(content) > PICTURE_BYTES:
             raise NoPicture
         known = await asyncio.to_thread(picture_in, content)
+    except TooManyPixels:
+        most = MOST_PIXELS // 1_000_000
+        raise Invalid(code="mall.picture_too_many_pixels", where="file", most=most, side=LARGEST_SIDE) from None
     except NoPicture:
         raise Invalid(code="mall.bad_picture_file", where="file", most_mb=PICTURE_BYTES // 1024 // 1024) from None
     if await tx.value("SELECT count(*) FROM mall_pictures WHERE tenant_id = $1", tx.tenant_id) >= PICTURES_OF_MERCHANT:

@@ -44,9 +44,13 @@ ON CONFLICT (key) DO UPDATE SET
 WHERE t.forget_at <= $1 OR t.next_at <= $1
 RETURNING key, count
 """
+# Waits for nobody, and comes after the own keys are held: who held others' first could wait in a ring.
 FORGET = """
-DELETE FROM login_tries WHERE key IN (
-  SELECT key FROM login_tries WHERE forget_at < $1 ORDER BY key LIMIT 20 FOR UPDATE SKIP LOCKED)
+DELETE FROM login_tries WHERE key = ANY(ARRAY(
+  SELECT key FROM login_tries WHERE forget_at < $1 ORDER BY key LIMIT 20 FOR UPDATE SKIP LOCKED))
+"""
+FORGIVE = """
+DELETE FROM login_tries WHERE key = ANY(ARRAY(SELECT key FROM login_tries WHERE key = ANY($1) ORDER BY key FOR UPDATE))
 """
 TELL = """
 INSERT INTO login_tries AS t (key, count, next_at, forget_at) VALUES ($1, 1, $2, $2::timestamptz + $3::interval)
@@ -124,10 +128,10 @@ def _key(sealer: Sealer, text: str) -> bytes:
 async def press(tx: Tx, keys: Sequence[tuple[bytes, int]]) -> bool:
     """Count a try that is about to be made; whether it is the one that pauses begin with. Raises Wait, and counts nothing."""
     wanted = sorted(keys)
-    await tx.execute(FORGET, tx.now)
     rows = await tx.fetch(
         PRESS, tx.now, [key for key, _ in wanted], [free for _, free in wanted], MEMORY, LONGEST_S, FIRST_S
     )
+    await tx.execute(FORGET, tx.now)
     counts = {bytes(row["key"]): row["count"] for row in rows}
     held = [key for key, _ in wanted if key not in counts]
     if held:
@@ -138,7 +142,7 @@ async def press(tx: Tx, keys: Sequence[tuple[bytes, int]]) -> bool:
 
 async def forgive(tx: Tx, keys: Sequence[tuple[bytes, int]]) -> None:
     """It was no guess: the wrong tries before it do not count."""
-    await tx.execute("DELETE FROM login_tries WHERE key = ANY($1)", sorted(key for key, _ in keys))
+    await tx.execute(FORGIVE, [key for key, _ in keys])
 
 
 async def may_tell(tx: Tx, about: str) -> bool:

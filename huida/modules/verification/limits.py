@@ -309,8 +309,8 @@ def _password_key(tx: Tx, phone: str, asker: Asker, *, known: bool) -> bytes:
 async def forget(tx: Tx, *, most: int) -> bool:
     """Forget counts that are over for a day; True when there may be more."""
     gone = await tx.execute(
-        "DELETE FROM verification_counts WHERE key IN (SELECT key FROM verification_counts WHERE ends_at < $1 "
-        "ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        "DELETE FROM verification_counts WHERE key = ANY(ARRAY(SELECT key FROM verification_counts WHERE ends_at < $1 "
+        "ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED))",
         *(tx.now - timedelta(days=1), most),
     )
     return gone == most
