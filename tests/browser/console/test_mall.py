@@ -367,3 +367,10 @@ def test_the_operator_sets_the_platforms_account_up(ready: Shop, page: Page, sta
     page.locator("#pa-app").fill("wx5e1f00000000a001")
     page.get_by_role("button", name="保存并检查").click()
     expect(page.get_by_text("商户号、证书和密钥都对，可以收款")).to_be_visible()
+
+
+def test_an_ordinary_amount_is_saved(stage: Stage, ready: Shop, page: Page) -> None:
+    """A field for yuan takes every amount, not only those that are a cent more than a whole one."""
+    login(page, stage, ready.admin, "/mall/settings")
+    page.get_by_role("button", name="保存").click()
+    told(page, "已保存")

@@ -172,6 +172,32 @@ def test_who_saves_what_another_has_changed_meanwhile_is_told(
     kept = shop.api.get("/api/console/coupons/reminders")
     assert (kept["remind_after_days"], kept["remind_before_days"]) == (1, 2)
 
+    # when, then: what is there now is loaded, and can be changed and saved
+    page.get_by_role("button", name={"zh-CN": "重新加载", "en": "Load again"}[language]).click()
+    before = field(page, {"zh-CN": "过期前多少天提醒", "en": "Remind so many days before the end"}[language])
+    expect(before).to_have_value("2")
+
+
+def test_rules_that_somebody_overtook_can_be_saved_after_giving_up_the_change(
+    stage: Stage, shop: Shop, page: Page
+) -> None:
+    login(page, stage, shop.admin, "/loyalty")
+    unsaved = page.get_by_role("region", name="有未保存的修改")
+    rules = shop.api.get("/api/console/loyalty/rules")
+    field(page, "每消费 ¥100 得").fill("300")
+    page.keyboard.press("Tab")
+    shop.api.put("/api/console/loyalty/rules", {**rules, "points_per_100_yuan": 150})
+    unsaved.get_by_role("button", name="保存").click()
+    told(page, "其他人刚刚修改过这里")
+    unsaved.get_by_role("button", name="放弃修改").click()
+    expect(field(page, "每消费 ¥100 得")).to_have_value("150")
+    expect(unsaved).to_have_count(0)
+    field(page, "每消费 ¥100 得").fill("250")
+    page.keyboard.press("Tab")
+    unsaved.get_by_role("button", name="保存").click()
+    told(page, "已保存")
+    assert shop.api.get("/api/console/loyalty/rules")["points_per_100_yuan"] == 250
+
 
 def test_rules_are_tried_out_before_they_are_saved(stage: Stage, shop: Shop, page: Page) -> None:
     # given
