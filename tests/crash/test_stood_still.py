@@ -82,7 +82,6 @@ async def wave(shop: Shop) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.covers("S1-93")
 async def test_a_worker_that_stood_still_past_lease_and_window_sends_nothing_again(
     shop: Shop, workers: Workers, postgres: EmbeddedPostgres
 ) -> None:
