@@ -72,6 +72,10 @@ def test_every_changed_byte_is_noticed_before_anything_is_touched(with_shop: Ter
     # when, then
     key = bytes.fromhex((data_of(terminal) / "master.key").read_text().strip())
     signed.check(saved, key)
+    saved.write_bytes(whole[: -signed.LENGTH])  # as an older version wrote it
+    with pytest.raises(Failure) as unsigned:
+        signed.check(saved, key)
+    assert unsigned.value.code == "cli.backup_unsigned"
     for place, bit in changed:
         saved.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         with pytest.raises(Failure) as refused:

@@ -315,7 +315,13 @@ async def test_what_another_worker_has_leased_is_not_claimed(
     await worker.turn(range(SHARDS))
     assert (calls.called, calls.abandoned_jobs, await left(own_db)) == ({}, {}, 10)
     async with own_db.raw() as (_, sql):
-        await sql.execute("UPDATE shard_leases SET owner = $1", worker.id)
+        await sql.execute(
+            "UPDATE shard_leases SET owner = $1, expires_at = clock_timestamp() - interval '1 second'", worker.id
+        )
+    await worker.turn(range(SHARDS))
+    assert (calls.called, await left(own_db)) == ({}, 10)
+    async with own_db.raw() as (_, sql):
+        await sql.execute("UPDATE shard_leases SET expires_at = clock_timestamp() + interval '1 minute'")
     await worker.turn(range(SHARDS))
     assert (calls.recorded, await left(own_db)) == (dict.fromkeys(range(10), 1), 0)
 

@@ -10,7 +10,9 @@ import pytest
 from starlette.types import ASGIApp
 
 from huida.kernel.db import Database
+from huida.kernel.secrets import Secret
 from huida.modules import connections
+from huida.modules.connections.service import go_live
 from huida.providers.wechat.crypto import sorted_sha1
 from tests import asgi, make
 from tests.asgi import Client, Reply
@@ -106,6 +108,19 @@ async def test_an_app_that_wechat_does_not_accept_is_not_connected(
     assert await states(console) == {}
     async with db.raw() as (_, sql):
         assert await sql.fetchval("SELECT count(*) FROM callback_routes WHERE tenant_id = $1", tenant) == 0
+
+
+async def test_only_the_secret_that_wechat_accepted_makes_an_app_live(world: World) -> None:
+    """R-17: it was changed while WeChat was asked about the one before."""
+    await make.nobody_connected(world.db)
+    world.sim_app(seed.MINI_APPID).ip_whitelist = ["192.0.2.1"]
+    tenant = await make.merchant(world.db)
+    boss = await make.logged_in(Client(world.app), await make.staff(world.db, tenant))
+    assert (await boss.post(BASE, MINI)).json()["state"] == "pending"
+    for proved, state in ((Secret("f" * 32), "pending"), (Secret(seed.MINI_SECRET), "connected")):
+        async with world.db.tx(tenant) as tx:
+            await go_live(tx, seed.MINI_APPID, proved=proved)
+        assert await states(boss) == {seed.MINI_APPID: state}
 
 
 async def test_an_app_that_wechat_cannot_vouch_for_waits_until_it_can(
