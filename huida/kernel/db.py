@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from huida.kernel import facts as fact_log
 from huida.kernel.clock import Clock, business_day
+from huida.kernel.errors import TooMany
 from huida.kernel.facts import Fact, Subscriptions
 from huida.kernel.secrets import Sealer
 from huida.kernel.txstate import tx_is_open
@@ -156,6 +157,17 @@ class ReadTx(Tx):
 
 AnyTx = TypeVar("AnyTx", bound=Tx)
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+MERCHANT = 7301
+"""First half of the advisory lock of one merchant. Whoever writes shares it from the first statement on; `alone` has it
+whole. Locks of two halves never meet those of one (`hashtextextended`)."""
+ALONE_WITHIN_MS = 2000
+"""How long `alone` waits for those who write, while new ones wait behind it: tills notice no more than that."""
+
+
+class MerchantBusy(TooMany):
+    """Something long (an import) is writing for this merchant: nothing was done, try again."""
+
+    code = "request.merchant_busy"
 
 
 class Database:
@@ -194,7 +206,22 @@ class Database:
     @asynccontextmanager
     async def tx(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[Tx]:
         """Open a transaction; commits when the block ends, rolls back when it raises."""
-        async with self._open(tenant_id, actor, Tx, "BEGIN") as tx:
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock_shared({MERCHANT}, {_half(tenant_id)})"
+        async with self._open(tenant_id, actor, Tx, begin) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def alone(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[Tx]:
+        """A transaction that no other writing one of this merchant runs beside: for what moves all that a person has.
+
+        Whoever looked a member up before has committed, whoever comes after sees what this one did. Waits at most two
+        seconds. Raises MerchantBusy.
+        """
+        begin = (
+            f"BEGIN; SET LOCAL lock_timeout = {ALONE_WITHIN_MS}; "
+            f"SELECT pg_advisory_xact_lock({MERCHANT}, {_half(tenant_id)}); SET LOCAL lock_timeout TO DEFAULT"
+        )
+        async with self._open(tenant_id, actor, Tx, begin) as tx:
             yield tx
 
     @asynccontextmanager
@@ -209,7 +236,7 @@ class Database:
         async with self.raw() as (connection, sql):
             token = tx_is_open.set(True)
             try:
-                await sql.execute(f"{begin}; SET LOCAL app.tenant_id = '{int(tenant_id)}'")
+                await _begin(sql, f"{begin}; SET LOCAL app.tenant_id = '{int(tenant_id)}'")
                 tx = kind(self, connection, sql, tenant_id, actor)
                 yield tx
                 await tx.flush()
@@ -283,6 +310,18 @@ async def _living(connection: AsyncConnection) -> Any:
             await connection.invalidate()
     except DBAPIError as refused:
         raise DatabaseGone(type(refused.orig).__name__) from refused
+
+
+async def _begin(sql: Any, statements: str) -> None:
+    try:
+        await sql.execute(statements)
+    except asyncpg.LockNotAvailableError as busy:
+        raise MerchantBusy(retry_after_s=1) from busy
+
+
+def _half(tenant_id: int) -> int:
+    """A merchant's number as the second half of a lock: two that meet wait for each other and do nothing wrong."""
+    return int(tenant_id) % 2**31
 
 
 async def _rollback(connection: AsyncConnection, sql: Any) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -92,11 +92,11 @@ async def admitted(request: Request, kind: str, permission: str) -> Actor:
     return actor
 
 
-def _guarded(kind: str, permission: str, *, read: bool) -> Any:
+def _guarded(kind: str, permission: str, *, way: Literal["read", "tx", "alone"]) -> Any:
     async def dependency(request: Request) -> AsyncIterator[Tx]:
         actor = await admitted(request, kind, permission)
         db: Database = request.app.state.db
-        opener = db.read if read else db.tx
+        opener = {"read": db.read, "tx": db.tx, "alone": db.alone}[way]
         async with opener(actor.tenant_id, actor=actor.stamp) as tx:
             yield tx
 
@@ -107,12 +107,17 @@ def _guarded(kind: str, permission: str, *, read: bool) -> Any:
 
 def staff_tx(permission: str) -> Any:
     """A write transaction for a logged-in staff member with this permission (CSRF is checked by the doorkeeper)."""
-    return _guarded("staff", permission, read=False)
+    return _guarded("staff", permission, way="tx")
+
+
+def staff_alone(permission: str) -> Any:
+    """As `staff_tx`, with no other writing transaction of this merchant beside it (`Database.alone`)."""
+    return _guarded("staff", permission, way="alone")
 
 
 def staff_read(permission: str) -> Any:
     """A read transaction for a logged-in staff member with this permission."""
-    return _guarded("staff", permission, read=True)
+    return _guarded("staff", permission, way="read")
 
 
 def staff_only(permission: str) -> Any:
@@ -128,22 +133,27 @@ def staff_only(permission: str) -> Any:
 
 def key_tx(scope: str) -> Any:
     """A write transaction for an API key with this scope."""
-    return _guarded("key", scope, read=False)
+    return _guarded("key", scope, way="tx")
+
+
+def key_alone(scope: str) -> Any:
+    """As `key_tx`, with no other writing transaction of this merchant beside it (`Database.alone`)."""
+    return _guarded("key", scope, way="alone")
 
 
 def key_read(scope: str) -> Any:
     """A read transaction for an API key with this scope."""
-    return _guarded("key", scope, read=True)
+    return _guarded("key", scope, way="read")
 
 
 def member_tx() -> Any:
     """A write transaction for a logged-in member."""
-    return _guarded("member", "", read=False)
+    return _guarded("member", "", way="tx")
 
 
 def member_read() -> Any:
     """A read transaction for a logged-in member."""
-    return _guarded("member", "", read=True)
+    return _guarded("member", "", way="read")
 
 
 def actor_of(request: Request) -> Actor:

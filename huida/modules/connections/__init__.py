@@ -22,6 +22,7 @@ from huida.modules.connections.facts import (
     SubscribeSendFinished,
     TemplateSendFinished,
 )
+from huida.modules.connections.lives import wipe
 from huida.modules.connections.models import App, CallbackInbox, CallbackRoute
 from huida.modules.connections.preflight import WeChat, check_app
 from huida.modules.connections.pushes import lane_of, work
@@ -75,5 +76,6 @@ __all__ = [
     "lane_of",
     "merchant_with",
     "open_subscribe",
+    "wipe",
     "work",
 ]

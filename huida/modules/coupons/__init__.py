@@ -17,6 +17,7 @@ from huida.modules.coupons.facts import (
 )
 from huida.modules.coupons.invariants import INVARIANTS
 from huida.modules.coupons.issue import issue, issue_many
+from huida.modules.coupons.lives import hand_back, hand_over, how_many_open, void_all
 from huida.modules.coupons.queries import by_code, get, of_member, used_between
 from huida.modules.coupons.reactions import work
 from huida.modules.coupons.redeem import CouponNotUsable, expire, give_back, redeem, reopen, void
@@ -45,6 +46,9 @@ __all__ = [
     "get",
     "get_template",
     "give_back",
+    "hand_back",
+    "hand_over",
+    "how_many_open",
     "issue",
     "issue_many",
     "of_member",
@@ -58,5 +62,6 @@ __all__ = [
     "update_template",
     "used_between",
     "void",
+    "void_all",
     "work",
 ]

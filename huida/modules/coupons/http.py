@@ -53,6 +53,8 @@ class KnownMember(Protocol):
     def id(self) -> UUID: ...
     @property
     def state(self) -> str: ...
+    @property
+    def refusal_code(self) -> str: ...
 
 
 MembersBy = Mapping[str, Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, KnownMember]]]]
@@ -171,7 +173,7 @@ async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
     if found is None:
         raise NotFound(code="member.not_found", where=by)
     if found.state != "active":
-        raise Conflict(code="member.not_active", where=by, state=found.state)
+        raise Conflict(code=found.refusal_code, where=by, state=found.state)
     return found.id
 
 

@@ -6,6 +6,7 @@ and can never fall below what is held. Stored value keeps principal (`cny_princi
 Invariants: see `invariants.py`. It records no facts of its own: the module that moves value says what happened.
 """
 
+from huida.modules.ledger.hand_over import Carried, CarriedHold, CarriedLot, hand_over, take_apart
 from huida.modules.ledger.invariants import INVARIANTS
 from huida.modules.ledger.models import UNITS, Account, Hold, Lot, Transfer
 from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
@@ -31,6 +32,9 @@ __all__ = [
     "INVARIANTS",
     "UNITS",
     "Account",
+    "Carried",
+    "CarriedHold",
+    "CarriedLot",
     "Entry",
     "Hold",
     "InsufficientBalance",
@@ -45,6 +49,7 @@ __all__ = [
     "capture",
     "expire_holds",
     "expire_lots",
+    "hand_over",
     "hold",
     "is_posted",
     "last_of",
@@ -53,5 +58,6 @@ __all__ = [
     "post",
     "release",
     "reverse",
+    "take_apart",
     "transfers",
 ]

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
-from huida.kernel.errors import NotFound
+from huida.kernel.errors import Conflict, NotFound
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
@@ -82,7 +82,7 @@ async def write_rules(body: LoyaltyRulesIn, tx: Tx = staff_tx("loyalty.edit")) -
 
 @console.post("/members/{member_id}/adjust")
 async def adjust_member(member_id: UUID, body: Adjustment, tx: Tx = staff_tx("loyalty.adjust")) -> views.Adjusted:
-    await members.get(tx, member_id)
+    await members.require_here(tx, member_id)
     settled = await adjust(
         tx, member_id, points=body.points, balance_fen=body.balance_fen, note=body.note, key=body.key
     )
@@ -103,6 +103,8 @@ async def balances_by_card(card_no: str, tx: ReadTx = key_read("balances.read"))
     known = (await members.by_card_no(tx, [card_no])).get(card_no)
     if known is None:
         raise NotFound(code="member.not_found", where="card_no")
+    if known.state == members.REPLACED:
+        raise Conflict(code=known.refusal_code, where="card_no")
     return _shown(await ledger.balances(tx, [known.id]), known.id)
 
 

@@ -22,6 +22,7 @@ from huida.modules.mall.facts import (
     WithdrawalRejected,
 )
 from huida.modules.mall.invariants import INVARIANTS
+from huida.modules.mall.lives import hand_back, hand_over, how_many_open, wipe
 from huida.modules.mall.models import Order
 from huida.modules.mall.orders import OrderIn, Wanted, begin_payment, close, phone_of, receive, submit
 from huida.modules.mall.products import add_picture, change_product, create_product, put_on, set_stock, take_off
@@ -58,6 +59,9 @@ __all__ = [
     "change_product",
     "close",
     "create_product",
+    "hand_back",
+    "hand_over",
+    "how_many_open",
     "is_open",
     "phone_of",
     "put_on",
@@ -69,5 +73,6 @@ __all__ = [
     "ship",
     "submit",
     "take_off",
+    "wipe",
     "work",
 ]

@@ -1,17 +1,38 @@
 """Members: profile, phone, card number, WeChat identities, sessions of the member centre, import and export.
 
-Owns: members, identities, member_sessions. A phone belongs to one member, a card number to one member, a WeChat account
+Owns: members, identities, member_sessions, member_old_cards. A phone belongs to one member, a card number to one member, a WeChat account
 to one member; union id and verified phone join a person's accounts (X-10). Phones are sealed at rest.
-Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImported.
+A record that was merged into another one (`merged_into`) is followed wherever a card, a phone or a session names it.
+Facts: MemberJoined, MemberReturned, MemberChanged, LevelChanged, IdentityLinked, MembersImported, CardReplaced.
 """
 
-from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
-from huida.modules.members.models import Identity, Member, MemberSession
+from huida.modules.members.facts import (
+    CardReplaced,
+    IdentityLinked,
+    LevelChanged,
+    MemberChanged,
+    MemberJoined,
+    MemberReturned,
+    MembersImported,
+)
+from huida.modules.members.lives import (
+    Joined,
+    join_rows,
+    leave,
+    lock_rows,
+    old_cards,
+    part_rows,
+    records_of,
+    replace_card,
+    wipe,
+)
+from huida.modules.members.models import CARD_REASONS, Identity, Member, MemberSession
 from huida.modules.members.profile import change, freeze, unfreeze
 from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
-from huida.modules.members.recipients import accounts, is_mobile, recipients
+from huida.modules.members.recipients import accounts, gone, is_mobile, recipients
 from huida.modules.members.service import (
+    REPLACED,
     Known,
     by_card_no,
     by_openid,
@@ -23,6 +44,7 @@ from huida.modules.members.service import (
     normal_phone,
     phone_of,
     require_active,
+    require_here,
     see_identity,
     set_level,
 )
@@ -31,13 +53,18 @@ from huida.modules.members.strangers import address_of, limited, merchant_of
 from huida.modules.members.views import MemberSession as MemberSessionView
 
 __all__ = [
+    "CARD_REASONS",
+    "REPLACED",
+    "CardReplaced",
     "Identity",
     "IdentityLinked",
+    "Joined",
     "Known",
     "LevelChanged",
     "Member",
     "MemberChanged",
     "MemberJoined",
+    "MemberReturned",
     "MemberSession",
     "MemberSessionView",
     "MembersImported",
@@ -51,21 +78,31 @@ __all__ = [
     "end_all_of",
     "freeze",
     "get",
+    "gone",
     "is_mobile",
     "join",
     "join_by_phone",
+    "join_rows",
+    "leave",
     "limited",
     "link_identity",
+    "lock_rows",
     "member_actor",
     "merchant_of",
     "normal_phone",
+    "old_cards",
     "open_for",
+    "part_rows",
     "phone_of",
     "recipients",
+    "records_of",
+    "replace_card",
     "require_active",
+    "require_here",
     "see_identity",
     "sees_whole",
     "set_level",
     "unfreeze",
+    "wipe",
     "work",
 ]

@@ -59,7 +59,7 @@ async def use_code(tx: Tx, code: str, *, store: str, till_no: str) -> UUID:
         *(tx.tenant_id, code, tx.now, used_by),
     )
     if member_id is not None:
-        return member_id
+        return await _owner(tx, member_id)
     row = await tx.row(
         "SELECT member_id, used_at, used_by FROM spend_codes WHERE tenant_id = $1 AND code = $2", tx.tenant_id, code
     )
@@ -69,5 +69,11 @@ async def use_code(tx: Tx, code: str, *, store: str, till_no: str) -> UUID:
         raise Conflict(code="member.spend_code_expired", where="code")
     if row["used_by"] != used_by:
         raise Conflict(code="member.spend_code_used", where="code")
-    found: UUID = row["member_id"]
-    return found
+    return await _owner(tx, row["member_id"])
+
+
+async def _owner(tx: Tx, member_id: UUID) -> UUID:
+    """Whose record this is now: that of the member into whom it was merged."""
+    row = await get(tx, member_id)
+    owner: UUID = row["merged_into"] or row["id"]
+    return owner

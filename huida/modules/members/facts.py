@@ -36,3 +36,20 @@ class MembersImported(Fact, frozen=True, kw_only=True):
     created: int
     updated: int
     refused: int
+
+
+class MemberReturned(Fact, frozen=True, kw_only=True):
+    """One who had left joined again and has the same record."""
+
+    kind: ClassVar[str] = "member.returned"
+    card_no: str
+    channel: str
+
+
+class CardReplaced(Fact, frozen=True, kw_only=True):
+    """The number `before` is refused from now on. `reason` is lost, damaged or other."""
+
+    kind: ClassVar[str] = "member.card_replaced"
+    before: str
+    card_no: str
+    reason: str

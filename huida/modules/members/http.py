@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import Invalid, NotFound
+from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
 from huida.kernel.intake.streams import begun
@@ -208,6 +208,8 @@ async def open_find(
     found: list[service.Known] = []
     if card_no is not None:
         found = list((await service.by_card_no(tx, [card_no])).values())
+        if found and found[0].state == service.REPLACED:
+            raise Conflict(code=service.CARD_REPLACED, where="card_no")
     elif phone is not None:
         found = list((await service.by_phone(tx, [service.normal_phone(phone)])).values())
     elif openid is not None:

@@ -12,8 +12,8 @@ from huida.kernel.errors import AppError, Conflict, Invalid
 from huida.kernel.ids import uuid7
 from huida.kernel.intake.tables import MOST_ROWS
 from huida.modules.members.facts import MemberChanged, MemberJoined, MembersImported
-from huida.modules.members.profile import check_birthday, phone_columns
-from huida.modules.members.service import CARD_NO, PURPOSE, end_all_of, next_card_no, normal_phone
+from huida.modules.members.profile import check_birthday, phone_columns, release_phones
+from huida.modules.members.service import CARD_NO, PURPOSE, add_replaced, end_all_of, next_card_no, normal_phone
 from huida.modules.members.views import ImportStatus
 
 Progress = Callable[[str, int, int], None]
@@ -132,6 +132,7 @@ async def plan(tx: Tx, rows: list[Row]) -> Plan:
     _refuse_repeats(rows)
     good = [row for row in rows if row.error is None]
     by_card, by_phone = await _known(tx, good)
+    replaced = await add_replaced(tx, {}, [row.card_no for row in good if row.card_no])
     made = Plan(rows)
     taken: set[UUID] = set()
     for row in good:
@@ -143,8 +144,12 @@ async def plan(tx: Tx, rows: list[Row]) -> Plan:
             if owner_of_phone is not None and (match is None or match["id"] != owner_of_phone["id"]):
                 raise Conflict(code="member.phone_taken", where="phone")
             if match is None:
+                if row.card_no and row.card_no in replaced:
+                    raise Conflict(code="member.card_taken", where="card_no")
                 row.status = "created"
                 continue
+            if match["state"] == "erased":
+                raise Conflict(code="member.not_active", where="card_no", state=match["state"])
             if match["id"] in taken:
                 raise Conflict(code="member.import_twice", where="phone")
             taken.add(match["id"])
@@ -171,11 +176,12 @@ async def _known(tx: Tx, rows: Sequence[Row]) -> tuple[dict[str, Any], dict[byte
     cards = [row.card_no for row in rows if row.card_no]
     hashes = [tx.sealer.blind_index(row.phone, purpose=PURPOSE) for row in rows if row.phone]
     found = await tx.fetch(
-        "SELECT id, card_no, name, phone_hash, birthday, note FROM members "
-        "WHERE tenant_id = $1 AND (card_no = ANY($2) OR phone_hash = ANY($3))",
+        "SELECT k.card_no AS by_card, k.phone_hash AS by_phone, m.id, m.state, m.name, m.phone_hash, m.birthday, m.note "
+        "FROM members k JOIN members m ON m.tenant_id = k.tenant_id AND m.id = coalesce(k.merged_into, k.id) "
+        "WHERE k.tenant_id = $1 AND (k.card_no = ANY($2) OR k.phone_hash = ANY($3))",
         *(tx.tenant_id, cards, hashes),
     )
-    return {one["card_no"]: one for one in found}, {bytes(one["phone_hash"]): one for one in found if one["phone_hash"]}
+    return {one["by_card"]: one for one in found}, {bytes(one["by_phone"]): one for one in found if one["by_phone"]}
 
 
 def _plan_change(tx: Tx, made: Plan, row: Row, match: Any) -> None:
@@ -254,6 +260,8 @@ async def _update(tx: Tx, made: Plan) -> None:
             )
         )
     if values:
+        hashes = [value[5] for value in values if value[5] is not None]
+        await release_phones(tx, [value[0] for value in values], hashes)
         await tx.execute(
             "UPDATE members m SET name = coalesce(v.name, m.name), birthday = coalesce(v.birthday, m.birthday), "
             "note = coalesce(v.note, m.note), phone_sealed = coalesce(v.sealed, m.phone_sealed), "

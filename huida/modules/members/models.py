@@ -21,10 +21,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from huida.kernel.db import Base, TenantOwned
 
 MEMBER_MOVES = {
-    "active": frozenset({"frozen", "left"}),
+    "active": frozenset({"frozen", "left", "merged"}),
     "frozen": frozenset({"active", "left"}),
-    "left": frozenset({"active"}),
+    "left": frozenset({"active", "erased"}),
+    "merged": frozenset({"active"}),
 }
+"""`merged` is the record of somebody who has another one (`merged_into`); a merge that is undone makes it active again.
+Terminal: erased."""
+CARD_REASONS: tuple[str, ...] = ("lost", "damaged", "other")
 
 
 class Member(TenantOwned, Base):
@@ -37,6 +41,17 @@ class Member(TenantOwned, Base):
         Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
         Index("ix_members_level", "tenant_id", "level", "id"),
         Index("ix_members_state", "tenant_id", "state", "id", postgresql_where=text("state <> 'active'")),
+        Index("ix_members_merged_into", "tenant_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+        CheckConstraint(
+            "(state = 'merged') = (merged_into IS NOT NULL) AND merged_into <> id",
+            name="merged_into",
+        ),
+        CheckConstraint("(state IN ('left', 'erased')) = (left_at IS NOT NULL)", name="left_at"),
+        CheckConstraint(
+            "state <> 'erased' OR (name = '' AND note = '' AND phone_tail = '' AND phone_hash IS NULL AND phone_sealed IS NULL "
+            "AND birthday IS NULL)",
+            name="erased",
+        ),
         Index("ix_members_time", "joined_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -51,6 +66,22 @@ class Member(TenantOwned, Base):
     state: Mapped[str] = mapped_column(Text, server_default="active")
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     store_id: Mapped[UUID | None] = mapped_column(Uuid)
+    merged_into: Mapped[UUID | None] = mapped_column(Uuid)
+    left_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class OldCard(TenantOwned, Base):
+    """A card number that was replaced: nobody else gets it, no till takes it, and staff find its member by it."""
+
+    __tablename__ = "member_old_cards"
+    __table_args__ = (
+        CheckConstraint("reason IN ('lost', 'damaged', 'other')", name="reason"),
+        Index("ix_member_old_cards_member", "tenant_id", "member_id"),
+    )
+    card_no: Mapped[str] = mapped_column(Text, primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(Uuid)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class Identity(TenantOwned, Base):

@@ -1,8 +1,8 @@
 """Changing a member: profile, phone, state."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -15,12 +15,18 @@ from huida.modules.members.models import MEMBER_MOVES
 from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
 
 
+HAND_MOVES: Final = {state: MEMBER_MOVES[state] & {"active", "frozen"} for state in ("active", "frozen", "left")}
+"""What freezing and unfreezing may do; who left and comes back is unfrozen too."""
+
+
 async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
     """Change what is given of name, phone, birthday, note and store_id; no phone, birthday or store removes it.
 
-    Raises NotFound, Invalid, Conflict for another member's phone.
+    Raises NotFound, Invalid, Conflict for another member's phone, and for who is a member no more.
     """
     row = await get(tx, member_id)
+    if row["state"] in {"merged", "erased"}:
+        raise Conflict(code="member.not_active", state=row["state"])
     wanted: dict[str, Any] = {}
     for column, longest in (("name", 60), ("note", 500)):
         if (text := changes.get(column)) is not None:
@@ -41,6 +47,8 @@ async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
     )
     if not fields:
         return
+    if wanted.get("phone_hash") is not None:
+        await release_phones(tx, [member_id], [wanted["phone_hash"]])
     settings = ", ".join(f"{column} = ${place}" for place, column in enumerate(wanted, 3))
     try:
         await tx.execute(
@@ -51,6 +59,15 @@ async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
     if "phone" in fields:
         await end_all_of(tx, member_id)  # who has the old number is not logged in by it any more
     tx.emit(MemberChanged(subject_id=member_id, fields=fields))
+
+
+async def release_phones(tx: Tx, member_ids: Sequence[UUID], phone_hashes: Sequence[bytes]) -> None:
+    """Take these phones from records that were merged into these members, who get them as their own."""
+    await tx.execute(
+        "UPDATE members SET phone_sealed = NULL, phone_hash = NULL, phone_tail = '' "
+        "WHERE tenant_id = $1 AND merged_into = ANY($2) AND phone_hash = ANY($3)",
+        *(tx.tenant_id, list(member_ids), list(phone_hashes)),
+    )
 
 
 def phone_columns(tx: Tx, phone: str | None) -> dict[str, Any]:
@@ -77,7 +94,7 @@ async def freeze(tx: Tx, member_id: UUID) -> None:
 
 
 async def unfreeze(tx: Tx, member_id: UUID) -> None:
-    """Active again. Raises NotFound, WrongState."""
+    """Active again, also one who had left. Raises NotFound, WrongState."""
     await _move(tx, member_id, "active")
 
 
@@ -88,8 +105,8 @@ async def _move(tx: Tx, member_id: UUID, target: str) -> None:
     if current is None:
         raise NotFound(code="member.not_found", where="member_id")
     await tx.execute(
-        "UPDATE members SET state = $3 WHERE tenant_id = $1 AND id = $2",
-        *(tx.tenant_id, member_id, move(current, target, MEMBER_MOVES)),
+        "UPDATE members SET state = $3, left_at = NULL WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, member_id, move(current, target, HAND_MOVES)),
     )
     if target != "active":
         await end_all_of(tx, member_id)

@@ -10,6 +10,7 @@ from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
 from huida.kernel.secrets import mask_openid, mask_phone
 from huida.kernel.sheets import BOM, csv_line
+from huida.modules.members import service
 from huida.modules.members.service import PURPOSE, normal_phone, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
@@ -29,10 +30,16 @@ async def search(
     level: str | None = None,
     state: str | None = None,
 ) -> list[Any]:
-    """Members, newest first, below the id `before`. `q` is a whole card number, a whole phone, or how a name begins."""
+    """Members, newest first, below the id `before`. `q` is a whole card number, a whole phone, or how a name begins.
+
+    A card number that was replaced finds its member. Records that were merged into another one, and erased ones, are shown
+    only when their state, or their number, is asked for.
+    """
     q = q.strip()
     where = Where(tx.tenant_id)
     where.equal(level=level, state=state)
+    if state is None and not q:
+        where.add("state NOT IN ('merged', 'erased')")
     if before is not None:
         where.add("id < {}", before)
     if not q:
@@ -41,7 +48,10 @@ async def search(
     # Bounds instead of LIKE: PostgreSQL may use the index for them under row-level security.
     named.add("name ~>=~ {} AND name ~<~ {}", q, q + LAST_CHARACTER)
     phone = _phone_hash(tx, q)
-    if phone is None:
+    owner = await service.old_card(tx, q)
+    if owner is not None:
+        numbered.add("id = {}", owner["member_id"])
+    elif phone is None:
         numbered.add("card_no = {}", q)
     else:
         numbered.add("(card_no = {} OR phone_hash = {})", q, phone)

@@ -9,23 +9,38 @@ from huida.kernel.db import Tx
 from huida.modules.members.service import PHONE
 
 RECIPIENTS = """
-SELECT m.id, m.name, m.card_no, m.level, m.state, m.phone_sealed, m.phone_tail, mi.openid AS mini_openid,
+SELECT w.id AS asked, m.id, m.name, m.card_no, m.level, m.state, m.phone_sealed, m.phone_tail, mi.openid AS mini_openid,
        oa.openid AS oa_openid, oa.follows
 FROM unnest(($2::text)::uuid[]) AS w(id)
-CROSS JOIN LATERAL (SELECT * FROM members WHERE tenant_id = $1 AND members.id = w.id LIMIT 1) AS m
+CROSS JOIN LATERAL (SELECT id, merged_into FROM members WHERE tenant_id = $1 AND members.id = w.id LIMIT 1) AS r
+CROSS JOIN LATERAL (SELECT * FROM members WHERE tenant_id = $1 AND members.id = coalesce(r.merged_into, r.id) LIMIT 1) AS m
 LEFT JOIN LATERAL (
-  SELECT openid FROM identities i WHERE i.tenant_id = $1 AND i.member_id = w.id AND i.app_id = $3
+  SELECT openid FROM identities i WHERE i.tenant_id = $1 AND i.member_id = m.id AND i.app_id = $3
   ORDER BY i.updated_at DESC LIMIT 1) AS mi ON true
 LEFT JOIN LATERAL (
-  SELECT openid, follows FROM identities i WHERE i.tenant_id = $1 AND i.member_id = w.id AND i.app_id = $4
+  SELECT openid, follows FROM identities i WHERE i.tenant_id = $1 AND i.member_id = m.id AND i.app_id = $4
   ORDER BY i.follows DESC, i.updated_at DESC LIMIT 1) AS oa ON true
 """
 
 
 async def recipients(tx: Tx, member_ids: Sequence[UUID], *, mini_app: str, oa_app: str) -> dict[UUID, Any]:
-    """Rows by member: name, card number, level, state, sealed phone, `mini_openid`, `oa_openid`, `follows`."""
+    """Rows by the member asked for: name, card number, level, state, sealed phone, `mini_openid`, `oa_openid`, `follows`.
+
+    `id` is another one for a record that was merged: the member who stays is meant.
+    """
     rows = await tx.fetch(RECIPIENTS, tx.tenant_id, uuids(member_ids), mini_app, oa_app)
-    return {row["id"]: row for row in rows}
+    return {row["asked"]: row for row in rows}
+
+
+async def gone(tx: Tx, member_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these members who have left: no message goes to them any more."""
+    rows = await tx.fetch(
+        "SELECT m.id FROM unnest(($2::text)::uuid[]) AS w(id) CROSS JOIN LATERAL ("
+        "  SELECT id, state FROM members x WHERE x.tenant_id = $1 AND x.id = w.id LIMIT 1) AS m "
+        "WHERE m.state IN ('left', 'erased')",
+        *(tx.tenant_id, uuids(member_ids)),
+    )
+    return {row["id"] for row in rows}
 
 
 def is_mobile(phone: str) -> bool:

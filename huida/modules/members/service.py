@@ -13,21 +13,28 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Secret
-from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberJoined
+from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberJoined, MemberReturned
 
 PHONE = re.compile(r"1[3-9][0-9]{9}")
 """In plain digits: other scripts have digits too, and each would make the same phone another one."""
 CARD_NO = re.compile(r"[0-9A-Za-z-]{4,32}")
 PURPOSE = "member.phone"
+REPLACED = "replaced"
+CARD_REPLACED = "member.card_replaced"
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """A member as the hot path needs it."""
+    """A member as the hot path needs it. A card number that was replaced is known too: its state is `replaced`."""
 
     id: UUID
     card_no: str
     level: str
     state: str
+
+    @property
+    def refusal_code(self) -> str:
+        """Why this one may not buy, when not active."""
+        return CARD_REPLACED if self.state == REPLACED else "member.not_active"
 
 
 def normal_phone(text: str) -> str:
@@ -51,12 +58,19 @@ async def join(
     store_id: UUID | None = None,
     birthday: date | None = None,
 ) -> UUID:
-    """Take a new member in. Raises Conflict when the card number or the phone already belongs to one."""
+    """Take a new member in, or one who had left back, found by the phone: their record is active again (a fact tells which).
+
+    Raises Conflict when the card number or the phone already belongs to one, or the card number did before.
+    """
     member_id = uuid7()
     number = card_no or await next_card_no(tx)
     if not CARD_NO.fullmatch(number):
         raise Invalid(code="member.bad_card_no", where="card_no")
     clean = normal_phone(phone) if phone else None
+    if card_no is not None and await old_card(tx, number) is not None:
+        raise Conflict(code="member.card_taken", where="card_no")
+    if clean is not None and (before := (await by_phone(tx, [clean])).get(clean)) and before.state == "left":
+        return await come_back(tx, before, card_no=card_no, name=name, channel=channel, birthday=birthday)
     row = await _insert(tx, member_id, number, name, clean, store_id, birthday)
     if row is None:
         taken = await tx.value("SELECT id FROM members WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, number)
@@ -99,7 +113,8 @@ async def by_card_no(tx: Tx, card_nos: Sequence[str]) -> dict[str, Known]:
         tx.tenant_id,
         texts(card_nos),
     )
-    return {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+    found = {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+    return await follow(tx, await add_replaced(tx, found, card_nos))
 
 
 async def by_phone(tx: Tx, phones: Sequence[str]) -> dict[str, Known]:
@@ -109,9 +124,71 @@ async def by_phone(tx: Tx, phones: Sequence[str]) -> dict[str, Known]:
         "SELECT id, card_no, level, state, phone_hash FROM members WHERE tenant_id = $1 AND phone_hash = ANY($2)",
         *(tx.tenant_id, list(hashes)),
     )
-    return {
+    found = {
         hashes[bytes(row["phone_hash"])]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows
     }
+    return await follow(tx, found)
+
+
+async def follow(tx: Tx, found: dict[str, Known]) -> dict[str, Known]:
+    """In place of each record that was merged into another one, that other one. Asks only when there is such a record."""
+    merged = {one.id for one in found.values() if one.state == "merged"}
+    if not merged:
+        return found
+    rows = await tx.fetch(
+        "SELECT m.id AS merged, s.id, s.card_no, s.level, s.state FROM members m "
+        "JOIN members s ON s.tenant_id = m.tenant_id AND s.id = m.merged_into WHERE m.tenant_id = $1 AND m.id = ANY($2)",
+        *(tx.tenant_id, list(merged)),
+    )
+    into = {row["merged"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+    return {asked: into.get(one.id, one) for asked, one in found.items()}
+
+
+async def add_replaced(tx: Tx, found: dict[str, Known], asked: Sequence[str]) -> dict[str, Known]:
+    """With the card numbers that nobody has any more, as `replaced`. Asks only when a number was not found."""
+    missing = [card_no for card_no in asked if card_no not in found]
+    if not missing:
+        return found
+    rows = await tx.fetch(
+        "SELECT o.card_no, m.id, m.level FROM member_old_cards o JOIN members m ON m.tenant_id = o.tenant_id AND m.id = o.member_id "
+        "WHERE o.tenant_id = $1 AND o.card_no = ANY($2)",
+        *(tx.tenant_id, missing),
+    )
+    return found | {row["card_no"]: Known(row["id"], row["card_no"], row["level"], REPLACED) for row in rows}
+
+
+async def old_card(tx: Tx, card_no: str) -> Any:
+    """Whose a replaced card number was (`member_id`, `reason`, `at`), or None."""
+    return await tx.row("SELECT * FROM member_old_cards WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, card_no)
+
+
+async def come_back(
+    tx: Tx, known: Known, *, card_no: str | None = None, name: str = "", channel: str, birthday: date | None = None
+) -> UUID:
+    """One who had left is a member again: same record, with the name, birthday and card number that are given now.
+
+    Raises Conflict when the card number is another member's.
+    """
+    number = card_no or known.card_no
+    if number != known.card_no and number in await by_card_no(tx, [number]):
+        raise Conflict(code="member.card_taken", where="card_no")
+    await tx.execute(
+        "UPDATE members SET state = 'active', left_at = NULL, card_no = $3, name = CASE WHEN $4 = '' THEN name ELSE $4 END, "
+        "birthday = coalesce($5, birthday) WHERE tenant_id = $1 AND id = $2 AND state = 'left'",
+        *(tx.tenant_id, known.id, number, name.strip()[:60], birthday),
+    )
+    if number != known.card_no:
+        await keep_old_card(tx, known.card_no, known.id, reason="other")
+    tx.emit(MemberReturned(subject_id=known.id, card_no=number, channel=channel))
+    return known.id
+
+
+async def keep_old_card(tx: Tx, card_no: str, member_id: UUID, *, reason: str) -> None:
+    """Keep a number that was replaced, so that nobody else ever gets it."""
+    await tx.execute(
+        "INSERT INTO member_old_cards (tenant_id, card_no, member_id, reason, at) VALUES ($1, $2, $3, $4, $5)",
+        *(tx.tenant_id, card_no, member_id, reason, tx.now),
+    )
 
 
 async def by_openid(tx: Tx, openids: Sequence[str]) -> dict[str, Known]:
@@ -130,6 +207,13 @@ async def get(tx: Tx, member_id: UUID) -> Any:
     if row is None:
         raise NotFound(code="member.not_found", where="member_id")
     return row
+
+
+async def require_here(tx: Tx, member_id: UUID) -> None:
+    """What is changed by hand is changed of somebody who is a member. Raises NotFound, Conflict `member.not_active`."""
+    state = (await get(tx, member_id))["state"]
+    if state not in {"active", "frozen"}:
+        raise Conflict(code="member.not_active", state=state)
 
 
 async def require_active(tx: Tx, member_id: UUID) -> None:

@@ -17,7 +17,10 @@ from huida.modules import connections
 from huida.modules.members.profile import change
 from huida.modules.members.service import (
     PURPOSE,
+    Known,
     by_phone,
+    come_back,
+    get,
     join,
     link_identity,
     normal_phone,
@@ -88,7 +91,8 @@ async def open_for(tx: Tx, member_id: UUID, *, phone: str) -> Secret:
     freezes the member at the same time ends this session too.
     """
     row = await tx.row(
-        "SELECT state FROM members WHERE tenant_id = $1 AND id = $2 AND phone_hash = $3 FOR SHARE",
+        "SELECT m.state FROM members m WHERE m.tenant_id = $1 AND m.id = $2 AND (m.phone_hash = $3 OR EXISTS ("
+        "  SELECT FROM members o WHERE o.tenant_id = $1 AND o.merged_into = $2 AND o.phone_hash = $3)) FOR SHARE",
         *(tx.tenant_id, member_id, tx.sealer.blind_index(phone, purpose=PURPOSE)),
     )
     if row is None:
@@ -109,23 +113,29 @@ def _refusal(refused: Refused) -> AppError:
 
 
 async def member_actor(db: Database, session_token: str) -> Actor:
-    """Whose session this is: kind `member`, or `visitor` for a WeChat account that has not joined.
+    """Whose session this is: kind `member`, or `visitor` for a WeChat account that has not joined or whose member left.
 
     `name` is `app_id/openid` (see `account_of`), both empty for a session by phone. Raises Unauthenticated.
     """
     async with db.raw() as (_, sql):
         session = await sql.fetchrow(
-            "SELECT s.tenant_id, s.app_id, s.openid, s.member_id FROM member_sessions s JOIN merchants m ON m.id = s.tenant_id "
-            "WHERE s.token_hash = $1 AND s.expires_at > $2 AND m.state = 'open'",
+            "SELECT s.tenant_id, s.app_id, s.openid, s.member_id FROM member_sessions s "
+            "JOIN merchants m ON m.id = s.tenant_id WHERE s.token_hash = $1 AND s.expires_at > $2 AND m.state = 'open'",
             *(token_hash(session_token), db.clock.now()),
         )
     if session is None:
         raise Unauthenticated()
     if session["member_id"] is not None:
-        return Actor("member", session["member_id"], session["tenant_id"], frozenset({"member"}), "/")
+        async with db.read(session["tenant_id"]) as tx:
+            owner = await tx.value(
+                "SELECT coalesce(merged_into, id) FROM members WHERE tenant_id = $1 AND id = $2",
+                *(tx.tenant_id, session["member_id"]),
+            )
+        return Actor("member", owner or session["member_id"], session["tenant_id"], frozenset({"member"}), "/")
     async with db.read(session["tenant_id"]) as tx:
         member_id = await tx.value(
-            "SELECT member_id FROM identities WHERE tenant_id = $1 AND app_id = $2 AND openid = $3",
+            "SELECT m.id FROM identities i JOIN members m ON m.tenant_id = i.tenant_id AND m.id = i.member_id "
+            "WHERE i.tenant_id = $1 AND i.app_id = $2 AND i.openid = $3 AND m.state <> 'left'",
             *(tx.tenant_id, session["app_id"], session["openid"]),
         )
     name = f"{session['app_id']}/{session['openid']}"
@@ -174,7 +184,8 @@ async def bind_phone(db: Database, mini: MiniProgram, actor: Actor, *, code: str
 async def join_by_phone(tx: Tx, *, app_id: str, openid: str, phone: str) -> UUID:
     """The member of a verified phone, with this account linked; a new one when nobody has the phone yet.
 
-    An account that is a member's already gives that member the phone. Raises Conflict when the phone is another's.
+    An account that is a member's already gives that member the phone; one who had left is a member again. Raises Conflict
+    when the phone is another's.
     """
     await wait_for_account(tx, app_id, openid)
     owner: UUID | None = await tx.value(
@@ -185,9 +196,12 @@ async def join_by_phone(tx: Tx, *, app_id: str, openid: str, phone: str) -> UUID
     if owner is not None:
         if known is not None and known.id != owner:
             raise Conflict(code="member.phone_taken", where="phone")
+        row = await get(tx, owner)
+        if row["state"] == "left":
+            await come_back(tx, Known(owner, row["card_no"], row["level"], row["state"]), channel="mini_program")
         await change(tx, owner, {"phone": phone})
         return owner
-    if known is not None:
+    if known is not None and known.state != "left":
         member_id = known.id
     else:
         member_id = await join(tx, card_no=None, name="", phone=phone, channel="mini_program")

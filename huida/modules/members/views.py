@@ -6,7 +6,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-State = Literal["active", "frozen", "left"]
+State = Literal["active", "frozen", "left", "merged", "erased"]
 ImportStatus = Literal["created", "updated", "unchanged", "refused"]
 
 

@@ -284,14 +284,14 @@ async def live_at(tx: Tx, moment: datetime) -> set[str]:
 
 
 async def timeline(tx: Tx, member_id: UUID, page: Page) -> list[Any]:
-    """A member's facts newest first, each with what was sent for it."""
+    """A member's facts newest first, each with what was sent for it; those of records that were merged into theirs too."""
     return await tx.fetch(
         "SELECT f.id, f.kind, f.actor, f.at, f.payload, d.made FROM facts f "
         "LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('scenario', x.scenario, 'channel', x.channel, "
         "'state', x.state, 'reason', x.reason) ORDER BY x.state = 'not_attempted', x.slot) AS made FROM deliveries x "
         "WHERE x.tenant_id = f.tenant_id AND x.fact_id = f.id AND x.audience = 'member') d ON true "
-        "WHERE f.tenant_id = $1 AND f.subject_id = $2 AND ($3::uuid IS NULL OR f.id < $3) ORDER BY f.id DESC LIMIT $4",
-        *(tx.tenant_id, member_id, page.before, page.limit + 1),
+        "WHERE f.tenant_id = $1 AND f.subject_id = ANY($2) AND ($3::uuid IS NULL OR f.id < $3) ORDER BY f.id DESC LIMIT $4",
+        *(tx.tenant_id, await members.records_of(tx, member_id), page.before, page.limit + 1),
     )
 
 

@@ -71,6 +71,7 @@ class Item:
     held_s: float = RETRY_LADDER_S[0]
     lost: bool = False
     died: bool = False
+    gone: bool = False
 
 
 @dataclass
@@ -116,6 +117,9 @@ class Sender:
                 found = await connections.credentials(tx, kind)
                 if found is not None:
                     batch.credentials[found.app_id] = found
+        gone = await members.gone(tx, [row["member_id"] for row in rows if row["audience"] == "member"])
+        for item in batch.items:
+            item.gone = item.row["member_id"] in gone
         if "sms" in channels:
             batch.sms_doors = await sms.doors(tx)
             await self._load_phones(tx, batch)
@@ -209,6 +213,8 @@ class Sender:
 
     async def _post(self, batch: Batch, item: Item) -> str:
         row = item.row
+        if item.gone:
+            raise Refused("member.gone", "the member has left since this message was made")
         if row["channel"] == "sms":
             return await self._post_sms(batch, item)
         credentials = batch.credentials.get(row["app_id"])

@@ -179,6 +179,8 @@ async def _attach_people(tx: Tx, shop: Shop, drafts: Sequence[Draft]) -> None:
     people = await members.recipients(tx, ids, mini_app=shop.mini_app, oa_app=shop.oa_app)
     for draft in drafts:
         draft.person = people.get(draft.member_id)
+        if draft.person is not None:
+            draft.member_id = draft.person["id"]  # the fact may be about a record that was merged since
 
 
 def _address(tx: Tx, shop: Shop, draft: Draft) -> None:

@@ -7,6 +7,7 @@ Facts: PurchaseRecorded, RechargeRecorded, PurchaseRefunded, SignOffDue.
 
 from huida.modules.orders.facts import PurchaseRecorded, PurchaseRefunded, RechargeRecorded, SignOffDue
 from huida.modules.orders.ingest import Ingest
+from huida.modules.orders.lives import hand_back, hand_over, how_many, taken_back_since
 from huida.modules.orders.models import Purchase, Recharge, Refund
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, RefundIn, SignOffIn
@@ -26,8 +27,12 @@ __all__ = [
     "RefundIn",
     "SignOffDue",
     "SignOffIn",
+    "hand_back",
+    "hand_over",
+    "how_many",
     "record_purchases",
     "record_recharge",
     "record_refund",
     "remind_sign_off",
+    "taken_back_since",
 ]

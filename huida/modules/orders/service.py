@@ -68,7 +68,7 @@ def member_for(found: dict[tuple[str, str], members.Known], who: Who) -> members
     if member is None:
         raise NotFound(code="member.not_found", where=ref[0] if ref else "card_no")
     if member.state != "active":
-        raise Conflict(code="member.not_active", where=ref[0] if ref else "card_no", state=member.state)
+        raise Conflict(code=member.refusal_code, where=ref[0] if ref else "card_no", state=member.state)
     return member
 
 

@@ -15,6 +15,7 @@ from huida.modules.payments.facts import (
     RefundSucceeded,
 )
 from huida.modules.payments.invariants import INVARIANTS
+from huida.modules.payments.lives import wipe
 from huida.modules.payments.models import PayAccount, Payment, PayRefund, PayRoute
 from huida.modules.payments.prepare import Prepared, prepare
 from huida.modules.payments.resolve import work
@@ -46,5 +47,6 @@ __all__ = [
     "save_account",
     "start",
     "state_of",
+    "wipe",
     "work",
 ]

@@ -9,6 +9,7 @@ Facts: MemberPasswordSet, CodesLimited, CodeLimitsSet, CodeCapsSet.
 
 from huida.modules.verification.facts import CodeCapsSet, CodeLimitsSet, CodesLimited, MemberPasswordSet
 from huida.modules.verification.invariants import INVARIANTS
+from huida.modules.verification.lives import forget_password, hand_back, hand_over, wipe
 from huida.modules.verification.models import CodeRow, CodeSettingsRow, Counter, MemberPassword
 from huida.modules.verification.reactions import work
 
@@ -22,5 +23,9 @@ __all__ = [
     "Counter",
     "MemberPassword",
     "MemberPasswordSet",
+    "forget_password",
+    "hand_back",
+    "hand_over",
+    "wipe",
     "work",
 ]

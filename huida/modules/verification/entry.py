@@ -59,14 +59,15 @@ async def ask(
 async def register(
     db: Database, tenant_id: int, *, phone: str, code: str, name: str, password: Secret | None, asker: limits.Asker
 ) -> Entered:
-    """Take a new member in by a proved phone (S2-38). Raises Conflict when the phone is a member's; the code stays good."""
+    """Take a new member in by a proved phone (S2-38), or one who had left back. Raises Conflict when the phone is a member's; the code stays good."""
     if password is not None:
         tenants.check_password(password.reveal(), login=members.normal_phone(phone))
     proof = await check(db, tenant_id, "register", phone=phone, code=code, asker=asker)
     password_hash = None if password is None else await tenants.hashed(password.reveal(), login=proof.phone)
     async with db.tx(tenant_id, actor="member:register") as tx:
         await use(tx, proof)
-        if (await members.by_phone(tx, [proof.phone])).get(proof.phone) is not None:
+        known = (await members.by_phone(tx, [proof.phone])).get(proof.phone)
+        if known is not None and known.state != "left":
             raise Conflict(code="verification.registered", where="phone")
         try:
             member_id = await members.join(tx, card_no=None, name=name, phone=proof.phone, channel="h5")
@@ -143,6 +144,8 @@ async def log_in_by_password(
             raise limits.GuessLimit(retry_after_s=guess_wait_s)
         wait_s = await limits.try_password(tx, number, asker, known=here)
         known = (await members.by_phone(tx, [number])).get(number)
+        if known is not None and known.state == "left":
+            known = None
         password_hash: str | None = await tx.value(
             "SELECT password_hash FROM member_passwords WHERE tenant_id = $1 AND member_id = $2",
             *(tenant_id, NOBODY if known is None else known.id),
@@ -166,7 +169,7 @@ async def log_in_by_password(
 
 async def _owner(tx: Tx, proof: Fits) -> UUID:
     known = (await members.by_phone(tx, [proof.phone])).get(proof.phone)
-    if known is None:
+    if known is None or known.state == "left":
         raise Conflict(code="verification.not_registered", where="phone")
     return known.id
 

@@ -68,7 +68,8 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, asker: limits.Asker, proo
     ways = await sms.ways(tx, text.codes)
     if not ways:
         raise CannotSend(code="verification.sms_not_set_up")
-    is_member = (await members.by_phone(tx, [number])).get(number) is not None
+    known = (await members.by_phone(tx, [number])).get(number)
+    is_member = known is not None and known.state != "left"
     await limits.take(tx, phone=number, asker=asker, is_member=is_member, proof=proof)
     code = new_code()
     values = await values_of(tx, code)

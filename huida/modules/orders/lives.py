@@ -1,0 +1,36 @@
+"""What tills reported of one record becomes another one's, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from huida.kernel.db import Tx
+from huida.kernel.owners import count_rows, hand_rows, return_rows
+
+TABLES: Final = ("purchases", "recharges", "refunds")
+
+
+async def hand_over(tx: Tx, *, source: UUID, target: UUID) -> dict[str, list[UUID]]:
+    """Make every purchase, recharge and refund of the source the target's; returns their ids by table."""
+    return {table: await hand_rows(tx, table, source=source, target=target) for table in TABLES}
+
+
+async def hand_back(tx: Tx, handed: Mapping[str, Sequence[UUID]], *, source: UUID, target: UUID) -> None:
+    """Make what was handed over the target's again; what was recorded since stays with the source."""
+    for table in TABLES:
+        await return_rows(tx, table, handed[table], source=source, target=target)
+
+
+async def taken_back_since(tx: Tx, handed: Mapping[str, Sequence[UUID]]) -> int:
+    """How many refunds were given since of purchases that were handed over: each went into the accounts of who has them now."""
+    return int(
+        await tx.value(
+            "SELECT count(*) FROM refunds WHERE tenant_id = $1 AND purchase_id = ANY($2) AND NOT id = ANY($3)",
+            *(tx.tenant_id, list(handed["purchases"]), list(handed["refunds"])),
+        )
+    )
+
+
+async def how_many(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many purchases each of these members has made."""
+    return await count_rows(tx, "purchases", member_ids)
