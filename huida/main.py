@@ -201,7 +201,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.sms_providers = system.sms_providers
     app.state.settings = system.settings
     app.state.public_url = system.settings.public_url
-    app.state.balances_of = ledger.balances
+    app.state.balances_of = loyalty.balances_of
     app.state.level_names = loyalty.level_names
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get

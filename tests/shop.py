@@ -231,6 +231,8 @@ def whole_rules(**decided: Any) -> dict[str, Any]:
         "levels": [{"code": "normal", "name": "普通会员"}],
         "gift_tiers": [],
         "points_expire_months": 0,
+        "points_ripen_days": 0,
+        "expiry_notice_days": 0,
     } | decided
     rules["levels"] = [usual | level for level in rules["levels"]]
     rules["gift_tiers"] = [gift | tier for tier in rules["gift_tiers"]]

@@ -87,6 +87,7 @@ async def test_the_catalogue_has_the_members_scenarios(shop: Shop) -> None:
         "stored_value_consumption",
         "coupon_claimed",
         "coupon_unused",
+        "points_expiring",
         "auto_sign_off",
     }
 

@@ -24,7 +24,7 @@ async def test_default_templates_are_previewed_and_then_flip_the_channels(shop: 
         "coupon_claimed": [],
         "coupon_unused": [],
     }
-    assert preview["without"] == ["auto_sign_off"]
+    assert preview["without"] == ["points_expiring", "auto_sign_off"]
     assert shop.world.sim_app(seed.OA_APPID).templates == {}  # a preview changes nothing
     assert await shop.live() == {"consumption": "sms", "recharge": "subscribe"}
 

@@ -4072,6 +4072,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recharges/reversals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report Reversal
+         * @description Take back a recharge that was reported wrongly, with its gift; refused when the money is spent already.
+         */
+        post: operations["orders_report_reversal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/refunds": {
         parameters: {
             query?: never;
@@ -4523,6 +4543,8 @@ export interface components {
         /**
          * Balances
          * @description What a member owns; a unit that was never touched is absent. `growth` is whole yuan spent, for levels.
+         *
+         *     `points_pending` ripen when the return period of their purchases is over.
          */
         Balances: {
             /** Cny Gift */
@@ -4533,6 +4555,8 @@ export interface components {
             growth?: number;
             /** Points */
             points?: number;
+            /** Points Pending */
+            points_pending?: number;
         };
         /** BindIn */
         BindIn: {
@@ -6105,10 +6129,15 @@ export interface components {
         /**
          * LoyaltyRules
          * @description What the merchant has decided; `store_rate_bp` is by store code, 0 months means that points do not expire.
+         *
+         *     Points of a purchase ripen `points_ripen_days` whole days after it (0: at once); `expiry_notice_days` before they expire
+         *     the member is told (0: not).
          */
         LoyaltyRules: {
             /** Earn On Balance */
             earn_on_balance: boolean;
+            /** Expiry Notice Days */
+            expiry_notice_days: number;
             /** Gift Tiers */
             gift_tiers: components["schemas"]["RechargeGift"][];
             /** Levels */
@@ -6117,6 +6146,8 @@ export interface components {
             points_expire_months: number;
             /** Points Per 100 Yuan */
             points_per_100_yuan: number;
+            /** Points Ripen Days */
+            points_ripen_days: number;
             /** Store Rate Bp */
             store_rate_bp: {
                 [key: string]: number;
@@ -6128,6 +6159,8 @@ export interface components {
         LoyaltyRulesIn: {
             /** Earn On Balance */
             earn_on_balance: boolean;
+            /** Expiry Notice Days */
+            expiry_notice_days: number;
             /** Gift Tiers */
             gift_tiers: components["schemas"]["GiftTierIn"][];
             /** Levels */
@@ -6136,6 +6169,8 @@ export interface components {
             points_expire_months: number;
             /** Points Per 100 Yuan */
             points_per_100_yuan: number;
+            /** Points Ripen Days */
+            points_ripen_days: number;
             /** Store Rate Bp */
             store_rate_bp: {
                 [key: string]: number;
@@ -6286,7 +6321,7 @@ export interface components {
         };
         /**
          * MemberBalances
-         * @description Points and stored value; `balance_fen` is principal and gift together.
+         * @description Points and stored value; `balance_fen` is principal and gift together. `points_pending` are not ripe: not to be spent.
          */
         MemberBalances: {
             /** Balance Fen */
@@ -6295,6 +6330,8 @@ export interface components {
             gift_fen: number;
             /** Points */
             points: number;
+            /** Points Pending */
+            points_pending: number;
             /** Principal Fen */
             principal_fen: number;
         };
@@ -6541,6 +6578,24 @@ export interface components {
             appid: string;
             /** Pagepath */
             pagepath: string;
+        };
+        /**
+         * MyBalances
+         * @description The member's own, with when the pending points ripen.
+         */
+        MyBalances: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Points */
+            points: number;
+            /** Points Pending */
+            points_pending: number;
+            /** Principal Fen */
+            principal_fen: number;
+            /** Ripening */
+            ripening: components["schemas"]["Ripening"][];
         };
         /**
          * MyOrder
@@ -8168,6 +8223,19 @@ export interface components {
              */
             stop_scenarios: string[];
         };
+        /**
+         * Ripening
+         * @description Points that ripen at `ripe_at`.
+         */
+        Ripening: {
+            /** Points */
+            points: number;
+            /**
+             * Ripe At
+             * Format: date-time
+             */
+            ripe_at: string;
+        };
         /** RoutingIn */
         RoutingIn: {
             /**
@@ -9640,7 +9708,8 @@ export interface components {
         };
         /**
          * TillOutcome
-         * @description What became of a till's report. `points` is what it moved; `…_after` are the balances it left, where it touched them.
+         * @description What became of a till's report. `points` is what it moved, `points_pending` what ripens later; `…_after` are the balances
+         *     that it left, where it touched them. In the answer to a batch `row` is the row's place, from 0.
          */
         TillOutcome: {
             /** Balance After Fen */
@@ -9657,6 +9726,10 @@ export interface components {
             points?: number;
             /** Points After */
             points_after?: number;
+            /** Points Pending */
+            points_pending?: number;
+            /** Row */
+            row?: number;
             /**
              * Status
              * @enum {string}
@@ -9772,7 +9845,7 @@ export interface components {
         };
         /**
          * Transfer
-         * @description One movement of one unit: `amount` and `balance_after` are points, yuan of growth, or fen (`cny_…`).
+         * @description One movement of one unit: `amount` and `balance_after` are points, or fen (`cny_…`, and `growth`: 100 are one point).
          */
         Transfer: {
             /** Amount */
@@ -9799,7 +9872,7 @@ export interface components {
              * Unit
              * @enum {string}
              */
-            unit: "points" | "growth" | "cny_principal" | "cny_gift";
+            unit: "points" | "points_pending" | "growth" | "cny_principal" | "cny_gift";
         };
         /**
          * TroubleView
@@ -14567,7 +14640,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MemberBalances"];
+                    "application/json": components["schemas"]["MyBalances"];
                 };
             };
         };
@@ -17733,6 +17806,52 @@ export interface operations {
             };
         };
     };
+    orders_report_reversal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "金额输错",
+                 *       "recharge_till_no": "R-1",
+                 *       "store": "S01",
+                 *       "till_no": "V-1"
+                 *     }
+                 */
+                "application/json": {
+                    reason: string;
+                    recharge_till_no: string;
+                    store: string;
+                    till_no: string;
+                };
+            };
+        };
+        responses: {
+            /** @description It was recorded before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
     orders_report_refund: {
         parameters: {
             query?: never;
@@ -17753,6 +17872,7 @@ export interface operations {
                 "application/json": {
                     amount_fen: number;
                     occurred_at?: string | null;
+                    purchase_store?: string | null;
                     purchase_till_no: string;
                     store: string;
                     till_no: string;

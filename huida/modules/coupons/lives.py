@@ -8,7 +8,6 @@ from huida.kernel.owners import count_rows, hand_rows, return_rows
 from huida.modules.coupons.facts import CouponVoided
 
 
-
 async def hand_over(tx: Tx, *, source: UUID, target: UUID) -> list[UUID]:
     """Make every coupon of the source the target's, used ones too; returns their ids.
 

@@ -8,6 +8,7 @@ Invariants: see `invariants.py`. It records no facts of its own: the module that
 
 from huida.modules.ledger.hand_over import Carried, CarriedHold, CarriedLot, hand_over, take_apart
 from huida.modules.ledger.invariants import INVARIANTS
+from huida.modules.ledger.lots import expire_lots, expiring, of_source, pending_of, ripe_lots
 from huida.modules.ledger.models import UNITS, Account, Hold, Lot, Transfer
 from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
 from huida.modules.ledger.service import (
@@ -16,7 +17,6 @@ from huida.modules.ledger.service import (
     balances,
     capture,
     expire_holds,
-    expire_lots,
     hold,
     is_posted,
     last_of,
@@ -49,15 +49,19 @@ __all__ = [
     "capture",
     "expire_holds",
     "expire_lots",
+    "expiring",
     "hand_over",
     "hold",
     "is_posted",
     "last_of",
     "lock",
     "move",
+    "of_source",
+    "pending_of",
     "post",
     "release",
     "reverse",
+    "ripe_lots",
     "take_apart",
     "transfers",
 ]

@@ -92,7 +92,9 @@ async def take_apart(
     amounts = {unit: amount for unit, amount in sorted(units.items()) if amount > 0}
     await _move_holds(tx, holds, source=source, target=target)
     await _drop_lots(tx, source)
-    await _post(tx, amounts, source=source, target=target, reason="merge_undone", source_type=source_type, source_id=source_id)
+    await _post(
+        tx, amounts, source=source, target=target, reason="merge_undone", source_type=source_type, source_id=source_id
+    )
     await _held_by(tx, holds, target)
     await _add_lots(tx, source, left_to(now, back, carried, await _balances(tx, source)))
     await _add_lots(tx, target, back)

@@ -10,11 +10,15 @@ from huida.kernel.db import Base, TenantOwned
 
 UNITS = frozenset(
     {
-        *("points", "growth", "cny_principal", "cny_gift", "coupon_points_free", "coupon_points_paid"),
+        *("points", "points_pending", "growth", "cny_principal", "cny_gift"),
+        *("coupon_points_free", "coupon_points_paid"),
         *("sms_parts", "sms_used", "sms_owed", "sms_fen"),
     }
 )
-"""Of a merchant's SMS (X-05): parts bought before, parts used, parts used that nobody had bought yet, money's worth used."""
+"""`points_pending` are earned but not ripe yet (G-14); `growth` is in fen, a point of growth is 100 of them.
+
+Of a merchant's SMS (X-05): parts bought before, parts used, parts used that nobody had bought yet, money's worth used.
+"""
 
 HOLD_MOVES = {"open": frozenset({"captured", "released", "expired"})}
 
@@ -64,17 +68,29 @@ class Transfer(TenantOwned, Base):
 
 
 class Lot(TenantOwned, Base):
-    """The part of a balance that expires; what is not in a lot does not expire. Spent earliest expiry first."""
+    """The part of a balance that expires (or ripens: `points_pending`); what is in no lot does not.
+
+    One for each source that gave it: spent earliest expiry first, taken back from its own first. Of `granted`, `remaining` is
+    there still and `expired` is gone by itself. `told_at`: the member was told that it will expire.
+    """
 
     __tablename__ = "ledger_lots"
     __table_args__ = (
         CheckConstraint("remaining >= 0", name="remaining"),
+        CheckConstraint("expired >= 0 AND remaining + expired <= granted", name="granted"),
         Index("ix_ledger_lots_due", "tenant_id", "expires_at", postgresql_where=text("remaining > 0")),
+        Index(
+            "ix_ledger_lots_source", "tenant_id", "source_id", postgresql_where=text(f"source_id <> '{UUID(int=0)}'")
+        ),
     )
     owner_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     unit: Mapped[str] = mapped_column(Text, primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    granted: Mapped[int] = mapped_column(BigInteger)
     remaining: Mapped[int] = mapped_column(BigInteger)
+    expired: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    told_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Hold(TenantOwned, Base):

@@ -9,7 +9,10 @@ import msgspec
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
-    """`amount` (signed) of `unit` to or from an owner, against a contra account, for a reason."""
+    """`amount` (signed) of `unit` to or from an owner, against a contra account, for a reason.
+
+    A credit with `expires_at` is a lot of its entry's source; a debit takes from the lots of the source `lot` first.
+    """
 
     owner_id: UUID
     unit: str
@@ -18,6 +21,7 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     reason: str
     expires_at: datetime | None = None
     reverses: int | None = None
+    lot: UUID | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from huida.kernel.arrays import ints, texts, times, uuids
 from huida.kernel.db import Row, Tx, columns
@@ -16,7 +16,7 @@ from huida.modules.ledger.rules import Entry, Move, Posted, Short, admit
 POST = """
 SELECT outcome, ord, owner, unit, balance, seq FROM ledger_post(
   $1, $2, ($3::text)::uuid[], ($4::text)::text[], ($5::text)::bigint[], ($6::text)::text[], ($7::text)::text[],
-  ($8::text)::text[], ($9::text)::uuid[], ($10::text)::bigint[], ($11::text)::timestamptz[])
+  ($8::text)::text[], ($9::text)::uuid[], ($10::text)::bigint[], ($11::text)::timestamptz[], ($12::text)::uuid[])
 """
 
 
@@ -80,6 +80,7 @@ async def _post_some(
         uuids([entries[number].source_id for number in owners]),
         ints([m.reverses for m in moves]),
         times([m.expires_at for m in moves]),
+        uuids([m.lot for m in moves]),
     )
     # Rows that the function had returned before it found a repeat are not taken back with its rollback.
     outcome = rows[-1]["outcome"]
@@ -254,43 +255,6 @@ async def expire_holds(tx: Tx, *, limit: int = 500) -> int:
             *(tx.tenant_id, *columns([(*key, amount) for key, amount in freed.items()], 3)),
         )
     return len(rows)
-
-
-async def expire_lots(tx: Tx, *, limit: int = 500) -> list[tuple[UUID, str, int, int, UUID]]:
-    """Take back what has expired, except what is held; returns (owner, unit, amount, balance after, source) of each.
-
-    The accounts are locked before the amounts are read: what is spent or expired meanwhile is not taken twice.
-    """
-    due = await tx.fetch(
-        "SELECT DISTINCT l.owner_id FROM ledger_lots l JOIN ledger_accounts a USING (tenant_id, owner_id, unit) "
-        "WHERE l.tenant_id = $1 AND l.expires_at <= $2 AND l.remaining > 0 AND a.balance > a.held "
-        "ORDER BY l.owner_id LIMIT $3",
-        *(tx.tenant_id, tx.now, limit),
-    )
-    owners = [row["owner_id"] for row in due]
-    await lock(tx, owners)
-    rows = await tx.fetch(
-        "SELECT owner_id, unit, a.seq, least(l.expired, a.balance - a.held) AS amount FROM ledger_accounts a "
-        "JOIN (SELECT tenant_id, owner_id, unit, sum(remaining)::bigint AS expired FROM ledger_lots "
-        "      WHERE tenant_id = $1 AND owner_id = ANY($2) AND expires_at <= $3 AND remaining > 0 GROUP BY 1, 2, 3) l "
-        "  USING (tenant_id, owner_id, unit) WHERE a.balance > a.held ORDER BY owner_id, unit",
-        *(tx.tenant_id, owners, tx.now),
-    )
-    entries = [
-        Entry(
-            "expiry",
-            uuid5(row["owner_id"], f"{row['unit']} {row['seq']}"),
-            (Move(row["owner_id"], row["unit"], -row["amount"], f"{row['unit']}_expired", "expired"),),
-        )
-        for row in rows
-    ]
-    taken = []
-    for entry, result in zip(entries, await post(tx, entries), strict=True):
-        assert isinstance(result, Posted) and not result.repeated, "a locked account changed"
-        [step] = entry.moves
-        after = result.balances[step.owner_id, step.unit]
-        taken.append((step.owner_id, step.unit, -step.amount, after, entry.source_id))
-    return taken
 
 
 async def is_posted(tx: Tx, *, source_type: str, source_id: UUID, owner_id: UUID) -> bool:

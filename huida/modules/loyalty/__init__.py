@@ -2,41 +2,51 @@
 
 Owns: loyalty_rules. Rules are pure (`rules.py`); value moves only through the ledger. Points and stored value moved by
 one business event are one posting and one fact, so the member gets one message (X-07).
-Facts: ValueMoved, RulesChanged.
+Facts: ValueMoved, PointsExpiring, RulesChanged.
 """
 
-from huida.modules.loyalty.facts import RulesChanged, ValueMoved
+from huida.modules.loyalty.facts import PointsExpiring, RulesChanged, ValueMoved
+from huida.modules.loyalty.levels import read_levels
+from huida.modules.loyalty.lots import expire_due
 from huida.modules.loyalty.models import LoyaltyRules
-from huida.modules.loyalty.rules import GiftTier, Level, Rules, gift_for
-from huida.modules.loyalty.service import (
+from huida.modules.loyalty.rules import GROWTH_FEN, GiftTier, Level, Rules, gift_back, gift_for, level_for, share
+from huida.modules.loyalty.service import adjust, balances_of, level_names, rules_of, save_rules, tell_moved
+from huida.modules.loyalty.settle import (
     Sale,
     Settled,
-    adjust,
-    level_names,
+    growth_of,
     points_of,
-    rules_of,
-    save_rules,
     settle_recharge,
     settle_sales,
-    tell_moved,
+    stored_value,
 )
 
 __all__ = [
+    "GROWTH_FEN",
     "GiftTier",
     "Level",
     "LoyaltyRules",
+    "PointsExpiring",
     "Rules",
     "RulesChanged",
     "Sale",
     "Settled",
     "ValueMoved",
     "adjust",
+    "balances_of",
+    "expire_due",
+    "gift_back",
     "gift_for",
+    "growth_of",
+    "level_for",
     "level_names",
     "points_of",
+    "read_levels",
     "rules_of",
     "save_rules",
     "settle_recharge",
     "settle_sales",
+    "share",
+    "stored_value",
     "tell_moved",
 ]

@@ -1,5 +1,6 @@
 """What the loyalty module records: value moved by hand, by expiry or by merging, not by a purchase or recharge."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -17,6 +18,14 @@ class ValueMoved(Fact, frozen=True, kw_only=True):
     balance_after_fen: int | None = None
     note: str = ""
     source_id: UUID | None = None  # what the ledger's transfers name: where the member finds this movement
+
+
+class PointsExpiring(Fact, frozen=True, kw_only=True):
+    """So many points will expire at that moment, unless they are spent before (G-14)."""
+
+    kind: ClassVar[str] = "loyalty.points_expiring"
+    points: int
+    expires_at: datetime
 
 
 class RulesChanged(Fact, frozen=True, kw_only=True):

@@ -47,6 +47,8 @@ class LoyaltyRulesIn(Replacing):
     levels: list[LevelIn] = Field(max_length=50)
     gift_tiers: list[GiftTierIn] = Field(max_length=50)
     points_expire_months: int
+    points_ripen_days: int = Field(ge=0, le=366)
+    expiry_notice_days: int = Field(ge=0, le=90)
 
 
 class Adjustment(Body):
@@ -109,9 +111,12 @@ async def balances_by_card(card_no: str, tx: ReadTx = key_read("balances.read"))
 
 
 @member.get("/balances")
-async def my_balances(request: Request, tx: ReadTx = member_read()) -> views.MemberBalances:
+async def my_balances(request: Request, tx: ReadTx = member_read()) -> views.MyBalances:
     me = actor_of(request).id
-    return _shown(await ledger.balances(tx, [me]), me)
+    ripening: list[views.Ripening] = [
+        {"ripe_at": row["ripe_at"], "points": row["amount"]} for row in await ledger.pending_of(tx, me)
+    ]
+    return {**_shown(await ledger.balances(tx, [me]), me), "ripening": ripening}
 
 
 @member.get("/transfers")
@@ -127,6 +132,7 @@ def _shown(found: dict[UUID, dict[str, int]], owner: UUID) -> views.MemberBalanc
     principal, gift = now.get("cny_principal", 0), now.get("cny_gift", 0)
     return {
         "points": now.get("points", 0),
+        "points_pending": now.get("points_pending", 0),
         "balance_fen": principal + gift,
         "principal_fen": principal,
         "gift_fen": gift,

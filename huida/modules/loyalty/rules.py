@@ -1,11 +1,15 @@
-"""Pure earning rules: points per yuan by store and level, recharge gifts, levels by growth, expiry of points."""
+"""Pure earning rules: points per yuan by store and level, recharge gifts, levels by growth, ripening and expiry of points."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from typing import Final
 
 import msgspec
 
 from huida.kernel.clock import SHOP_ZONE
 from huida.kernel.money import Fen, Points
+
+GROWTH_FEN: Final = 100
+"""A point of growth (成长值) is a yuan spent; the ledger keeps it in fen, so that a refund of any amount takes its part."""
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +30,11 @@ class GiftTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a merchant has decided. `points_per_100_yuan` keeps fractions exact: 100 is one point a yuan."""
+    """What a merchant has decided. `points_per_100_yuan` keeps fractions exact: 100 is one point a yuan.
+
+    Points of a purchase are pending for `points_ripen_days` whole days after it (0: never); `expiry_notice_days` before
+    points expire the member is told (0: not) (G-14).
+    """
 
     points_per_100_yuan: int = 100
     store_rate_bp: dict[str, int] = {}
@@ -34,6 +42,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     levels: tuple[Level, ...] = (Level(code="normal", name="普通会员"),)
     gift_tiers: tuple[GiftTier, ...] = ()
     points_expire_months: int = 0
+    points_ripen_days: int = 0
+    expiry_notice_days: int = 0
 
     def check(self) -> str | None:
         """The name of the first field that makes no sense, or None."""
@@ -49,7 +59,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             return "gift_tiers"
         if len({tier.from_fen for tier in self.gift_tiers}) != len(self.gift_tiers):
             return "gift_tiers"
-        return None if 0 <= self.points_expire_months <= 120 else "points_expire_months"
+        if not 0 <= self.points_expire_months <= 120:
+            return "points_expire_months"
+        if not 0 <= self.points_ripen_days <= 366:
+            return "points_ripen_days"
+        return None if 0 <= self.expiry_notice_days <= 90 else "expiry_notice_days"
 
 
 def points_for(rules: Rules, paid: Fen, *, level: str, store: str) -> Points:
@@ -68,9 +82,10 @@ def gift_for(rules: Rules, paid: Fen) -> GiftTier:
     return max(reached, key=lambda tier: tier.from_fen, default=GiftTier(from_fen=1))
 
 
-def level_for(rules: Rules, growth: int) -> Level:
+def level_for(rules: Rules, growth_fen: int) -> Level:
     """The highest level whose growth is reached."""
-    return max((x for x in rules.levels if growth >= x.growth), key=lambda x: x.growth, default=rules.levels[0])
+    reached = (x for x in rules.levels if growth_fen >= x.growth * GROWTH_FEN)
+    return max(reached, key=lambda x: x.growth, default=rules.levels[0])
 
 
 def has_levels(rules: Rules) -> bool:
@@ -87,6 +102,13 @@ def expiry_of(rules: Rules, earned_on: date) -> datetime | None:
     return datetime.combine(first_of_next, time(), SHOP_ZONE)
 
 
+def ripe_at(rules: Rules, bought_on: date) -> datetime | None:
+    """When the points of a purchase ripen: after so many whole days, at midnight; None when they are ripe at once."""
+    if rules.points_ripen_days == 0:
+        return None
+    return datetime.combine(bought_on + timedelta(days=rules.points_ripen_days + 1), time(), SHOP_ZONE)
+
+
 def split_payment(amount: Fen, *, principal: int, gift: int) -> tuple[int, int]:
     """Stored value pays from the gift and the principal in proportion, the principal bearing the rounding.
 
@@ -97,3 +119,16 @@ def split_payment(amount: Fen, *, principal: int, gift: int) -> tuple[int, int]:
         return amount, 0
     from_gift = amount * gift // total
     return amount - from_gift, from_gift
+
+
+def share(part: int, *, of: int, until: int) -> int:
+    """What of a part has gone back when `until` of the total `of` has; of a total of nothing, nothing.
+
+    It grows with `until` and reaches the part with the total, so refunds in any number of steps take exactly the part.
+    """
+    return part * until // of if of else 0
+
+
+def gift_back(returned: int, *, balance: int, gift: int) -> int:
+    """How much of `returned` stored value is gift: each fen that goes back is either, so neither part ever shrinks (B-12)."""
+    return gift * returned // balance if balance else 0

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-Unit = Literal["points", "growth", "cny_principal", "cny_gift"]
+Unit = Literal["points", "points_pending", "growth", "cny_principal", "cny_gift"]
 
 
 class MemberLevel(TypedDict):
@@ -27,7 +27,11 @@ class RechargeGift(TypedDict):
 
 
 class LoyaltyRules(TypedDict):
-    """What the merchant has decided; `store_rate_bp` is by store code, 0 months means that points do not expire."""
+    """What the merchant has decided; `store_rate_bp` is by store code, 0 months means that points do not expire.
+
+    Points of a purchase ripen `points_ripen_days` whole days after it (0: at once); `expiry_notice_days` before they expire
+    the member is told (0: not).
+    """
 
     points_per_100_yuan: int
     store_rate_bp: dict[str, int]
@@ -35,6 +39,8 @@ class LoyaltyRules(TypedDict):
     levels: list[MemberLevel]
     gift_tiers: list[RechargeGift]
     points_expire_months: int
+    points_ripen_days: int
+    expiry_notice_days: int
     version: str
 
 
@@ -45,17 +51,31 @@ class Adjusted(TypedDict):
     balance_after_fen: int | None
 
 
+class Ripening(TypedDict):
+    """Points that ripen at `ripe_at`."""
+
+    ripe_at: datetime
+    points: int
+
+
 class MemberBalances(TypedDict):
-    """Points and stored value; `balance_fen` is principal and gift together."""
+    """Points and stored value; `balance_fen` is principal and gift together. `points_pending` are not ripe: not to be spent."""
 
     points: int
+    points_pending: int
     balance_fen: int
     principal_fen: int
     gift_fen: int
 
 
+class MyBalances(MemberBalances):
+    """The member's own, with when the pending points ripen."""
+
+    ripening: list[Ripening]
+
+
 class Transfer(TypedDict):
-    """One movement of one unit: `amount` and `balance_after` are points, yuan of growth, or fen (`cny_…`)."""
+    """One movement of one unit: `amount` and `balance_after` are points, or fen (`cny_…`, and `growth`: 100 are one point)."""
 
     unit: Unit
     seq: int

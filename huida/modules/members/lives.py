@@ -46,7 +46,9 @@ async def lock_rows(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, Row]:
 async def records_of(tx: Tx, member_id: UUID) -> list[UUID]:
     """This record and those that were merged into it."""
     rows = await tx.fetch(
-        "SELECT id FROM members WHERE tenant_id = $1 AND merged_into = $2 ORDER BY id LIMIT 100", tx.tenant_id, member_id
+        "SELECT id FROM members WHERE tenant_id = $1 AND merged_into = $2 ORDER BY id LIMIT 100",
+        tx.tenant_id,
+        member_id,
     )
     return [member_id, *(row["id"] for row in rows)]
 

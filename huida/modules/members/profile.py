@@ -14,7 +14,6 @@ from huida.modules.members.facts import MemberChanged
 from huida.modules.members.models import MEMBER_MOVES
 from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
 
-
 HAND_MOVES: Final = {state: MEMBER_MOVES[state] & {"active", "frozen"} for state in ("active", "frozen", "left")}
 """What freezing and unfreezing may do; who left and comes back is unfrozen too."""
 

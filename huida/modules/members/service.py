@@ -1,7 +1,7 @@
 """The members' verbs: join, find, change, link a WeChat identity."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 
 from huida.kernel.arrays import texts
-from huida.kernel.db import Tx
+from huida.kernel.db import Tx, columns
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Secret
-from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberJoined, MemberReturned
+from huida.modules.members.facts import IdentityLinked, MemberJoined, MemberReturned
 
 PHONE = re.compile(r"1[3-9][0-9]{9}")
 """In plain digits: other scripts have digits too, and each would make the same phone another one."""
@@ -317,16 +317,35 @@ async def link_identity(tx: Tx, member_id: UUID, *, app_id: str, openid: str) ->
     tx.emit(IdentityLinked(subject_id=member_id, app_id=app_id))
 
 
-async def set_level(tx: Tx, member_id: UUID, *, before: str, after: str) -> None:
-    """Move a member to another level, unless somebody else has moved them already."""
-    if await tx.execute(
-        "UPDATE members SET level = $4 WHERE tenant_id = $1 AND id = $2 AND level = $3",
-        tx.tenant_id,
-        member_id,
-        before,
-        after,
-    ):
-        tx.emit(LevelChanged(subject_id=member_id, before=before, after=after))
+async def ids_after(tx: Tx, after: UUID | None, *, limit: int) -> list[UUID]:
+    """The next members in the order of their ids, whatever their state."""
+    rows = await tx.fetch(
+        "SELECT id FROM members WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3",
+        *(tx.tenant_id, after, limit),
+    )
+    return [row["id"] for row in rows]
+
+
+async def lock_levels(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Everybody's level now, locked in the order of the ids. Whoever holds a ledger account too takes that first."""
+    rows = await tx.fetch(
+        "SELECT id, level FROM members WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
+        *(tx.tenant_id, list(member_ids)),
+    )
+    return {row["id"]: row["level"] for row in rows}
+
+
+async def set_levels(tx: Tx, levels: Mapping[UUID, str]) -> set[UUID]:
+    """Move members to other levels and tell whose it was not yet; what happened is recorded by who knows the steps."""
+    now = await lock_levels(tx, list(levels))
+    moved = [(member_id, level) for member_id, level in levels.items() if now.get(member_id, level) != level]
+    if moved:
+        await tx.execute(
+            "UPDATE members m SET level = v.level FROM unnest($2::uuid[], $3::text[]) AS v(id, level) "
+            "WHERE m.tenant_id = $1 AND m.id = v.id",
+            *(tx.tenant_id, *columns(moved, 2)),
+        )
+    return {member_id for member_id, _ in moved}
 
 
 async def end_all_of(tx: Tx, *member_ids: UUID) -> int:

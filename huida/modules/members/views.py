@@ -11,9 +11,13 @@ ImportStatus = Literal["created", "updated", "unchanged", "refused"]
 
 
 class Balances(TypedDict, total=False):
-    """What a member owns; a unit that was never touched is absent. `growth` is whole yuan spent, for levels."""
+    """What a member owns; a unit that was never touched is absent. `growth` is whole yuan spent, for levels.
+
+    `points_pending` ripen when the return period of their purchases is over.
+    """
 
     points: int
+    points_pending: int
     growth: int
     cny_principal: int
     cny_gift: int

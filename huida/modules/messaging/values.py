@@ -1,6 +1,7 @@
 """From a fact and its member to the raw values of a scenario's variables."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from huida.modules import coupons, loyalty, mall, orders
 REASONS: Mapping[str, str] = {
     "adjusted": "人工调整",
     "expired": "到期",
+    "ripened": "积分生效",
     "merged": "合并",
     "returned": "退回",
 }
@@ -67,6 +69,15 @@ def values_of(
     elif isinstance(fact, orders.PurchaseRefunded):
         values |= {"store_name": fact.store_name, "till_no": fact.till_no, "amount": fact.amount_fen, "reason": "退款"}
         _moved(values, fact.points, fact.points_after, fact.balance_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, orders.RechargeReversed):
+        values |= {"store_name": fact.store_name, "till_no": fact.till_no, "reason": "充值撤销"}
+        _moved(values, fact.points, fact.points_after, fact.balance_fen, fact.balance_after_fen, balances)
+    elif isinstance(fact, loyalty.PointsExpiring):
+        values |= {
+            "points_expiring": fact.points,
+            "expires_at": fact.expires_at - timedelta(seconds=1),
+            "points_after": balances.get("points", 0),
+        }
     elif isinstance(fact, loyalty.ValueMoved):
         values |= {"reason": fact.note or REASONS.get(fact.reason, "调整"), "till_no": recorded.id.hex[:16].upper()}
         _moved(values, fact.points, fact.points_after, fact.balance_fen, fact.balance_after_fen, balances)
@@ -142,6 +153,8 @@ def _moved(
 def needs_balances(recorded: Recorded[Any], needs: frozenset[str]) -> bool:
     """Whether the assignment uses a balance that this fact does not carry."""
     fact = recorded.fact
+    if isinstance(fact, loyalty.PointsExpiring):
+        return "points_after" in needs
     if "points_after" in needs and getattr(fact, "points_after", 0) is None:
         return True
     return "balance_after" in needs and getattr(fact, "balance_after_fen", 0) is None

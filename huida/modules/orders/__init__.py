@@ -1,17 +1,25 @@
 """Orders: what tills report. Purchases (batches of up to 1,000), recharges, refunds, sign-off reminders.
 
-Owns: purchases, recharges, refunds. Natural key: store + till number; a repeated report changes nothing. Points and
+Owns: purchases, recharges, their reversals, refunds. Natural key: store + till number; a repeated report changes nothing
+and gets its first answer. Points and
 stored value move in the same transaction through loyalty; what cannot be paid is not recorded.
-Facts: PurchaseRecorded, RechargeRecorded, PurchaseRefunded, SignOffDue.
+Facts: PurchaseRecorded, RechargeRecorded, RechargeReversed, PurchaseRefunded, SignOffDue.
 """
 
-from huida.modules.orders.facts import PurchaseRecorded, PurchaseRefunded, RechargeRecorded, SignOffDue
+from huida.modules.orders.facts import (
+    PurchaseRecorded,
+    PurchaseRefunded,
+    RechargeRecorded,
+    RechargeReversed,
+    SignOffDue,
+)
 from huida.modules.orders.ingest import Ingest
-from huida.modules.orders.lives import hand_back, hand_over, how_many, taken_back_since
-from huida.modules.orders.models import Purchase, Recharge, Refund
+from huida.modules.orders.lives import hand_back, hand_over, how_many, taken_back_since, wipe
+from huida.modules.orders.models import Purchase, Recharge, RechargeReversal, Refund
+from huida.modules.orders.recharges import record_recharge, reverse_recharge
 from huida.modules.orders.refunds import record_refund
-from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, RefundIn, SignOffIn
-from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
+from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, RefundIn, ReversalIn, SignOffIn
+from huida.modules.orders.service import record_purchases, remind_sign_off
 
 __all__ = [
     "Ingest",
@@ -23,8 +31,11 @@ __all__ = [
     "Recharge",
     "RechargeIn",
     "RechargeRecorded",
+    "RechargeReversal",
+    "RechargeReversed",
     "Refund",
     "RefundIn",
+    "ReversalIn",
     "SignOffDue",
     "SignOffIn",
     "hand_back",
@@ -34,5 +45,7 @@ __all__ = [
     "record_recharge",
     "record_refund",
     "remind_sign_off",
+    "reverse_recharge",
     "taken_back_since",
+    "wipe",
 ]

@@ -17,6 +17,7 @@ class PurchaseRecorded(Fact, frozen=True, kw_only=True):
     total_fen: int
     balance_fen: int
     points: int
+    points_pending: int = 0
     points_after: int | None = None
     balance_after_fen: int | None = None
     occurred_at: datetime
@@ -48,9 +49,28 @@ class PurchaseRefunded(Fact, frozen=True, kw_only=True):
     amount_fen: int
     balance_fen: int
     points: int
+    points_pending: int = 0
     points_after: int | None = None
     balance_after_fen: int | None = None
     occurred_at: datetime
+
+
+class RechargeReversed(Fact, frozen=True, kw_only=True):
+    """A recharge was reported wrongly and is taken back with its gift; `balance_fen` and `points` are what that took."""
+
+    kind: ClassVar[str] = "order.recharge_reversed"
+    reversal_id: UUID
+    recharge_id: UUID
+    store_code: str
+    store_name: str
+    till_no: str
+    reason: str
+    paid_fen: int
+    gift_fen: int
+    balance_fen: int
+    points: int
+    points_after: int | None = None
+    balance_after_fen: int | None = None
 
 
 class SignOffDue(Fact, frozen=True, kw_only=True):

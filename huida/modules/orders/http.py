@@ -29,9 +29,10 @@ from huida.kernel.web import (
 from huida.modules.orders import views
 from huida.modules.orders.facts import SignOffDue
 from huida.modules.orders.ingest import show
+from huida.modules.orders.recharges import record_recharge, reverse_recharge
 from huida.modules.orders.refunds import record_refund
-from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, SignOffIn
-from huida.modules.orders.service import record_purchases, record_recharge, remind_sign_off
+from huida.modules.orders.rows import PurchaseIn, RechargeIn, RefundIn, ReversalIn, SignOffIn
+from huida.modules.orders.service import record_purchases, remind_sign_off
 
 open_api = Router(prefix="/api/v1", tags=["orders"])
 console = Router(prefix="/api/console/orders", tags=["orders"])
@@ -94,6 +95,26 @@ async def report_refund(request: Request, tx: Tx = key_tx("purchases.write")) ->
 
 
 @open_api.post(
+    "/recharges/reversals",
+    status_code=201,
+    response_model=views.TillOutcome,
+    responses=RECORDED_BEFORE,
+    openapi_extra=_documented(
+        ReversalIn, {"store": "S01", "till_no": "V-1", "recharge_till_no": "R-1", "reason": "金额输错"}
+    ),
+)
+async def report_reversal(request: Request, tx: Tx = key_tx("purchases.write")) -> Response:
+    """Take back a recharge that was reported wrongly, with its gift; refused when the money is spent already."""
+    row = decoded(await request.body(), ReversalIn)
+
+    async def work() -> tuple[int, Any]:
+        outcome = await reverse_recharge(tx, row)
+        return (201 if outcome.status == "recorded" else 200), show(outcome, language_of(request))
+
+    return await once(tx, request, work)
+
+
+@open_api.post(
     "/sign-off-reminders",
     status_code=202,
     response_model=views.SignOffReminder,
@@ -111,7 +132,7 @@ async def report_sign_off(request: Request, tx: Tx = key_tx("purchases.write")) 
     return await once(tx, request, work)
 
 
-@open_api.get("/purchases/{store}/{till_no}")
+@open_api.get("/purchases/{store}/{till_no:path}")
 async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purchases.read")) -> views.Purchase:
     """A purchase by its natural key: how a till learns what became of a call whose answer it lost."""
     row = await tx.row(

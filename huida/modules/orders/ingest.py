@@ -20,7 +20,7 @@ from huida.kernel.errors import Forbidden, Invalid
 from huida.kernel.i18n import choose, text
 from huida.kernel.intake.bodies import UNREADABLE, plain, unreadable
 from huida.kernel.web import Actor, Doorkeeper, once, problem, refusal_of
-from huida.modules.orders.rows import Outcome, PurchaseIn
+from huida.modules.orders.rows import LONGEST_REF, Outcome, PurchaseIn
 from huida.modules.orders.service import record_purchases
 
 SCOPE = "purchases.write"
@@ -86,7 +86,7 @@ class Ingest:
         def shown(outcomes: Sequence[Outcome]) -> tuple[int, Any]:
             placed = iter(outcomes)
             results = [
-                show(refused[place] if place in refused else next(placed), language)
+                show(refused[place] if place in refused else next(placed), language) | {"row": place}
                 for place in range(len(rows) + len(refused))
             ]
             return 200, {"results": results}
@@ -167,8 +167,18 @@ def _parse_one_by_one(body: bytes, wrong: Exception) -> tuple[list[PurchaseIn], 
         try:
             rows.append(_one.decode(raw))
         except UNREADABLE as bad:
-            refused[place] = Outcome(status="refused", error=unreadable(bad))
+            refused[place] = Outcome(status="refused", till_no=_till_no_in(raw), error=unreadable(bad))
     return rows, refused
+
+
+def _till_no_in(raw: bytes | msgspec.Raw) -> str:
+    """The number that a row was sent with, as far as it has one: the till finds its row by it (I-08)."""
+    try:
+        row = json.loads(bytes(raw))
+        sent = row.get("till_no") if isinstance(row, dict) else None
+    except (ValueError, RecursionError):
+        return ""
+    return sent[:LONGEST_REF].encode(errors="replace").decode() if isinstance(sent, str) else ""
 
 
 def _raw_rows(body: bytes) -> Sequence[bytes | msgspec.Raw] | None:
@@ -201,7 +211,16 @@ def show(outcome: Outcome, language: str) -> dict[str, Any]:
     error = outcome.error
     shown = {
         name: value
-        for name in ("status", "till_no", "id", "points", "points_after", "balance_after_fen", "gift_fen")
+        for name in (
+            "status",
+            "till_no",
+            "id",
+            "points",
+            "points_pending",
+            "points_after",
+            "balance_after_fen",
+            "gift_fen",
+        )
         if (value := getattr(outcome, name)) is not None
     }
     if error is not None:

@@ -1,6 +1,7 @@
 """What tills reported of one record becomes another one's, and back."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,14 +22,28 @@ async def hand_back(tx: Tx, handed: Mapping[str, Sequence[UUID]], *, source: UUI
         await return_rows(tx, table, handed[table], source=source, target=target)
 
 
-async def taken_back_since(tx: Tx, handed: Mapping[str, Sequence[UUID]]) -> int:
-    """How many refunds were given since of purchases that were handed over: each went into the accounts of who has them now."""
+async def taken_back_since(tx: Tx, handed: Mapping[str, Sequence[UUID]], since: datetime) -> int:
+    """How many refunds of purchases, and reversals of recharges, were recorded since of what was handed over.
+
+    Each moved the accounts of who has it now.
+    """
     return int(
         await tx.value(
-            "SELECT count(*) FROM refunds WHERE tenant_id = $1 AND purchase_id = ANY($2) AND NOT id = ANY($3)",
-            *(tx.tenant_id, list(handed["purchases"]), list(handed["refunds"])),
+            "SELECT (SELECT count(*) FROM refunds WHERE tenant_id = $1 AND purchase_id = ANY($2) AND NOT id = ANY($3)) "
+            "+ (SELECT count(*) FROM recharge_reversals WHERE tenant_id = $1 AND recharge_id = ANY($4) AND at > $5)",
+            *(tx.tenant_id, list(handed["purchases"]), list(handed["refunds"]), list(handed["recharges"]), since),
         )
     )
+
+
+async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> None:
+    """Erase the prints of how tills called these members; what was bought, when and for how much stays."""
+    for table in ("purchases", "recharges"):
+        await tx.execute(
+            f"UPDATE {table} SET who = NULL WHERE tenant_id = $1 AND member_id = ANY($2)",
+            tx.tenant_id,
+            list(member_ids),
+        )
 
 
 async def how_many(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,7 +23,12 @@ from huida.kernel.db import Base, TenantOwned
 
 
 class Purchase(TenantOwned, Base):
-    """What was bought. `balance_fen` of `total_fen` was paid from stored value (`principal_fen` of it own money)."""
+    """What was bought. `balance_fen` of `total_fen` was paid from stored value (`principal_fen` of it own money).
+
+    `points` are all that it earned, ripe or not; `growth_fen` is what it gave of growth. `who` is a keyed print of how the
+    till called the member, `balance_after_fen` what was answered: so a repetition gets the first answer whatever has become of
+    the member. `history`: loaded from an older system (G-04), never told.
+    """
 
     __tablename__ = "purchases"
     __table_args__ = (
@@ -30,7 +46,11 @@ class Purchase(TenantOwned, Base):
     balance_fen: Mapped[int] = mapped_column(BigInteger)
     principal_fen: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
+    growth_fen: Mapped[int] = mapped_column(BigInteger, server_default="0")
     refunded_fen: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
+    who: Mapped[bytes | None] = mapped_column(LargeBinary)
+    history: Mapped[bool] = mapped_column(Boolean, server_default=false())
     items: Mapped[Any | None] = mapped_column(JSONB)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
@@ -50,10 +70,15 @@ class Recharge(TenantOwned, Base):
     paid_fen: Mapped[int] = mapped_column(BigInteger)
     gift_fen: Mapped[int] = mapped_column(BigInteger)
     gift_points: Mapped[int] = mapped_column(BigInteger)
+    points_after: Mapped[int | None] = mapped_column(BigInteger)
+    balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
+    who: Mapped[bytes | None] = mapped_column(LargeBinary)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class Refund(TenantOwned, Base):
+    """`store_id` is where it was given, maybe another branch than the purchase's. `points` were ripe, `pending_points` not."""
+
     __tablename__ = "refunds"
     __table_args__ = (
         UniqueConstraint("tenant_id", "store_id", "till_no"),
@@ -68,4 +93,27 @@ class Refund(TenantOwned, Base):
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     balance_fen: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
+    pending_points: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    growth_fen: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    points_after: Mapped[int | None] = mapped_column(BigInteger)
+    balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class RechargeReversal(TenantOwned, Base):
+    """A recharge that was reported wrongly and taken back, once; `points` of its gift were still there."""
+
+    __tablename__ = "recharge_reversals"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "recharge_id"),
+        UniqueConstraint("tenant_id", "store_id", "till_no"),
+    )
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    recharge_id: Mapped[UUID] = mapped_column(Uuid)
+    store_id: Mapped[UUID] = mapped_column(Uuid)
+    till_no: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    points: Mapped[int] = mapped_column(BigInteger)
+    points_after: Mapped[int | None] = mapped_column(BigInteger)
+    balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -52,13 +52,23 @@ class RechargeIn(Who, kw_only=True, forbid_unknown_fields=True):
 
 
 class RefundIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A refund of (part of) a purchase, named by its store and till number."""
+    """A refund of (part of) a purchase, named by its till number and its store: that of the refund, or `purchase_store`."""
 
     store: str
     till_no: str
     purchase_till_no: str
+    purchase_store: str | None = None
     amount_fen: int
     occurred_at: datetime | None = None
+
+
+class ReversalIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A recharge that was reported wrongly, named by its store and till number, and why it is taken back."""
+
+    store: str
+    till_no: str
+    recharge_till_no: str
+    reason: str
 
 
 class SignOffIn(Who, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +84,7 @@ class Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
     till_no: str = ""
     id: UUID | None = None
     points: int | None = None
+    points_pending: int | None = None
     points_after: int | None = None
     balance_after_fen: int | None = None
     gift_fen: int | None = None
@@ -83,8 +94,12 @@ class Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
 def check_key(store: str, till_no: str) -> None:
     if not 1 <= len(store) <= 32 or "\0" in store:
         raise Invalid(code="orders.bad_store", where="store")
+    check_till_no(till_no, where="till_no")
+
+
+def check_till_no(till_no: str, *, where: str) -> None:
     if not 1 <= len(till_no) <= 64 or not till_no.isprintable():
-        raise Invalid(code="orders.bad_till_no", where="till_no")
+        raise Invalid(code="orders.bad_till_no", where=where)
 
 
 def check_who(row: Who) -> None:
@@ -110,10 +125,10 @@ def check_time(occurred_at: datetime | None, now: datetime) -> datetime:
 
 
 def check_purchase(row: PurchaseIn) -> None:
-    """Raises Invalid saying what is wrong and where."""
+    """Raises Invalid saying what is wrong and where. A total of nothing is a visit: free goods, a full discount (B-23)."""
     check_key(row.store, row.till_no)
     check_who(row)
-    if not 0 < row.total_fen <= MOST_FEN:
+    if not 0 <= row.total_fen <= MOST_FEN:
         raise Invalid(code="orders.bad_amount", where="total_fen")
     if not 0 <= row.balance_fen <= row.total_fen:
         raise Invalid(code="orders.bad_amount", where="balance_fen")
@@ -135,10 +150,19 @@ def _check_items(items: list[dict[str, Any]]) -> None:
 def check_refund(row: RefundIn) -> None:
     """Raises Invalid saying what is wrong and where."""
     check_key(row.store, row.till_no)
-    if not 1 <= len(row.purchase_till_no) <= 64 or "\0" in row.purchase_till_no:
-        raise Invalid(code="orders.bad_till_no", where="purchase_till_no")
+    check_till_no(row.purchase_till_no, where="purchase_till_no")
+    if row.purchase_store is not None and (not 1 <= len(row.purchase_store) <= 32 or "\0" in row.purchase_store):
+        raise Invalid(code="orders.bad_store", where="purchase_store")
     if not 0 < row.amount_fen <= MOST_FEN:
         raise Invalid(code="orders.bad_amount", where="amount_fen")
+
+
+def check_reversal(row: ReversalIn) -> None:
+    """Raises Invalid saying what is wrong and where: a reason of 1 to 200 characters is told."""
+    check_key(row.store, row.till_no)
+    check_till_no(row.recharge_till_no, where="recharge_till_no")
+    if not 1 <= len(row.reason.strip()) <= 200 or not row.reason.isprintable():
+        raise Invalid(code="orders.bad_reason", where="reason")
 
 
 def check_sign_off(row: SignOffIn, now: datetime) -> None:

@@ -16,12 +16,16 @@ class RowError(TypedDict):
 
 
 class TillOutcome(TypedDict):
-    """What became of a till's report. `points` is what it moved; `…_after` are the balances it left, where it touched them."""
+    """What became of a till's report. `points` is what it moved, `points_pending` what ripens later; `…_after` are the balances
+    that it left, where it touched them. In the answer to a batch `row` is the row's place, from 0.
+    """
 
     status: Literal["recorded", "repeated", "refused"]
     till_no: str
     id: NotRequired[UUID]
+    row: NotRequired[int]
     points: NotRequired[int]
+    points_pending: NotRequired[int]
     points_after: NotRequired[int]
     balance_after_fen: NotRequired[int]
     gift_fen: NotRequired[int]

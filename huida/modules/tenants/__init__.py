@@ -35,6 +35,7 @@ from huida.modules.tenants.models import (
 from huida.modules.tenants.passwords import check_password, hashed, matches
 from huida.modules.tenants.service import (
     StoreRef,
+    all_stores_by_code,
     bootstrap,
     create_merchant,
     create_store,
@@ -75,6 +76,7 @@ __all__ = [
     "StoreRef",
     "active_staff",
     "all_merchants",
+    "all_stores_by_code",
     "bootstrap",
     "check_password",
     "create_key",

@@ -23,6 +23,7 @@ class StoreRef:
     id: UUID
     code: str
     name: str
+    closed_at: datetime | None = None
 
 
 async def create_merchant(tx: Tx, *, name: str, short_name: str) -> int:
@@ -165,7 +166,9 @@ async def reopen_store(tx: Tx, store_id: UUID) -> None:
 
 async def _set_store_state(tx: Tx, store_id: UUID, state: str) -> None:
     code = await tx.value(
-        "UPDATE stores SET state = $3 WHERE tenant_id = $1 AND id = $2 RETURNING code", tx.tenant_id, store_id, state
+        "UPDATE stores SET state = $3, closed_at = CASE WHEN $3 = 'open' THEN NULL ELSE coalesce(closed_at, $4) END "
+        "WHERE tenant_id = $1 AND id = $2 RETURNING code",
+        *(tx.tenant_id, store_id, state, tx.now),
     )
     if code is None:
         raise NotFound(code="store.not_found", where="store_id")
@@ -186,6 +189,12 @@ async def stores_by_code(tx: Tx) -> dict[str, StoreRef]:
         "SELECT id, code, name FROM stores WHERE tenant_id = $1 AND state = 'open' LIMIT 5000", tx.tenant_id
     )
     return {row["code"]: StoreRef(row["id"], row["code"], row["name"]) for row in rows}
+
+
+async def all_stores_by_code(tx: Tx) -> dict[str, StoreRef]:
+    """The merchant's stores by code, closed ones too: what happened there before can still be reported and returned (B-09)."""
+    rows = await tx.fetch("SELECT id, code, name, closed_at FROM stores WHERE tenant_id = $1 LIMIT 5000", tx.tenant_id)
+    return {row["code"]: StoreRef(row["id"], row["code"], row["name"], row["closed_at"]) for row in rows}
 
 
 async def entitle(tx: Tx, module: str, *, until: datetime | None = None) -> None:

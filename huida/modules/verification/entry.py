@@ -59,7 +59,10 @@ async def ask(
 async def register(
     db: Database, tenant_id: int, *, phone: str, code: str, name: str, password: Secret | None, asker: limits.Asker
 ) -> Entered:
-    """Take a new member in by a proved phone (S2-38), or one who had left back. Raises Conflict when the phone is a member's; the code stays good."""
+    """Take a new member in by a proved phone (S2-38), or one who had left back.
+
+    Raises Conflict when the phone is a member's; the code stays good.
+    """
     if password is not None:
         tenants.check_password(password.reveal(), login=members.normal_phone(phone))
     proof = await check(db, tenant_id, "register", phone=phone, code=code, asker=asker)

@@ -317,6 +317,7 @@ export const en: typeof zhCN = {
     points_change: 'Points change',
     coupon_claimed: 'Coupon received',
     coupon_unused: 'Unused coupon',
+    points_expiring: 'Points expiring',
     auto_sign_off: 'Sign-off reminder',
   },
 }

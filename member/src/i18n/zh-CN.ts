@@ -315,6 +315,7 @@ export const zhCN = {
     points_change: '积分变动',
     coupon_claimed: '优惠券领取',
     coupon_unused: '未使用优惠券提醒',
+    points_expiring: '积分到期提醒',
     auto_sign_off: '自动签收提醒',
   },
 }
