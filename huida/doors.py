@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
+from huida.modules.lives import http as lives_http
 from huida.modules.loyalty import http as loyalty_http
 from huida.modules.mall import buyers as mall_buyers
 from huida.modules.mall import erp as mall_erp
@@ -54,6 +55,8 @@ def routers() -> list[Any]:
         members_http.member,
         members_centre.member,
         members_centre.tills,
+        lives_http.console,
+        lives_http.open_api,
         coupons_http.console,
         coupons_http.open_api,
         coupons_http.member,

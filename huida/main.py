@@ -25,6 +25,7 @@ from huida.modules import (
     connections,
     coupons,
     ledger,
+    lives,
     loyalty,
     mall,
     members,
@@ -62,6 +63,7 @@ INVARIANTS: dict[str, str] = {
     **verification.INVARIANTS,
     **payments.INVARIANTS,
     **mall.INVARIANTS,
+    **lives.INVARIANTS,
 }
 """What must always hold, by name: a query that returns the rows that break it."""
 
@@ -158,6 +160,7 @@ def build(
         messaging_reactions.work,
         reports.work,
         verification.work(desk, providers),
+        lives.work,
     ):
         registry.add(work)
     db = Database(

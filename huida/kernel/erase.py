@@ -45,10 +45,11 @@ async def forget_in_answers(tx: Tx, member_ids: Sequence[UUID]) -> None:
             )
 
 
-async def forget_in_jobs(tx: Tx, openids: Sequence[str]) -> None:
-    """Drop what is still to be done, or was given up, about these WeChat accounts."""
+async def forget_in_jobs(tx: Tx, openids: Sequence[str], *, but: str) -> None:
+    """Drop what is still to be done, or was given up, about these WeChat accounts, except jobs of the kind that asks."""
     for table in ("jobs", "jobs_later", "jobs_dead"):
         for openid in openids:
             await tx.execute(
-                f"DELETE FROM {table} WHERE tenant_id = $1 AND position($2 IN payload::text) > 0", tx.tenant_id, openid
+                f"DELETE FROM {table} WHERE tenant_id = $1 AND kind <> $3 AND position($2 IN payload::text) > 0",
+                *(tx.tenant_id, openid, but),
             )

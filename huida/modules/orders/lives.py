@@ -8,18 +8,30 @@ from uuid import UUID
 from huida.kernel.db import Tx
 from huida.kernel.owners import count_rows, hand_rows, return_rows
 
-TABLES: Final = ("purchases", "recharges", "refunds")
+TABLES: Final = ("purchases", "recharges")
 
 
 async def hand_over(tx: Tx, *, source: UUID, target: UUID) -> dict[str, list[UUID]]:
     """Make every purchase, recharge and refund of the source the target's; returns their ids by table."""
-    return {table: await hand_rows(tx, table, source=source, target=target) for table in TABLES}
+    handed = {table: await hand_rows(tx, table, source=source, target=target) for table in TABLES}
+    # Refunds are found by their purchases: there is no index of them by member.
+    handed["refunds"] = await _give_refunds(tx, handed["purchases"], target)
+    return handed
 
 
 async def hand_back(tx: Tx, handed: Mapping[str, Sequence[UUID]], *, source: UUID, target: UUID) -> None:
     """Make what was handed over the target's again; what was recorded since stays with the source."""
     for table in TABLES:
         await return_rows(tx, table, handed[table], source=source, target=target)
+    await _give_refunds(tx, handed["purchases"], target)
+
+
+async def _give_refunds(tx: Tx, purchase_ids: Sequence[UUID], target: UUID) -> list[UUID]:
+    rows = await tx.fetch(
+        "UPDATE refunds SET member_id = $3 WHERE tenant_id = $1 AND purchase_id = ANY($2) RETURNING id",
+        *(tx.tenant_id, list(purchase_ids), target),
+    )
+    return sorted(row["id"] for row in rows)
 
 
 async def taken_back_since(tx: Tx, handed: Mapping[str, Sequence[UUID]], since: datetime) -> int:
