@@ -46,7 +46,6 @@ async def leave(tx: Tx, member_id: UUID, seen: Seen, *, way: str, note: str) -> 
     if row["state"] in {"active", "frozen"}:
         await members.leave(tx, member_id)
         await verification.forget_password(tx, member_id)
-        await loyalty.read_levels(tx, await loyalty.rules_of(tx), [member_id])
     tx.emit(
         MemberLeft(
             subject_id=member_id,
@@ -59,6 +58,8 @@ async def leave(tx: Tx, member_id: UUID, seen: Seen, *, way: str, note: str) -> 
             note="" if row["state"] == "erased" else note.strip(),
         )
     )
+    if row["state"] in {"active", "frozen"}:
+        await loyalty.read_levels(tx, await loyalty.rules_of(tx), [member_id])
     return has
 
 

@@ -90,7 +90,6 @@ async def merge(tx: Tx, *, stays: UUID, goes: UUID) -> UUID:
         members=await members.join_rows(tx, stays=rows[stays], goes=rows[goes]),
     )
     await messaging.hand_over(tx, source=goes, target=stays)
-    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays])
     await tx.execute(
         "INSERT INTO member_merges (tenant_id, id, survivor_id, merged_id, receipt, at) VALUES ($1, $2, $3, $4, $5, $6)",
         *(tx.tenant_id, merge_id, stays, goes, msgspec.json.encode(receipt).decode(), tx.now),
@@ -108,4 +107,5 @@ async def merge(tx: Tx, *, stays: UUID, goes: UUID) -> UUID:
             purchases=len(receipt.orders["purchases"]),
         )
     )
+    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays])
     return merge_id

@@ -51,7 +51,6 @@ async def undo(tx: Tx, member_id: UUID, merge_id: UUID) -> None:
         await verification.hand_back(tx, source=stays, target=goes)
     await messaging.hand_back(tx, source=stays, target=goes, records=[goes, *receipt.members.repointed])
     await members.part_rows(tx, receipt.members, stays=rows[stays], goes=rows[goes])
-    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays, goes])
     await tx.execute(
         "UPDATE member_merges SET undone_at = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, merge_id, tx.now
     )
@@ -66,6 +65,7 @@ async def undo(tx: Tx, member_id: UUID, merge_id: UUID) -> None:
             balance_fen=in_all(amounts, "cny_principal", "cny_gift"),
         )
     )
+    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays, goes])
 
 
 async def _row(tx: Tx, member_id: UUID, merge_id: UUID) -> Row:
