@@ -1,10 +1,10 @@
 """What tests of members' lives share: two records of one person, coupons, and a merchant's rows for exact comparison."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.asgi import Reply
+from tests import make
+from tests.asgi import Client, Reply
 from tests.shop import Shop, whole_rules
 
 MEMBERS = "/api/console/members"
@@ -132,4 +132,7 @@ async def transfers(shop: Shop, member_id: UUID, reason: str) -> list[tuple[str,
     return [tuple(row.values()) for row in found]
 
 
-DAY = timedelta(days=1)
+async def later(shop: Shop, **delta: float) -> None:
+    """Some time passes, and the shop's owner logs in again."""
+    await shop.later(**delta)
+    shop.staff = await make.logged_in(Client(shop.world.app), await make.staff(shop.db, shop.tenant))

@@ -10,7 +10,7 @@ INVARIANTS: dict[str, str] = {
     "orders.points_are_posted_once": """
         SELECT p.tenant_id, p.id, p.points, coalesce(t.total, 0) AS posted FROM purchases p
         LEFT JOIN (SELECT tenant_id, source_id, sum(amount) AS total FROM ledger_transfers
-                   WHERE source_type = 'purchase' AND unit = 'points' GROUP BY 1, 2) t
+                   WHERE source_type = 'purchase' AND unit IN ('points', 'points_pending') GROUP BY 1, 2) t
           ON t.tenant_id = p.tenant_id AND t.source_id = p.id
         WHERE p.points <> coalesce(t.total, 0)""",
     "orders.recharge_is_posted_once": """
