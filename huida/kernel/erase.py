@@ -15,17 +15,26 @@ from huida.kernel.db import Tx
 PERSONAL: Final = ("openid", "unionid", "receiver", "phone", "address", "text", "note", "payee")
 """Fields of facts that say who: each becomes an empty text."""
 
-FACTS: Final = """
-UPDATE facts f SET payload = f.payload || coalesce((
-  SELECT jsonb_object_agg(k, '') FROM jsonb_object_keys(f.payload) AS k WHERE k = ANY($4::text[])), '{}'::jsonb)
-WHERE f.tenant_id = $1 AND (f.subject_id = ANY($2) OR (f.subject_id IS NULL AND f.payload->>'openid' = ANY($3)))
-  AND f.payload ?| $4::text[]
-"""
+BLANKED: Final = """f.payload || coalesce((
+  SELECT jsonb_object_agg(k, '') FROM jsonb_object_keys(f.payload) AS k WHERE k = ANY($3::text[])), '{}'::jsonb)"""
 
 
-async def forget_in_facts(tx: Tx, subjects: Sequence[UUID], openids: Sequence[str]) -> int:
-    """Empty the personal fields of facts about these members or these WeChat accounts; returns how many facts changed."""
-    return await tx.execute(FACTS, tx.tenant_id, list(subjects), list(openids), list(PERSONAL))
+async def forget_in_facts(tx: Tx, subjects: Sequence[UUID]) -> int:
+    """Empty the personal fields of facts about these members; returns how many facts changed."""
+    return await tx.execute(
+        f"UPDATE facts f SET payload = {BLANKED} WHERE f.tenant_id = $1 AND f.subject_id = ANY($2) AND f.payload ?| $3::text[]",
+        *(tx.tenant_id, list(subjects), list(PERSONAL)),
+    )
+
+
+async def forget_pushed(tx: Tx, openids: Sequence[str]) -> None:
+    """Empty the personal fields of facts about these WeChat accounts, and the openid wherever else such a fact names it."""
+    for openid in openids:
+        await tx.execute(
+            f"UPDATE facts f SET payload = replace(({BLANKED})::text, $2, '')::jsonb "
+            "WHERE f.tenant_id = $1 AND f.subject_id IS NULL AND f.payload->>'openid' = $2",
+            *(tx.tenant_id, openid, list(PERSONAL)),
+        )
 
 
 async def forget_in_answers(tx: Tx, member_ids: Sequence[UUID]) -> None:

@@ -42,7 +42,7 @@ async def erase(tx: Tx, member_id: UUID, *, card_no: str) -> None:
     await tx.execute(
         "UPDATE member_merges SET receipt = '{}' WHERE tenant_id = $1 AND survivor_id = ANY($2)", tx.tenant_id, ids
     )
-    await kernel.forget_in_facts(tx, ids, [])
+    await kernel.forget_in_facts(tx, ids)
     tx.enqueue(FORGET, {"members": ids, "openids": openids}, lane=member_id)
     tx.emit(MemberErased(subject_id=member_id, card_no=row["card_no"]))
 
@@ -53,6 +53,6 @@ async def forget(tx: Tx, payloads: Sequence[Any]) -> None:
     for payload in payloads:
         openids: list[str] = payload["openids"]
         await connections.wipe(tx, openids)
-        await kernel.forget_in_facts(tx, [], openids)
+        await kernel.forget_pushed(tx, openids)
         await kernel.forget_in_answers(tx, [UUID(one) for one in payload["members"]])
         await kernel.forget_in_jobs(tx, openids, but=FORGET)
