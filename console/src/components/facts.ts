@@ -16,6 +16,7 @@ const CODES: Record<string, string> = {
   source: 'facts.source',
   reason: 'facts.reason',
   policy: 'facts.policy',
+  way: 'facts.way',
   change: 'facts.change',
   before: 'facts.value',
   after: 'facts.value',
@@ -59,6 +60,7 @@ function variant(kind: string, payload: Payload): string {
     if (fields.length === 1 && has(`facts.${kind}.${fields[0]}`)) return `.${fields[0]}`
     return '.other'
   }
+  if (kind === 'member.left') return payload.principal_fen ? '.paid' : '.nothing'
   if (kind === 'order.purchase_recorded') return payload.balance_fen ? '.stored' : '.paid'
   if (kind === 'loyalty.value_moved') {
     if (payload.points && payload.balance_fen) return '.both'
