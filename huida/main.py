@@ -36,6 +36,7 @@ from huida.modules import (
     verification,
 )
 from huida.modules.coupons import invariants as coupons_invariants
+from huida.modules.loyalty import invariants as loyalty_invariants
 from huida.modules.loyalty import reactions as loyalty_reactions
 from huida.modules.messaging import catalogue
 from huida.modules.messaging import invariants as messaging_invariants
@@ -58,6 +59,7 @@ INVARIANTS: dict[str, str] = {
     **coupons_invariants.INVARIANTS,
     **sms.INVARIANTS,
     **orders_invariants.INVARIANTS,
+    **loyalty_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,
     **verification.INVARIANTS,
     **payments.INVARIANTS,

@@ -1715,6 +1715,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/orders/recharges/reversals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Reversal
+         * @description Take back a recharge that was reported wrongly.
+         */
+        post: operations["orders_enter_reversal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Refund
+         * @description Refund part or all of a purchase by hand, also one of another branch.
+         */
+        post: operations["orders_enter_refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/overview": {
         parameters: {
             query?: never;
@@ -13504,6 +13544,82 @@ export interface operations {
                     store: string;
                     till_no: string;
                     total_fen: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_enter_reversal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "金额输错",
+                 *       "recharge_till_no": "R-1",
+                 *       "store": "S01",
+                 *       "till_no": "HV-1"
+                 *     }
+                 */
+                "application/json": {
+                    reason: string;
+                    recharge_till_no: string;
+                    store: string;
+                    till_no: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_enter_refund: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount_fen": 2500,
+                 *       "purchase_till_no": "H-1",
+                 *       "store": "S01",
+                 *       "till_no": "HF-1"
+                 *     }
+                 */
+                "application/json": {
+                    amount_fen: number;
+                    occurred_at?: string | null;
+                    purchase_store?: string | null;
+                    purchase_till_no: string;
+                    store: string;
+                    till_no: string;
                 };
             };
         };

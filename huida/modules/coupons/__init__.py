@@ -17,7 +17,7 @@ from huida.modules.coupons.facts import (
 )
 from huida.modules.coupons.invariants import INVARIANTS
 from huida.modules.coupons.issue import issue, issue_many
-from huida.modules.coupons.queries import by_code, get, of_member, used_between
+from huida.modules.coupons.queries import by_code, get, of_member, owner_of, used_between
 from huida.modules.coupons.reactions import work
 from huida.modules.coupons.redeem import CouponNotUsable, expire, give_back, redeem, reopen, void
 from huida.modules.coupons.remind import Reminders, remind, reminders, save_reminders
@@ -48,6 +48,7 @@ __all__ = [
     "issue",
     "issue_many",
     "of_member",
+    "owner_of",
     "put_on",
     "redeem",
     "remind",

@@ -25,6 +25,7 @@ from huida.modules.mall.invariants import INVARIANTS
 from huida.modules.mall.models import Order
 from huida.modules.mall.orders import OrderIn, Wanted, begin_payment, close, phone_of, receive, submit
 from huida.modules.mall.products import add_picture, change_product, create_product, put_on, set_stock, take_off
+from huida.modules.mall.queries import owner_of
 from huida.modules.mall.reactions import work
 from huida.modules.mall.refunds import refund
 from huida.modules.mall.rules import Axis, ProductIn, SkuIn
@@ -59,6 +60,7 @@ __all__ = [
     "close",
     "create_product",
     "is_open",
+    "owner_of",
     "phone_of",
     "put_on",
     "receive",
