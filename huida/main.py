@@ -207,6 +207,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.level_names = loyalty.level_names
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get
+    app.state.require_active = members.require_active
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)

@@ -25,6 +25,7 @@ def coupon_of(row: Any) -> Coupon:
         store_code=row["store_code"],
         order_ref=row["order_ref"],
         reason=row["reason"],
+        off_fen=row["off_fen"],
     )
 
 

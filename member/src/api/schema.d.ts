@@ -297,6 +297,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/coupons/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Settings */
+        get: operations["coupons_get_settings"];
+        /**
+         * Put Settings
+         * @description Decide whether a purchase that goes back whole gives its coupons back.
+         */
+        put: operations["coupons_put_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/coupons/templates": {
         parameters: {
             query?: never;
@@ -5073,6 +5094,8 @@ export interface components {
             member_id: string;
             /** Name */
             name: string;
+            /** Off Fen */
+            off_fen: number | null;
             /** Order Ref */
             order_ref: string;
             /** Reason */
@@ -5103,12 +5126,35 @@ export interface components {
             valid_until: string;
         };
         /**
+         * CouponSettings
+         * @description Whether a purchase that goes back whole gives its coupons back.
+         */
+        CouponSettings: {
+            /** Refund Reopens */
+            refund_reopens: boolean;
+            /** Version */
+            version: string;
+        };
+        /** CouponSettingsIn */
+        CouponSettingsIn: {
+            /** Refund Reopens */
+            refund_reopens: boolean;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
+        };
+        /**
          * CouponTemplate
          * @description What a coupon is worth, how many there are and how long one lasts: from day to day, or `valid_days` after the claim.
          *
-         *     `discount_bp` is what is still paid: 8,500 is 85 %.
+         *     `discount_bp` is what is still paid: 8,500 is 85 %, and of a discount `amount_fen` is the most that it takes off (0: no
+         *     limit). An order takes at most `per_order` of it, and nothing beside it when it stands `alone`.
          */
         CouponTemplate: {
+            /** Alone */
+            alone: boolean;
             /** Amount Fen */
             amount_fen: number;
             /** Claimable */
@@ -5140,6 +5186,8 @@ export interface components {
             note: string;
             /** Per Member */
             per_member: number;
+            /** Per Order */
+            per_order: number;
             /**
              * State
              * @enum {string}
@@ -6783,6 +6831,8 @@ export interface components {
          * @description A template that a member may claim, and how many of it they have taken.
          */
         Offer: {
+            /** Alone */
+            alone: boolean;
             /** Amount Fen */
             amount_fen: number;
             /** Claimable */
@@ -6814,6 +6864,8 @@ export interface components {
             note: string;
             /** Per Member */
             per_member: number;
+            /** Per Order */
+            per_order: number;
             /**
              * State
              * @enum {string}
@@ -7228,6 +7280,8 @@ export interface components {
             member_id: string;
             /** Name */
             name: string;
+            /** Off Fen */
+            off_fen: number | null;
             /** Order Ref */
             order_ref: string;
             /** Qr */
@@ -9613,6 +9667,8 @@ export interface components {
         };
         /** TemplateChange */
         TemplateChange: {
+            /** Alone */
+            alone?: boolean | null;
             /** Amount Fen */
             amount_fen?: number | null;
             /** Claimable */
@@ -9627,6 +9683,8 @@ export interface components {
             note?: string | null;
             /** Per Member */
             per_member?: number | null;
+            /** Per Order */
+            per_order?: number | null;
             /** Threshold Fen */
             threshold_fen?: number | null;
             /** Total */
@@ -9651,6 +9709,11 @@ export interface components {
         };
         /** TemplateIn */
         TemplateIn: {
+            /**
+             * Alone
+             * @default false
+             */
+            alone: boolean;
             /**
              * Amount Fen
              * @default 0
@@ -9680,6 +9743,11 @@ export interface components {
              * @default 1
              */
             per_member: number;
+            /**
+             * Per Order
+             * @default 1
+             */
+            per_order: number;
             /**
              * Threshold Fen
              * @default 0
@@ -10685,6 +10753,57 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RemindersIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    coupons_get_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouponSettings"];
+                };
+            };
+        };
+    };
+    coupons_put_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CouponSettingsIn"];
             };
         };
         responses: {
