@@ -37,6 +37,7 @@ from huida.modules import (
     verification,
 )
 from huida.modules.coupons import invariants as coupons_invariants
+from huida.modules.loyalty import invariants as loyalty_invariants
 from huida.modules.loyalty import reactions as loyalty_reactions
 from huida.modules.messaging import catalogue
 from huida.modules.messaging import invariants as messaging_invariants
@@ -59,6 +60,7 @@ INVARIANTS: dict[str, str] = {
     **coupons_invariants.INVARIANTS,
     **sms.INVARIANTS,
     **orders_invariants.INVARIANTS,
+    **loyalty_invariants.INVARIANTS,
     **messaging_invariants.INVARIANTS,
     **verification.INVARIANTS,
     **payments.INVARIANTS,
@@ -208,6 +210,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.level_names = loyalty.level_names
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get
+    app.state.require_active = members.require_active
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}
     app.state.member_url = system.settings.member_centre
     install_errors(app)

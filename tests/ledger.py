@@ -38,7 +38,11 @@ async def state_of(tx: Tx) -> State:
         "WHERE tenant_id = $1 ORDER BY owner_id, unit, seq",
         tx.tenant_id,
     )
-    lots = await tx.fetch("SELECT * FROM ledger_lots WHERE tenant_id = $1 AND remaining > 0", tx.tenant_id)
+    lots = await tx.fetch(
+        "SELECT owner_id, unit, expires_at, sum(remaining)::bigint AS remaining FROM ledger_lots "
+        "WHERE tenant_id = $1 AND remaining > 0 GROUP BY 1, 2, 3",
+        tx.tenant_id,
+    )
     holds = await tx.fetch("SELECT * FROM ledger_holds WHERE tenant_id = $1", tx.tenant_id)
     return State(
         {(a["owner_id"], a["unit"]): (a["balance"], a["held"], a["seq"]) for a in accounts},

@@ -35,6 +35,7 @@ def inside(*names: str) -> Find:
 SCENARIOS = "/api/console/messaging/scenarios?family=member&family=buyer&family=marketing&family=seller"
 SHOWN: dict[str, tuple[str, Find]] = {
     "/api/console/loyalty/rules": ("/api/console/loyalty/rules", itself),
+    "/api/console/coupons/settings": ("/api/console/coupons/settings", itself),
     "/api/console/coupons/reminders": ("/api/console/coupons/reminders", itself),
     "/api/console/mall/settings": ("/api/console/mall", inside("settings", "version")),
     "/api/console/mall/products/{product_id}": ("/api/console/mall/products/{product_id}", itself),

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Final
 from uuid import UUID
@@ -218,7 +219,14 @@ async def _buy(tx: Tx, story: Story, day: int) -> list[orders.PurchaseIn]:
         if codes and row.total_fen >= 3_000 and story.random.random() < 0.3:
             code = codes.pop()
             try:
-                await coupons.redeem(tx, code, store_code=row.store, order_ref=row.till_no, order_fen=row.total_fen)
+                await coupons.redeem(
+                    tx,
+                    code,
+                    may_use=partial(members.require_active, tx),
+                    store_code=row.store,
+                    order_ref=row.till_no,
+                    order_fen=row.total_fen,
+                )
             except coupons.CouponNotUsable:
                 continue  # too old by now: the customer keeps it as a bookmark
     return rows

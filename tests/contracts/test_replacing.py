@@ -41,6 +41,7 @@ def test_every_field_of_every_put_is_required() -> None:
 
 BODIES: dict[str, dict[str, Any]] = {
     "/api/console/loyalty/rules": whole_rules(points_per_100_yuan=200),
+    "/api/console/coupons/settings": {"refund_reopens": False},
     "/api/console/coupons/reminders": {"remind_after_days": 5, "remind_before_days": 6},
     "/api/console/mall/settings": {
         "complete_after_days": 9,
@@ -127,6 +128,7 @@ async def test_of_two_who_save_the_same_page_the_second_is_told(world: Any) -> N
     told = {}
     for path in (
         "/api/console/loyalty/rules",
+        "/api/console/coupons/settings",
         "/api/console/coupons/reminders",
         "/api/console/mall/settings",
         "/api/console/mall/products/{product_id}",

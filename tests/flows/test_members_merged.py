@@ -120,6 +120,9 @@ async def test_what_was_still_to_be_told_reaches_the_survivor(shop: Shop) -> Non
     # then: one message, to the phone of the member who stays
     assert len(await shop.texts(first)) == 1
     assert await shop.texts(second) == []
+    bought = (await shop.staff.get("/api/console/orders/purchases")).json()["items"][0]
+    trace = (await shop.key.get(f"/api/v1/messages/trace/{bought['id']}")).json()
+    assert [step["decision"] for step in trace["steps"]][:1] == ["delivered"]
     [delivery] = await shop.deliveries()
     assert (delivery["member_id"], delivery["state"]) == (str(first), "delivered")
 

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -239,7 +240,9 @@ class Day:
         self.tell(f"coupon {code} is shown at the till")
         try:
             async with self.shop.db.tx(self.shop.tenant) as tx:
-                await coupons.redeem(tx, code, store_code="S01", order_ref=f"O-{self.step}")
+                await coupons.redeem(
+                    tx, code, may_use=partial(members.require_active, tx), store_code="S01", order_ref=f"O-{self.step}"
+                )
         except AppError as refused:
             assert (refused.code, self.coupons[code]) == ("coupon.already_used", True), refused.code
             return

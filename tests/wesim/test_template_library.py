@@ -60,7 +60,7 @@ async def test_browsing_the_library(sim):
     assert {"id": 670, "name": "工具>会员卡"} in (await get(sim, "getcategory"))["data"]
     page = await get(sim, "getpubtemplatetitles", ids="670", start=1, limit=2)
     assert (page["count"], page["data"]) == (
-        15,
+        16,
         [
             {"tid": 1102, "title": "会员消费通知", "type": 2, "categoryId": "670"},
             {"tid": 1103, "title": "储值卡消费通知", "type": 2, "categoryId": "670"},

@@ -18,9 +18,9 @@ from huida.modules.coupons.facts import (
 from huida.modules.coupons.invariants import INVARIANTS
 from huida.modules.coupons.issue import issue, issue_many
 from huida.modules.coupons.lives import hand_back, hand_over, how_many_open, void_all
-from huida.modules.coupons.queries import by_code, get, of_member, used_between
+from huida.modules.coupons.queries import by_code, get, of_member, owner_of, used_between
 from huida.modules.coupons.reactions import work
-from huida.modules.coupons.redeem import CouponNotUsable, expire, give_back, redeem, reopen, void
+from huida.modules.coupons.redeem import CouponNotUsable, expire, give_back, redeem, reopen, reopen_of_order, void
 from huida.modules.coupons.remind import Reminders, remind, reminders, save_reminders
 from huida.modules.coupons.rules import Coupon, Gift, Given, Terms
 from huida.modules.coupons.templates import create_template, get_template, put_on, take_off, update_template
@@ -52,11 +52,13 @@ __all__ = [
     "issue",
     "issue_many",
     "of_member",
+    "owner_of",
     "put_on",
     "redeem",
     "remind",
     "reminders",
     "reopen",
+    "reopen_of_order",
     "save_reminders",
     "take_off",
     "update_template",

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from huida.kernel.web import (
 from huida.modules.coupons import queries, templates, views
 from huida.modules.coupons.issue import issue
 from huida.modules.coupons.models import CouponState
-from huida.modules.coupons.redeem import redeem, reopen, void
+from huida.modules.coupons.redeem import redeem, refund_reopens, reopen, save_refund_reopens, void
 from huida.modules.coupons.remind import reminders, save_reminders
 from huida.modules.coupons.rules import Coupon, Terms
 
@@ -75,6 +76,8 @@ class TemplateIn(Body):
     valid_days: int | None = None
     claimable: bool = True
     note: str = Field("", max_length=500)
+    alone: bool = False
+    per_order: int = Field(1, ge=1, le=100)
 
 
 class TemplateChange(Body):
@@ -90,6 +93,8 @@ class TemplateChange(Body):
     valid_days: int | None = None
     claimable: bool | None = None
     note: str | None = Field(None, max_length=500)
+    alone: bool | None = None
+    per_order: int | None = Field(None, ge=1, le=100)
 
 
 class Who(Body):
@@ -117,6 +122,10 @@ class VoidIn(Body):
     reason: str = Field(min_length=1, max_length=100)
 
 
+class CouponSettingsIn(Replacing):
+    refund_reopens: bool
+
+
 class RemindersIn(Replacing):
     remind_after_days: int
     remind_before_days: int
@@ -137,6 +146,7 @@ def show(coupon: Coupon) -> views.Coupon:
         "store": coupon.store_code,
         "order_ref": coupon.order_ref,
         "reason": coupon.reason,
+        "off_fen": coupon.off_fen,
     }
 
 
@@ -155,6 +165,8 @@ def show_template(row: Any) -> views.CouponTemplate:
         "valid_days": row["valid_days"],
         "claimable": row["claimable"],
         "note": row["note"],
+        "alone": row["alone"],
+        "per_order": row["per_order"],
         "issued": row["issued"],
         "left": row["total"] - row["issued"],
         "state": row["state"],
@@ -175,6 +187,12 @@ async def member_for(request: Request, tx: Tx, who: Who) -> UUID:
     if found.state != "active":
         raise Conflict(code=found.refusal_code, where=by, state=found.state)
     return found.id
+
+
+def may_use(request: Request, tx: Tx) -> Callable[[UUID], Awaitable[None]]:
+    """Asks whether a member may claim and use coupons now: one that is frozen or has left may not (B-14)."""
+
+    return partial(request.app.state.require_active, tx)
 
 
 @console.get("/templates")
@@ -249,6 +267,23 @@ async def get_reminders(tx: ReadTx = staff_read("coupons.view")) -> views.Remind
     }
 
 
+@console.get("/settings")
+async def get_settings(tx: ReadTx = staff_read("coupons.view")) -> views.CouponSettings:
+    reopens = await refund_reopens(tx)
+    return {"refund_reopens": reopens, "version": version_of(reopens)}
+
+
+async def _settings_version(tx: Tx) -> str:
+    return version_of(await refund_reopens(tx))
+
+
+@console.put("/settings", status_code=204)
+async def put_settings(body: CouponSettingsIn, tx: Tx = staff_tx("coupons.write")) -> None:
+    """Decide whether a purchase that goes back whole gives its coupons back."""
+    await must_replace(tx, "coupons.settings", body.version, _settings_version(tx))
+    await save_refund_reopens(tx, body.refund_reopens)
+
+
 async def _reminders_version(tx: Tx) -> str:
     return version_of(await reminders(tx))
 
@@ -265,8 +300,10 @@ async def console_by_code(code: str, tx: ReadTx = staff_read("coupons.redeem")) 
 
 
 @console.post("/codes/{code}/redeem")
-async def console_redeem(code: str, body: RedeemIn, tx: Tx = staff_tx("coupons.redeem")) -> views.RedeemedCoupon:
-    return await _redeem(tx, code, body)
+async def console_redeem(
+    request: Request, code: str, body: RedeemIn, tx: Tx = staff_tx("coupons.redeem")
+) -> views.RedeemedCoupon:
+    return await _redeem(request, tx, code, body)
 
 
 @console.post("/codes/{code}/reopen")
@@ -279,8 +316,15 @@ async def console_void(code: str, body: VoidIn, tx: Tx = staff_tx("coupons.write
     return show(await void(tx, code, reason=body.reason))
 
 
-async def _redeem(tx: Tx, code: str, body: RedeemIn) -> views.RedeemedCoupon:
-    coupon, off_fen = await redeem(tx, code, store_code=body.store, order_ref=body.order_ref, order_fen=body.order_fen)
+async def _redeem(request: Request, tx: Tx, code: str, body: RedeemIn) -> views.RedeemedCoupon:
+    coupon, off_fen = await redeem(
+        tx,
+        code,
+        may_use=may_use(request, tx),
+        store_code=body.store,
+        order_ref=body.order_ref,
+        order_fen=body.order_fen,
+    )
     return {**show(coupon), "off_fen": off_fen}
 
 
@@ -302,7 +346,7 @@ async def open_by_code(code: str, tx: ReadTx = key_read("coupons.write")) -> vie
 @open_api.post("/{code}/redeem", response_model=views.RedeemedCoupon)
 async def open_redeem(request: Request, code: str, body: RedeemIn, tx: Tx = key_tx("coupons.write")) -> Response:
     async def work() -> tuple[int, Any]:
-        return 200, await _redeem(tx, code, body)
+        return 200, await _redeem(request, tx, code, body)
 
     return await once(tx, request, work)
 
@@ -350,6 +394,7 @@ async def claim(
     The key belongs to the member: another member's equal key is another claim.
     """
     member_id = own_id(request)
+    await may_use(request, tx)(member_id)
     if not (await templates.get_template(tx, template_id))["claimable"]:
         raise NotFound(code="coupon.template_not_found", where="template_id")
     source_key = f"{member_id}.{key or uuid7()}"

@@ -15,7 +15,9 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    false,
     text,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,7 +44,8 @@ COUPON_MOVES = {
 class CouponTemplate(TenantOwned, Base):
     """What a coupon is worth, how many there are and how long one lasts.
 
-    `issued` moves by one guarded statement; `claimable` templates are offered to members, the others only given.
+    `issued` moves by one guarded statement; `claimable` templates are offered to members, the others only given. At one order
+    at most `per_order` of it are used, and none beside others when it stands `alone` (B-25).
     """
 
     __tablename__ = "coupon_templates"
@@ -51,6 +54,7 @@ class CouponTemplate(TenantOwned, Base):
         CheckConstraint("state IN ('draft', 'on', 'off')", name="state"),
         CheckConstraint("issued >= 0 AND issued <= total", name="stock"),
         CheckConstraint("per_member >= 1", name="per_member"),
+        CheckConstraint("per_order BETWEEN 1 AND 100", name="per_order"),
         CheckConstraint(
             "(valid_days IS NULL) <> (valid_to IS NULL) AND (valid_from IS NULL) = (valid_to IS NULL)", name="validity"
         ),
@@ -67,6 +71,8 @@ class CouponTemplate(TenantOwned, Base):
     total: Mapped[int] = mapped_column(Integer)
     issued: Mapped[int] = mapped_column(Integer, server_default="0")
     per_member: Mapped[int] = mapped_column(Integer, server_default="1")
+    alone: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    per_order: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
     valid_days: Mapped[int | None] = mapped_column(SmallInteger)
@@ -99,6 +105,7 @@ class CouponRow(TenantOwned, Base):
         Index("uq_coupons_source", "tenant_id", "template_id", "source", "source_key", unique=True),
         Index("ix_coupons_member", "tenant_id", "member_id", "id"),
         Index("ix_coupons_template", "tenant_id", "template_id", "id"),
+        Index("ix_coupons_order", "tenant_id", "order_ref", "store_code", postgresql_where=text("order_ref <> ''")),
         Index("ix_coupons_open_until", "tenant_id", "valid_until", postgresql_where=text("state = 'issued'")),
         Index("ix_coupons_open_since", "tenant_id", "issued_at", postgresql_where=text("state = 'issued'")),
     )
@@ -116,12 +123,16 @@ class CouponRow(TenantOwned, Base):
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     store_code: Mapped[str] = mapped_column(Text, server_default="")
     order_ref: Mapped[str] = mapped_column(Text, server_default="")
+    off_fen: Mapped[int | None] = mapped_column(BigInteger)
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     reason: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class CouponSettings(TenantOwned, Base):
-    """When unused coupons are called to mind (S1-08); 0 is off. Without a row: 3 days before the end."""
+    """When unused coupons are called to mind (S1-08); 0 is off. Without a row: 3 days before the end.
+
+    `refund_reopens`: a purchase that goes back whole gives its coupons back too (B-25); so it is without a row.
+    """
 
     __tablename__ = "coupon_settings"
     __table_args__ = (
@@ -130,6 +141,7 @@ class CouponSettings(TenantOwned, Base):
     )
     remind_after_days: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     remind_before_days: Mapped[int] = mapped_column(SmallInteger, server_default="3")
+    refund_reopens: Mapped[bool] = mapped_column(Boolean, server_default=true())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 

@@ -25,6 +25,7 @@ def coupon_of(row: Any) -> Coupon:
         store_code=row["store_code"],
         order_ref=row["order_ref"],
         reason=row["reason"],
+        off_fen=row["off_fen"],
     )
 
 
@@ -105,3 +106,11 @@ async def used_between(tx: Tx, *, since: datetime, until: datetime) -> int:
             *(tx.tenant_id, since, until),
         )
     )
+
+
+async def owner_of(tx: Tx, coupon_id: UUID) -> UUID | None:
+    """Whose coupon this is; None when there is none."""
+    found: UUID | None = await tx.value(
+        "SELECT member_id FROM coupons WHERE tenant_id = $1 AND id = $2", tx.tenant_id, coupon_id
+    )
+    return found

@@ -1,10 +1,14 @@
 """A coupon's life after it was given: redeem, reopen, void, give back, expire. Each is one guarded statement."""
 
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, NotFound, move
 from huida.kernel.money import yuan
+from huida.modules import tenants
 from huida.modules.coupons.facts import CouponExpired, CouponRedeemed, CouponReopened, CouponReturned, CouponVoided
 from huida.modules.coupons.models import COUPON_MOVES
 from huida.modules.coupons.queries import coupon_of
@@ -13,13 +17,14 @@ from huida.modules.coupons.rules import Coupon, normal_code, worth_fen
 EXPIRE_AT_MOST = 500
 
 REDEEM = """
-UPDATE coupons SET state = 'used', used_at = $3, store_code = $4, order_ref = $5
-WHERE tenant_id = $1 AND code = $2 AND state = 'issued' AND valid_from <= $3 AND valid_until >= $3
+UPDATE coupons SET state = 'used', used_at = least($3::timestamptz, valid_until), store_code = $4, order_ref = $5, off_fen = $6
+WHERE tenant_id = $1 AND code = $2 AND state = 'issued' AND valid_from <= $3 AND valid_until > $3::timestamptz - interval '1 second'
 RETURNING *
 """
+"""The last second of a coupon is a whole one: it ends when the next begins."""
 EXPIRE = """
 UPDATE coupons SET state = 'expired', closed_at = $2 WHERE tenant_id = $1 AND id = ANY(ARRAY(
-  SELECT id FROM coupons WHERE tenant_id = $1 AND state = 'issued' AND valid_until < $2
+  SELECT id FROM coupons WHERE tenant_id = $1 AND state = 'issued' AND valid_until <= $2::timestamptz - interval '1 second'
   ORDER BY valid_until LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING id, member_id, code
 """
@@ -33,6 +38,8 @@ NOT_USABLE = {
     "returned": "coupon.given_back",
     "not_yet_valid": "coupon.not_yet_valid",
     "below_threshold": "coupon.below_threshold",
+    "alone": "coupon.stands_alone",
+    "per_order": "coupon.enough_of_it",
 }
 
 
@@ -44,30 +51,41 @@ class CouponNotUsable(Conflict):
 
 
 async def redeem(
-    tx: Tx, code: str, *, store_code: str = "", order_ref: str = "", order_fen: int | None = None
+    tx: Tx,
+    code: str,
+    *,
+    may_use: Callable[[UUID], Awaitable[None]],
+    store_code: str = "",
+    order_ref: str = "",
+    order_fen: int | None = None,
 ) -> tuple[Coupon, int | None]:
     """Mark the coupon used; returns it and, when the order's amount is told, what it takes off.
 
-    The same order at the same store may ask again and gets the same answer. Raises Invalid (mistyped code), NotFound,
-    CouponNotUsable.
+    The same order at the same store may ask again and gets the same answer, whatever has become of store and member since.
+    `may_use` raises when the holder may not use coupons now. At one order (a store and its number) the templates' rules hold:
+    how many of a kind, alone or not; together they never take off more than the order. Raises Invalid (mistyped code),
+    NotFound (coupon, or a store that is not open), CouponNotUsable.
     """
     clean = normal_code(code)
     known = await _with_terms(tx, clean)
+    if known["state"] == "used" and order_ref and (known["order_ref"], known["store_code"]) == (order_ref, store_code):
+        return coupon_of(known), known["off_fen"] if known["off_fen"] is not None else _worth(known, order_fen)
+    if known["state"] != "issued" or not known["valid_from"] <= tx.now < known["valid_until"] + timedelta(seconds=1):
+        raise CouponNotUsable(_why_not(known, tx))
+    if store_code and store_code not in await tenants.stores_by_code(tx):
+        raise NotFound(code="store.not_found", where="store")
+    await may_use(known["member_id"])
     if order_fen is not None and order_fen < known["threshold_fen"]:
         raise CouponNotUsable("below_threshold", threshold=yuan(known["threshold_fen"]))
-    off = None
-    if order_fen is not None:
-        off = worth_fen(
-            kind=known["kind"],
-            amount_fen=known["amount_fen"],
-            discount_bp=known["discount_bp"],
-            order_fen=order_fen,
-        )
-    row = await tx.row(REDEEM, tx.tenant_id, clean, tx.now, store_code, order_ref)
+    off = _worth(known, order_fen)
+    if order_ref:
+        taken = await _beside(tx, known, store_code, order_ref)
+        off = off if off is None or order_fen is None else min(off, max(order_fen - taken, 0))
+    row = await tx.row(REDEEM, tx.tenant_id, clean, tx.now, store_code, order_ref, off)
     if row is None:
         now = await _with_terms(tx, clean)
         if now["state"] == "used" and order_ref and (now["order_ref"], now["store_code"]) == (order_ref, store_code):
-            return coupon_of(now), off
+            return coupon_of(now), now["off_fen"]
         raise CouponNotUsable(_why_not(now, tx))
     coupon = coupon_of(row)
     tx.emit(
@@ -78,9 +96,39 @@ async def redeem(
     return coupon, off
 
 
+def _worth(known: Any, order_fen: int | None) -> int | None:
+    if order_fen is None:
+        return None
+    return worth_fen(
+        kind=known["kind"], amount_fen=known["amount_fen"], discount_bp=known["discount_bp"], order_fen=order_fen
+    )
+
+
+async def _beside(tx: Tx, known: Any, store_code: str, order_ref: str) -> int:
+    """What the coupons that this order has taken already take off. Raises CouponNotUsable when this one may not join them.
+
+    Two coupons for one order wait for each other here, so neither misses the other.
+    """
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"coupons/{tx.tenant_id}/{store_code}/{order_ref}"
+    )
+    rows = await tx.fetch(
+        "SELECT c.id, c.template_id, c.off_fen, t.alone FROM coupons c "
+        "JOIN coupon_templates t ON t.tenant_id = c.tenant_id AND t.id = c.template_id "
+        "WHERE c.tenant_id = $1 AND c.order_ref = $2 AND c.store_code = $3 AND c.order_ref <> '' AND c.state = 'used' "
+        "AND c.id <> $4",
+        *(tx.tenant_id, order_ref, store_code, known["id"]),
+    )
+    if rows and (known["alone"] or any(row["alone"] for row in rows)):
+        raise CouponNotUsable("alone")
+    if sum(row["template_id"] == known["template_id"] for row in rows) >= known["per_order"]:
+        raise CouponNotUsable("per_order", most=known["per_order"])
+    return sum(row["off_fen"] or 0 for row in rows)
+
+
 async def _with_terms(tx: Tx, code: str) -> Any:
     row = await tx.row(
-        "SELECT c.*, t.kind, t.amount_fen, t.threshold_fen, t.discount_bp FROM coupons c "
+        "SELECT c.*, t.kind, t.amount_fen, t.threshold_fen, t.discount_bp, t.alone, t.per_order FROM coupons c "
         "JOIN coupon_templates t ON t.tenant_id = c.tenant_id AND t.id = c.template_id "
         "WHERE c.tenant_id = $1 AND c.code = $2",
         *(tx.tenant_id, code),
@@ -105,11 +153,41 @@ async def reopen(tx: Tx, code: str) -> Coupon:
         tx,
         code,
         "issued",
-        "UPDATE coupons SET state = 'issued', used_at = NULL, store_code = '', order_ref = '' "
+        "UPDATE coupons SET state = 'issued', used_at = NULL, store_code = '', order_ref = '', off_fen = NULL "
         "WHERE tenant_id = $1 AND code = $2 AND state = 'used' RETURNING *",
     )
     tx.emit(CouponReopened(subject_id=coupon.member_id, coupon_id=coupon.id, code=coupon.code))
     return coupon
+
+
+async def reopen_of_order(tx: Tx, *, store_code: str, order_ref: str) -> int:
+    """A purchase went back whole: its coupons can be used again, where the shop wants it so (B-25); returns how many."""
+    if not await refund_reopens(tx):
+        return 0
+    rows = await tx.fetch(
+        "UPDATE coupons SET state = 'issued', used_at = NULL, store_code = '', order_ref = '', off_fen = NULL "
+        "WHERE tenant_id = $1 AND order_ref = $2 AND store_code = $3 AND order_ref <> '' AND state = 'used' "
+        "RETURNING id, member_id, code",
+        *(tx.tenant_id, order_ref, store_code),
+    )
+    for row in sorted(rows, key=lambda row: row["id"]):
+        tx.emit(CouponReopened(subject_id=row["member_id"], coupon_id=row["id"], code=row["code"]))
+    return len(rows)
+
+
+async def refund_reopens(tx: Tx) -> bool:
+    """Whether a purchase that goes back whole gives its coupons back; so it is until the shop decides."""
+    found: bool | None = await tx.value("SELECT refund_reopens FROM coupon_settings WHERE tenant_id = $1", tx.tenant_id)
+    return found is not False
+
+
+async def save_refund_reopens(tx: Tx, reopens: bool) -> None:
+    """Decide whether a whole refund gives coupons back, for refunds from now on."""
+    await tx.execute(
+        "INSERT INTO coupon_settings (tenant_id, refund_reopens, updated_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (tenant_id) DO UPDATE SET refund_reopens = excluded.refund_reopens, updated_at = excluded.updated_at",
+        *(tx.tenant_id, reopens, tx.now),
+    )
 
 
 async def void(tx: Tx, code: str, *, reason: str) -> Coupon:

@@ -21,7 +21,10 @@ LONGEST_DAYS = 3650
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a template promises. A fixed range (`valid_from` to `valid_to`) or `valid_days` after the claim."""
+    """What a template promises. A fixed range (`valid_from` to `valid_to`) or `valid_days` after the claim.
+
+    An order takes at most `per_order` of it, and no other coupons beside it when it stands `alone`.
+    """
 
     name: str
     kind: str
@@ -35,6 +38,8 @@ class Terms:
     valid_days: int | None = None
     claimable: bool = True
     note: str = ""
+    alone: bool = False
+    per_order: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Coupon:
     store_code: str = ""
     order_ref: str = ""
     reason: str = ""
+    off_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,8 @@ def check_terms(terms: Terms) -> None:
         raise Invalid(code="coupon.bad_total", where="total", most=LARGEST_STOCK)
     if not 1 <= terms.per_member <= 100:
         raise Invalid(code="coupon.bad_per_member", where="per_member", most=100)
+    if not 1 <= terms.per_order <= 100:
+        raise Invalid(code="coupon.bad_per_order", where="per_order", most=100)
     _check_worth(terms)
     fixed = terms.valid_from is not None and terms.valid_to is not None and terms.valid_days is None
     rolling = terms.valid_days is not None and terms.valid_from is None and terms.valid_to is None

@@ -20,11 +20,11 @@ async def create_template(tx: Tx, terms: Terms) -> UUID:
     template_id = uuid7()
     await tx.execute(
         "INSERT INTO coupon_templates (tenant_id, id, name, note, kind, amount_fen, threshold_fen, discount_bp, total, "
-        "per_member, valid_from, valid_to, valid_days, claimable, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+        "per_member, valid_from, valid_to, valid_days, claimable, alone, per_order, created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)",
         *(tx.tenant_id, template_id, terms.name.strip(), terms.note, terms.kind, terms.amount_fen, terms.threshold_fen),
         *(terms.discount_bp, terms.total, terms.per_member, terms.valid_from, terms.valid_to, terms.valid_days),
-        *(terms.claimable, tx.now),
+        *(terms.claimable, terms.alone, terms.per_order, tx.now),
     )
     return template_id
 
@@ -54,10 +54,10 @@ async def update_template(tx: Tx, template_id: UUID, changes: dict[str, Any]) ->
     await tx.execute(
         "UPDATE coupon_templates SET name = $3, note = $4, kind = $5, amount_fen = $6, threshold_fen = $7, "
         "discount_bp = $8, total = $9, per_member = $10, valid_from = $11, valid_to = $12, valid_days = $13, "
-        "claimable = $14, updated_at = $15 WHERE tenant_id = $1 AND id = $2",
+        "claimable = $14, alone = $15, per_order = $16, updated_at = $17 WHERE tenant_id = $1 AND id = $2",
         *(tx.tenant_id, template_id, after.name.strip(), after.note, after.kind, after.amount_fen),
         *(after.threshold_fen, after.discount_bp, after.total, after.per_member, after.valid_from, after.valid_to),
-        *(after.valid_days, after.claimable, tx.now),
+        *(after.valid_days, after.claimable, after.alone, after.per_order, tx.now),
     )
 
 

@@ -24,18 +24,18 @@ class Coupon(TypedDict):
     store: str
     order_ref: str
     reason: str
+    off_fen: int | None
 
 
 class RedeemedCoupon(Coupon):
     """A used coupon; `off_fen` is what it takes off the order, null when the order's amount was not told."""
 
-    off_fen: int | None
-
 
 class CouponTemplate(TypedDict):
     """What a coupon is worth, how many there are and how long one lasts: from day to day, or `valid_days` after the claim.
 
-    `discount_bp` is what is still paid: 8,500 is 85 %.
+    `discount_bp` is what is still paid: 8,500 is 85 %, and of a discount `amount_fen` is the most that it takes off (0: no
+    limit). An order takes at most `per_order` of it, and nothing beside it when it stands `alone`.
     """
 
     id: UUID
@@ -51,6 +51,8 @@ class CouponTemplate(TypedDict):
     valid_days: int | None
     claimable: bool
     note: str
+    alone: bool
+    per_order: int
     issued: int
     left: int
     state: TemplateState
@@ -75,4 +77,11 @@ class Reminders(TypedDict):
 
     remind_after_days: int
     remind_before_days: int
+    version: str
+
+
+class CouponSettings(TypedDict):
+    """Whether a purchase that goes back whole gives its coupons back."""
+
+    refund_reopens: bool
     version: str

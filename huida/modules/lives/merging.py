@@ -107,5 +107,12 @@ async def merge(tx: Tx, *, stays: UUID, goes: UUID) -> UUID:
             purchases=len(receipt.orders["purchases"]),
         )
     )
+    await level_quietly(tx, goes)
     await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays])
     return merge_id
+
+
+async def level_quietly(tx: Tx, member_id: UUID) -> None:
+    """Give a record the level of its growth without telling anybody: that it became one with another is no news of its level."""
+    growth = (await ledger.balances(tx, [member_id]))[member_id].get("growth", 0)
+    await members.set_levels(tx, {member_id: loyalty.level_for(await loyalty.rules_of(tx), growth).code})

@@ -10,7 +10,7 @@ from huida.kernel.db import Row, Tx
 from huida.kernel.errors import Conflict, NotFound
 from huida.modules import coupons, ledger, loyalty, mall, members, messaging, orders, verification
 from huida.modules.lives.facts import MergeUndone
-from huida.modules.lives.merging import Receipt
+from huida.modules.lives.merging import Receipt, level_quietly
 from huida.modules.lives.owned import POINTS, in_all
 
 WITHIN: Final = timedelta(hours=24)
@@ -65,7 +65,8 @@ async def undo(tx: Tx, member_id: UUID, merge_id: UUID) -> None:
             balance_fen=in_all(amounts, "cny_principal", "cny_gift"),
         )
     )
-    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays, goes])
+    await level_quietly(tx, goes)
+    await loyalty.read_levels(tx, await loyalty.rules_of(tx), [stays])
 
 
 async def _row(tx: Tx, member_id: UUID, merge_id: UUID) -> Row:

@@ -15,6 +15,8 @@ from huida.modules.members import LevelChanged
 
 READ_LEVELS = "loyalty.read_levels"
 PORTION = 500
+JOINED_AT = "normal"
+"""The level of whoever joins: the first, whatever code the rules give it."""
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -35,7 +37,11 @@ async def read_levels(tx: Tx, rules: Rules, member_ids: Sequence[UUID]) -> None:
         for member_id, level in before.items()
         if (code := pure.level_for(rules, growth[member_id].get("growth", 0)).code) != level
     }
+    known = {level.code for level in rules.levels}
+    first = pure.level_for(rules, 0).code
     for member_id in sorted(await members.set_levels(tx, wanted)):
+        if wanted[member_id] == first and before[member_id] == JOINED_AT and JOINED_AT not in known:
+            continue  # the first level got another code: nobody has moved
         tx.emit(LevelChanged(subject_id=member_id, before=before[member_id], after=wanted[member_id]))
 
 

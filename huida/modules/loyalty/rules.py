@@ -11,6 +11,8 @@ from huida.kernel.money import Fen, Points
 GROWTH_FEN: Final = 100
 """A point of growth (成长值) is a yuan spent; the ledger keeps it in fen, so that a refund of any amount takes its part."""
 
+MOST_GROWTH: Final = 10**12
+
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
     """A member level: reached at `growth` (yuan spent), earns `rate_bp` of the normal points (10,000 = ×1)."""
@@ -53,7 +55,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             return "store_rate_bp"
         if not self.levels or len({level.code for level in self.levels}) != len(self.levels):
             return "levels"
-        if any(level.growth < 0 or not 0 <= level.rate_bp <= 1_000_000 for level in self.levels):
+        if any(not 0 <= level.rate_bp <= 1_000_000 for level in self.levels):
+            return "levels"
+        # One level for everybody who has bought nothing yet, and never two that are reached at once.
+        thresholds = [level.growth for level in self.levels]
+        if min(thresholds) != 0 or max(thresholds) > MOST_GROWTH or len(set(thresholds)) != len(thresholds):
             return "levels"
         if any(tier.from_fen <= 0 or tier.gift_fen < 0 or tier.gift_points < 0 for tier in self.gift_tiers):
             return "gift_tiers"
@@ -67,11 +73,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def points_for(rules: Rules, paid: Fen, *, level: str, store: str) -> Points:
-    """Points that a payment earns, rounded down once at the end (no rounding gain by splitting the rates)."""
-    rate = 10_000
-    for known in rules.levels:
-        if known.code == level:
-            rate = known.rate_bp
+    """Points that a payment earns at a level; one that the rules do not know counts as their first.
+
+    Rounded down once at the end: no rounding gain by splitting the rates.
+    """
+    rate = next((known.rate_bp for known in rules.levels if known.code == level), level_for(rules, 0).rate_bp)
     store_rate = rules.store_rate_bp.get(store, 10_000)
     return Points(max(paid, 0) * rules.points_per_100_yuan * rate * store_rate // (10_000 * 10_000 * 10_000))
 

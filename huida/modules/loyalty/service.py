@@ -53,8 +53,9 @@ async def save_rules(tx: Tx, new: Rules) -> None:
 
 
 async def level_names(tx: Tx) -> dict[str, str]:
-    """The names of the levels by code."""
-    return {level.code: level.name for level in (await rules_of(tx)).levels}
+    """The names of the levels by code; who joined and has bought nothing is at the first, whatever it is called."""
+    rules = await rules_of(tx)
+    return {"normal": pure.level_for(rules, 0).name} | {level.code: level.name for level in rules.levels}
 
 
 async def adjust(tx: Tx, member_id: UUID, *, points: int, balance_fen: int, note: str, key: UUID) -> Settled:

@@ -26,6 +26,7 @@ from huida.modules.mall.lives import hand_back, hand_over, how_many_open, wipe
 from huida.modules.mall.models import Order
 from huida.modules.mall.orders import OrderIn, Wanted, begin_payment, close, phone_of, receive, submit
 from huida.modules.mall.products import add_picture, change_product, create_product, put_on, set_stock, take_off
+from huida.modules.mall.queries import owner_of
 from huida.modules.mall.reactions import work
 from huida.modules.mall.refunds import refund
 from huida.modules.mall.rules import Axis, ProductIn, SkuIn
@@ -63,6 +64,7 @@ __all__ = [
     "hand_over",
     "how_many_open",
     "is_open",
+    "owner_of",
     "phone_of",
     "put_on",
     "receive",

@@ -218,3 +218,16 @@ async def stock(tx: Tx, *, before: UUID | None, limit: int) -> list[Row]:
         "ORDER BY s.id DESC LIMIT $3",
         *(tx.tenant_id, before, limit),
     )
+
+
+async def owner_of(tx: Tx, thing_id: UUID) -> UUID | None:
+    """Whose order, refund, withdrawal or recharge this is; None when there is none."""
+    found: UUID | None = await tx.value(
+        "SELECT member_id FROM mall_orders WHERE tenant_id = $1 AND id = $2 "
+        "UNION ALL SELECT o.member_id FROM mall_refunds r JOIN mall_orders o ON o.tenant_id = r.tenant_id AND o.id = r.order_id "
+        "  WHERE r.tenant_id = $1 AND r.id = $2 "
+        "UNION ALL SELECT member_id FROM mall_withdrawals WHERE tenant_id = $1 AND id = $2 "
+        "UNION ALL SELECT member_id FROM mall_recharges WHERE tenant_id = $1 AND id = $2 LIMIT 1",
+        *(tx.tenant_id, thing_id),
+    )
+    return found

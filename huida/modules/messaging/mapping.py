@@ -262,7 +262,8 @@ LABEL_HINTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("姓名", "会员", "买家"), ("{{member_name}}", "{{buyer_name}}")),
     (("签收时间",), ("{{sign_at}}",)),
     (("提醒时间",), ("{{remind_at}}",)),
-    (("有效期", "过期", "到期"), ("{{valid_until}}",)),
+    (("到期积分", "过期积分"), ("{{points_expiring}}",)),
+    (("有效期", "过期", "到期"), ("{{valid_until}}", "{{expires_at}}")),
     (("时间", "日期"), ("{{time}}",)),
     (("券码",), ("{{coupon_code}}",)),
     (("券",), ("{{coupon_name}}",)),
@@ -281,6 +282,7 @@ LABEL_HINTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 TIPS: Mapping[str, str] = {
+    "points_expiring": "积分即将到期，请尽快使用",
     "order_submitted": "请在支付截止时间前完成支付",
     "order_paid": "我们会尽快为您发货",
     "coupon_given": "请在有效期内使用",

@@ -7,18 +7,19 @@ from uuid import UUID
 
 import msgspec
 
-from huida.kernel.db import Tx
+from huida.kernel.db import Row, Tx
 from huida.kernel.errors import NotFound
 from huida.kernel.facts import shard_of
 from huida.kernel.lists import Where, fetch, newest_id_before
 from huida.kernel.secrets import mask_openid
 from huida.kernel.web import Page
-from huida.modules import members, tenants
+from huida.modules import coupons, mall, members, orders, tenants
 from huida.modules.messaging import bindings
-from huida.modules.messaging.catalogue import BY_CODE, SCENARIOS, fired_by
+from huida.modules.messaging.catalogue import BY_CODE, FACTS, SCENARIOS, fired_by
 from huida.modules.messaging.keys import key_of, public_id
 from huida.modules.messaging.library import Channel
 from huida.modules.messaging.models import CHANNELS, TROUBLES
+from huida.modules.messaging.values import THINGS
 from huida.modules.messaging.views import (
     CreditAccount,
     Decision,
@@ -210,18 +211,21 @@ def show_body(row: Any, *, may: frozenset[str]) -> MessageBody | None:
     return body
 
 
-async def trace(tx: Tx, fact_id: UUID, *, may: frozenset[str]) -> Trace:
+async def trace(tx: Tx, thing_id: UUID, *, may: frozenset[str]) -> Trace:
     """Why this fact was told, held back or not attempted: each scenario that it fires, with what was decided.
 
-    What left no row is explained from the settings as they were at the fact's time. Raises NotFound.
+    Named by its own id, or by that of the purchase, recharge, refund, coupon or order that it is about: what a till was
+    answered (I-20); of several the newest. What left no row is explained from the settings as they were at the fact's time.
+    Raises NotFound.
     """
     row = await tx.row(
         "SELECT id, kind, subject_id, actor, at, payload FROM facts WHERE tenant_id = $1 AND id = $2",
         tx.tenant_id,
-        fact_id,
-    )
+        thing_id,
+    ) or await _about(tx, thing_id)
     if row is None:
         raise NotFound(code="messaging.fact_unknown", where="fact_id")
+    fact_id: UUID = row["id"]
     decoder = tx.db.subscriptions.decoders.get(row["kind"])
     fired = fired_by(decoder.decode(row["payload"])) if decoder is not None else []
     made = await tx.fetch(
@@ -255,6 +259,33 @@ async def trace(tx: Tx, fact_id: UUID, *, may: frozenset[str]) -> Trace:
             decision, reason = "not_told", "no_recipient" if scenario.to_staff else "scenario_off"
         steps.append({"scenario": scenario.code, "decision": decision, "reason": reason, "delivery": None})
     return {"fact_id": fact_id, "kind": row["kind"], "at": row["at"], "actor": row["actor"], "steps": steps}
+
+
+async def _about(tx: Tx, thing_id: UUID) -> Row | None:
+    """The newest fact that opens this business thing, else one that names it."""
+    owner = (
+        await orders.owner_of(tx, thing_id) or await coupons.owner_of(tx, thing_id) or await mall.owner_of(tx, thing_id)
+    )
+    if owner is None:
+        return None
+    rows = await tx.fetch(
+        "SELECT id, kind, subject_id, actor, at, payload FROM facts WHERE tenant_id = $1 AND subject_id = ANY($2) "
+        "AND kind = ANY($3) AND EXISTS (SELECT FROM unnest($4::text[]) AS f(name) WHERE payload ->> f.name = $5) "
+        "ORDER BY id DESC LIMIT 50",
+        *(
+            tx.tenant_id,
+            await members.records_of(tx, owner),
+            [fact.kind for fact in FACTS],
+            list(THINGS),
+            str(thing_id),
+        ),
+    )
+    return next((row for row in rows if _opens(row["payload"]) == str(thing_id)), rows[0] if rows else None)
+
+
+def _opens(payload: str) -> str | None:
+    fields = msgspec.json.decode(payload)
+    return next((fields[name] for name in THINGS if fields.get(name)), None)
 
 
 async def _waits(tx: Tx, fact_id: UUID, subject_id: UUID | None) -> bool:

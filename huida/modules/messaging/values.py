@@ -28,10 +28,15 @@ MALL_FACTS = (
     mall.OnlineRecharged,
 )
 
+THINGS = (
+    *("order_id", "withdrawal_id", "refund_id", "purchase_id", "reversal_id", "recharge_id", "coupon_id", "source_id"),
+)
+"""The fields by which a fact names the business thing that it is about, the most telling first."""
+
 
 def opened_by(recorded: Recorded[Any]) -> UUID:
     """The business thing that the card opens: the order, refund, purchase, recharge, coupon or movement, else the fact itself."""
-    for name in ("order_id", "withdrawal_id", "refund_id", "purchase_id", "recharge_id", "coupon_id", "source_id"):
+    for name in THINGS:
         found = getattr(recorded.fact, name, None)
         if found is not None:
             assert isinstance(found, UUID)

@@ -6,6 +6,7 @@ stored value move in the same transaction through loyalty; what cannot be paid i
 Facts: PurchaseRecorded, RechargeRecorded, RechargeReversed, PurchaseRefunded, SignOffDue.
 """
 
+from huida.modules.orders.before import owner_of
 from huida.modules.orders.facts import (
     PurchaseRecorded,
     PurchaseRefunded,
@@ -41,6 +42,7 @@ __all__ = [
     "hand_back",
     "hand_over",
     "how_many",
+    "owner_of",
     "record_purchases",
     "record_recharge",
     "record_refund",

@@ -70,3 +70,16 @@ def open_store(stores: Mapping[str, tenants.StoreRef], code: str, *, occurred_at
     if store is None or (store.closed_at is not None and (occurred_at is None or occurred_at >= store.closed_at)):
         raise NotFound(code="store.not_found", where="store")
     return store
+
+
+async def owner_of(tx: Tx, thing_id: UUID) -> UUID | None:
+    """Whose purchase, recharge, reversal or refund this is; None when there is none."""
+    found: UUID | None = await tx.value(
+        "SELECT member_id FROM purchases WHERE tenant_id = $1 AND id = $2 "
+        "UNION ALL SELECT member_id FROM recharges WHERE tenant_id = $1 AND id = $2 "
+        "UNION ALL SELECT member_id FROM refunds WHERE tenant_id = $1 AND id = $2 "
+        "UNION ALL SELECT r.member_id FROM recharge_reversals v "
+        "  JOIN recharges r ON r.tenant_id = v.tenant_id AND r.id = v.recharge_id WHERE v.tenant_id = $1 AND v.id = $2 LIMIT 1",
+        *(tx.tenant_id, thing_id),
+    )
+    return found

@@ -168,6 +168,30 @@ async def enter_purchase(request: Request, tx: Tx = staff_tx("orders.write")) ->
     return cast(views.TillOutcome, show(outcome, language_of(request)))
 
 
+@console.post(
+    "/refunds",
+    openapi_extra=_documented(
+        RefundIn, {"store": "S01", "till_no": "HF-1", "purchase_till_no": "H-1", "amount_fen": 2500}
+    ),
+)
+async def enter_refund(request: Request, tx: Tx = staff_tx("orders.refund")) -> views.TillOutcome:
+    """Refund part or all of a purchase by hand, also one of another branch."""
+    outcome = await record_refund(tx, decoded(await request.body(), RefundIn))
+    return cast(views.TillOutcome, show(outcome, language_of(request)))
+
+
+@console.post(
+    "/recharges/reversals",
+    openapi_extra=_documented(
+        ReversalIn, {"store": "S01", "till_no": "HV-1", "recharge_till_no": "R-1", "reason": "金额输错"}
+    ),
+)
+async def enter_reversal(request: Request, tx: Tx = staff_tx("orders.refund")) -> views.TillOutcome:
+    """Take back a recharge that was reported wrongly."""
+    outcome = await reverse_recharge(tx, decoded(await request.body(), ReversalIn))
+    return cast(views.TillOutcome, show(outcome, language_of(request)))
+
+
 @member.get("/purchases")
 async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> Listing[views.Purchase]:
     """The member's own purchases, newest first (electronic receipts)."""

@@ -13,7 +13,7 @@ import msgspec
 from huida.kernel.db import Row, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
-from huida.modules import ledger, loyalty, members, tenants
+from huida.modules import coupons, ledger, loyalty, members, tenants
 from huida.modules.ledger import Entry, Move
 from huida.modules.orders import rows as pure
 from huida.modules.orders.before import reused
@@ -50,7 +50,8 @@ async def record_refund(tx: Tx, row: RefundIn) -> Outcome:
 
     Stored value gets back its share (principal and gift in the proportion they paid). Of the points that the purchase gave,
     pending ones go first, then its own, then others in the place of those that were spent; what has expired is gone already,
-    and nobody's points fall below nothing. Growth goes back and the level is read anew. Raises NotFound (no such purchase),
+    and nobody's points fall below nothing. Growth goes back and the level is read anew. When all of it is back, its coupons
+    can be used again, as the shop has set. Raises NotFound (no such purchase),
     Conflict (more than is left to refund), Invalid (before its purchase).
     """
     pure.check_refund(row)
@@ -74,7 +75,7 @@ async def record_refund(tx: Tx, row: RefundIn) -> Outcome:
     left = bought["total_fen"] - bought["refunded_fen"]
     if row.amount_fen > left:
         raise Conflict(code="orders.refund_too_large", where="amount_fen", left_fen=left)
-    return await _carry_out(tx, row, store, bought, occurred_at)
+    return await _carry_out(tx, row, store, sold_at, bought, occurred_at)
 
 
 def _time_of(tx: Tx, row: RefundIn, bought: Row) -> datetime:
@@ -86,7 +87,14 @@ def _time_of(tx: Tx, row: RefundIn, bought: Row) -> datetime:
     return max(occurred_at, sold_at)
 
 
-async def _carry_out(tx: Tx, row: RefundIn, store: tenants.StoreRef, bought: Row, occurred_at: datetime) -> Outcome:
+async def _carry_out(
+    tx: Tx,
+    row: RefundIn,
+    store: tenants.StoreRef,
+    sold_at: tenants.StoreRef,
+    bought: Row,
+    occurred_at: datetime,
+) -> Outcome:
     refund_id, who = uuid7(), bought["member_id"]
     if not await tx.execute(
         "INSERT INTO refunds (tenant_id, id, store_id, till_no, purchase_id, member_id, amount_fen, balance_fen, points, occurred_at) "
@@ -103,6 +111,8 @@ async def _carry_out(tx: Tx, row: RefundIn, store: tenants.StoreRef, bought: Row
         await ledger.move(tx, Entry("refund", refund_id, moves))
     if back.growth:
         await loyalty.read_levels(tx, await loyalty.rules_of(tx), [who])
+    if bought["refunded_fen"] + row.amount_fen == bought["total_fen"]:
+        await coupons.reopen_of_order(tx, store_code=sold_at.code, order_ref=row.purchase_till_no)
     now = (await ledger.balances(tx, [who]))[who]
     await _write(tx, bought, row, refund_id, back, now)
     balance, after = back.principal + back.gift, loyalty.stored_value(now)

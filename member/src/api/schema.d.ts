@@ -297,6 +297,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/coupons/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Settings */
+        get: operations["coupons_get_settings"];
+        /**
+         * Put Settings
+         * @description Decide whether a purchase that goes back whole gives its coupons back.
+         */
+        put: operations["coupons_put_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/coupons/templates": {
         parameters: {
             query?: never;
@@ -1709,6 +1730,46 @@ export interface paths {
          * @description A cashier enters a purchase by hand.
          */
         post: operations["orders_enter_purchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/recharges/reversals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Reversal
+         * @description Take back a recharge that was reported wrongly.
+         */
+        post: operations["orders_enter_reversal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Refund
+         * @description Refund part or all of a purchase by hand, also one of another branch.
+         */
+        post: operations["orders_enter_refund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5033,6 +5094,8 @@ export interface components {
             member_id: string;
             /** Name */
             name: string;
+            /** Off Fen */
+            off_fen: number | null;
             /** Order Ref */
             order_ref: string;
             /** Reason */
@@ -5063,12 +5126,35 @@ export interface components {
             valid_until: string;
         };
         /**
+         * CouponSettings
+         * @description Whether a purchase that goes back whole gives its coupons back.
+         */
+        CouponSettings: {
+            /** Refund Reopens */
+            refund_reopens: boolean;
+            /** Version */
+            version: string;
+        };
+        /** CouponSettingsIn */
+        CouponSettingsIn: {
+            /** Refund Reopens */
+            refund_reopens: boolean;
+            /**
+             * Version
+             * @description As the answer has it that was read; null: none yet
+             */
+            version: string | null;
+        };
+        /**
          * CouponTemplate
          * @description What a coupon is worth, how many there are and how long one lasts: from day to day, or `valid_days` after the claim.
          *
-         *     `discount_bp` is what is still paid: 8,500 is 85 %.
+         *     `discount_bp` is what is still paid: 8,500 is 85 %, and of a discount `amount_fen` is the most that it takes off (0: no
+         *     limit). An order takes at most `per_order` of it, and nothing beside it when it stands `alone`.
          */
         CouponTemplate: {
+            /** Alone */
+            alone: boolean;
             /** Amount Fen */
             amount_fen: number;
             /** Claimable */
@@ -5100,6 +5186,8 @@ export interface components {
             note: string;
             /** Per Member */
             per_member: number;
+            /** Per Order */
+            per_order: number;
             /**
              * State
              * @enum {string}
@@ -6743,6 +6831,8 @@ export interface components {
          * @description A template that a member may claim, and how many of it they have taken.
          */
         Offer: {
+            /** Alone */
+            alone: boolean;
             /** Amount Fen */
             amount_fen: number;
             /** Claimable */
@@ -6774,6 +6864,8 @@ export interface components {
             note: string;
             /** Per Member */
             per_member: number;
+            /** Per Order */
+            per_order: number;
             /**
              * State
              * @enum {string}
@@ -7188,6 +7280,8 @@ export interface components {
             member_id: string;
             /** Name */
             name: string;
+            /** Off Fen */
+            off_fen: number | null;
             /** Order Ref */
             order_ref: string;
             /** Qr */
@@ -9573,6 +9667,8 @@ export interface components {
         };
         /** TemplateChange */
         TemplateChange: {
+            /** Alone */
+            alone?: boolean | null;
             /** Amount Fen */
             amount_fen?: number | null;
             /** Claimable */
@@ -9587,6 +9683,8 @@ export interface components {
             note?: string | null;
             /** Per Member */
             per_member?: number | null;
+            /** Per Order */
+            per_order?: number | null;
             /** Threshold Fen */
             threshold_fen?: number | null;
             /** Total */
@@ -9611,6 +9709,11 @@ export interface components {
         };
         /** TemplateIn */
         TemplateIn: {
+            /**
+             * Alone
+             * @default false
+             */
+            alone: boolean;
             /**
              * Amount Fen
              * @default 0
@@ -9640,6 +9743,11 @@ export interface components {
              * @default 1
              */
             per_member: number;
+            /**
+             * Per Order
+             * @default 1
+             */
+            per_order: number;
             /**
              * Threshold Fen
              * @default 0
@@ -10645,6 +10753,57 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RemindersIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    coupons_get_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouponSettings"];
+                };
+            };
+        };
+    };
+    coupons_put_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CouponSettingsIn"];
             };
         };
         responses: {
@@ -13504,6 +13663,82 @@ export interface operations {
                     store: string;
                     till_no: string;
                     total_fen: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_enter_reversal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "金额输错",
+                 *       "recharge_till_no": "R-1",
+                 *       "store": "S01",
+                 *       "till_no": "HV-1"
+                 *     }
+                 */
+                "application/json": {
+                    reason: string;
+                    recharge_till_no: string;
+                    store: string;
+                    till_no: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_enter_refund: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount_fen": 2500,
+                 *       "purchase_till_no": "H-1",
+                 *       "store": "S01",
+                 *       "till_no": "HF-1"
+                 *     }
+                 */
+                "application/json": {
+                    amount_fen: number;
+                    occurred_at?: string | null;
+                    purchase_store?: string | null;
+                    purchase_till_no: string;
+                    store: string;
+                    till_no: string;
                 };
             };
         };
