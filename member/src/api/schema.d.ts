@@ -1056,6 +1056,46 @@ export interface paths {
         patch: operations["members_change"];
         trace?: never;
     };
+    "/api/console/members/{member_id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace Card
+         * @description Another card number in place of one that was lost or damaged: the old one is refused from now on.
+         */
+        post: operations["lives_replace_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase
+         * @description Erase the personal data of a member who has left; cannot be undone.
+         */
+        post: operations["lives_erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/members/{member_id}/freeze": {
         parameters: {
             query?: never;
@@ -1067,6 +1107,103 @@ export interface paths {
         put?: never;
         /** Freeze */
         post: operations["members_freeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave
+         * @description End a membership: own money is paid out, gifts and points are forfeited, as they were shown and confirmed.
+         */
+        post: operations["lives_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/life": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Life */
+        get: operations["lives_life"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge
+         * @description Make all that another record of the same person has this member's; can be undone for a day.
+         */
+        post: operations["lives_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/merge/{goes_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Merge
+         * @description Both records before they become one, side by side.
+         */
+        get: operations["lives_preview_merge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/{member_id}/merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Merge
+         * @description Give the merged record back what it had; what came since stays with this member.
+         */
+        post: operations["lives_undo_merge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4036,6 +4173,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/{member_id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Replace Card
+         * @description Another card number in place of one that was lost or damaged: the old one is refused from now on.
+         */
+        post: operations["lives_open_replace_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/messages/trace/{fact_id}": {
         parameters: {
             query?: never;
@@ -4694,6 +4851,18 @@ export interface components {
             token: string;
             /** Url */
             url: string;
+        };
+        /**
+         * CardIn
+         * @description `lost` is the number that is replaced, as it was seen; without `card_no` a number is made.
+         */
+        CardIn: {
+            /** Card No */
+            card_no?: string | null;
+            /** Lost */
+            lost: string;
+            /** Reason */
+            reason: string;
         };
         /** Carrier */
         Carrier: {
@@ -5534,6 +5703,14 @@ export interface components {
              */
             version: string | null;
         };
+        /**
+         * EraseIn
+         * @description The member's card number, typed by who confirms.
+         */
+        EraseIn: {
+            /** Card No */
+            card_no: string;
+        };
         /** FieldValue */
         FieldValue: {
             /** Value */
@@ -5835,6 +6012,30 @@ export interface components {
             /** Paid Fen */
             paid_fen: number;
         };
+        /**
+         * LeaveIn
+         * @description The amounts as they were shown to who confirms. With money to pay out, `way` is cash, bank, wechat or other.
+         */
+        LeaveIn: {
+            /** Coupons */
+            coupons: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Points */
+            points: number;
+            /** Principal Fen */
+            principal_fen: number;
+            /**
+             * Way
+             * @default
+             */
+            way: string;
+        };
         /** LevelIn */
         LevelIn: {
             /** Code */
@@ -5892,6 +6093,25 @@ export interface components {
             tid: number;
             /** Title */
             title: string;
+        };
+        /**
+         * Life
+         * @description A member's record as a whole: old cards, records that became one with it, and what the member owns.
+         */
+        Life: {
+            /** Left At */
+            left_at: string | null;
+            /** Merged */
+            merged: components["schemas"]["MergedRecord"][];
+            merged_into: components["schemas"]["RecordName"] | null;
+            /** Old Cards */
+            old_cards: components["schemas"]["OldCard"][];
+            owned: components["schemas"]["Owned"];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "frozen" | "left" | "merged" | "erased";
         };
         /** LimitsIn */
         LimitsIn: {
@@ -6403,7 +6623,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "active" | "frozen" | "left";
+            state: "active" | "frozen" | "left" | "merged" | "erased";
             /** Store Id */
             store_id: string | null;
         };
@@ -6482,7 +6702,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "active" | "frozen" | "left";
+            state: "active" | "frozen" | "left" | "merged" | "erased";
             /** Store Id */
             store_id: string | null;
         };
@@ -6622,6 +6842,73 @@ export interface components {
             scopes: ("purchases.write" | "purchases.read" | "members.write" | "members.read" | "balances.read" | "coupons.write" | "messages.read" | "mall.read" | "mall.write")[];
             /** Short Name */
             short_name: string;
+        };
+        /**
+         * MergeIn
+         * @description The record that becomes this member's.
+         */
+        MergeIn: {
+            /**
+             * Goes
+             * Format: uuid
+             */
+            goes: string;
+        };
+        /**
+         * MergePreview
+         * @description Both records before they become one.
+         */
+        MergePreview: {
+            goes: components["schemas"]["Side"];
+            stays: components["schemas"]["Side"];
+        };
+        /**
+         * Merged
+         * @description The merge, and until when it can be undone.
+         */
+        Merged: {
+            /**
+             * Merge Id
+             * Format: uuid
+             */
+            merge_id: string;
+            /**
+             * Undo Until
+             * Format: date-time
+             */
+            undo_until: string;
+        };
+        /**
+         * MergedRecord
+         * @description A record that was merged into this member's. Its card works like the member's own while `undone_at` is null.
+         */
+        MergedRecord: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Card No */
+            card_no: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Merge Id
+             * Format: uuid
+             */
+            merge_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Undo Until
+             * Format: date-time
+             */
+            undo_until: string;
+            /** Undone At */
+            undone_at: string | null;
         };
         /**
          * MessageBody
@@ -6797,6 +7084,14 @@ export interface components {
             key: string;
         };
         /**
+         * NewCard
+         * @description The number that the member has now.
+         */
+        NewCard: {
+            /** Card No */
+            card_no: string;
+        };
+        /**
          * NewTemplate
          * @description A public template with the chosen keywords in display order and the service scene description.
          */
@@ -6884,6 +7179,24 @@ export interface components {
             /** Valid To */
             valid_to: string | null;
         };
+        /**
+         * OldCard
+         * @description A card number that was replaced; tills refuse it.
+         */
+        OldCard: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Card No */
+            card_no: string;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "lost" | "damaged" | "other";
+        };
         /** OpenLink */
         OpenLink: {
             /** Url */
@@ -6925,7 +7238,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "active" | "frozen" | "left";
+            state: "active" | "frozen" | "left" | "merged" | "erased";
             /** Store Id */
             store_id: string | null;
         };
@@ -7254,7 +7567,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "active" | "frozen" | "left";
+            state: "active" | "frozen" | "left" | "merged" | "erased";
         };
         /**
          * OwnCoupon
@@ -7313,6 +7626,29 @@ export interface components {
              * Format: date-time
              */
             valid_until: string;
+        };
+        /**
+         * Owned
+         * @description What leaving would pay out (`principal_fen`) and forfeit. `points` with those that are not ripe yet.
+         *
+         *     `open_things` are orders, online recharges and withdrawals that must end first; `held_fen` of the principal is promised to
+         *     withdrawals.
+         */
+        Owned: {
+            /** Coupons */
+            coupons: number;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Held Fen */
+            held_fen: number;
+            /** Open Things */
+            open_things: number;
+            /** Pending Points */
+            pending_points: number;
+            /** Points */
+            points: number;
+            /** Principal Fen */
+            principal_fen: number;
         };
         /** PackageIn */
         PackageIn: {
@@ -8099,6 +8435,21 @@ export interface components {
              */
             version: string | null;
         };
+        /**
+         * RecordName
+         * @description Another member's record, by name and number.
+         */
+        RecordName: {
+            /** Card No */
+            card_no: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+        };
         /** RecoverIn */
         RecoverIn: {
             /** Code */
@@ -8571,6 +8922,42 @@ export interface components {
             stock: number;
             /** Values */
             values: string[];
+        };
+        /**
+         * Side
+         * @description One of two records, to compare. The phone is masked for who may not see phones; `growth` is whole yuan.
+         */
+        Side: {
+            /** Accounts */
+            accounts: number;
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /** Coupons */
+            coupons: number;
+            /** Growth */
+            growth: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Joined At
+             * Format: date-time
+             */
+            joined_at: string;
+            /** Level */
+            level: string;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /** Points */
+            points: number;
+            /** Purchases */
+            purchases: number;
         };
         /**
          * SignOff
@@ -12290,12 +12677,243 @@ export interface operations {
             };
         };
     };
+    lives_replace_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CardIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewCard"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     members_freeze: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Owned"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_life: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Life"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merged"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_preview_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+                goes_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergePreview"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_undo_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+                merge_id: string;
             };
             cookie?: never;
         };
@@ -17835,6 +18453,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenMember"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lives_open_replace_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CardIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewCard"];
                 };
             };
             /** @description Validation Error */
