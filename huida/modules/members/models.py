@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -36,6 +37,7 @@ class Member(TenantOwned, Base):
         ),
         Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
         Index("ix_members_level", "tenant_id", "level", "id"),
+        Index("ix_members_changed", "tenant_id", "changed_at", "id"),
         Index("ix_members_state", "tenant_id", "state", "id", postgresql_where=text("state <> 'active'")),
         Index("ix_members_time", "joined_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     )
@@ -50,6 +52,7 @@ class Member(TenantOwned, Base):
     note: Mapped[str] = mapped_column(Text, server_default="")
     state: Mapped[str] = mapped_column(Text, server_default="active")
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     store_id: Mapped[UUID | None] = mapped_column(Uuid)
 
 

@@ -3999,6 +3999,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description Members in the order of their newest change, each once; phones are masked.
+         */
+        get: operations["feeds_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{card_no}/balances": {
         parameters: {
             query?: never;
@@ -4120,7 +4140,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Recharges
+         * @description Recharges in the order in which they were recorded; those that were taken back are told by `reversals`.
+         */
+        get: operations["feeds_recharges"];
         put?: never;
         /**
          * Report Recharge
@@ -4140,7 +4164,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Reversals
+         * @description Recharges that were taken back, in the order in which that was recorded.
+         */
+        get: operations["feeds_reversals"];
         put?: never;
         /**
          * Report Reversal
@@ -4160,7 +4188,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Refunds
+         * @description Refunds in the order in which they were recorded.
+         */
+        get: operations["feeds_refunds"];
         put?: never;
         /**
          * Report Refund
@@ -4207,6 +4239,26 @@ export interface paths {
          * @description Who shows this code; it is used up. The same store and till number may ask again.
          */
         post: operations["members_use_spend_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transfers
+         * @description Movements of points, growth and stored value of all members, in the order in which they were posted.
+         */
+        get: operations["feeds_transfers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -5533,6 +5585,324 @@ export interface components {
              * @description As the answer has it that was read; null: none yet
              */
             version: string | null;
+        };
+        /**
+         * FedMember
+         * @description A member as of now, in the place of the newest change.
+         */
+        FedMember: {
+            /** Birthday */
+            birthday: string | null;
+            /** Card No */
+            card_no: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Joined At
+             * Format: date-time
+             */
+            joined_at: string;
+            /** Level */
+            level: string;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "frozen" | "left";
+            /** Store Id */
+            store_id: string | null;
+        };
+        /**
+         * FedPurchase
+         * @description A purchase as it is now. `points` is all that it earned; `history` was loaded from an older system.
+         */
+        FedPurchase: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /** History */
+            history: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Principal Fen */
+            principal_fen: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /** FedRecharge */
+        FedRecharge: {
+            /** Card No */
+            card_no: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Paid Fen */
+            paid_fen: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedRefund
+         * @description A refund: `store` is where it was given, `purchase_store` where the thing was bought; `points` is what it took.
+         */
+        FedRefund: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /**
+             * Purchase Id
+             * Format: uuid
+             */
+            purchase_id: string;
+            /** Purchase Store */
+            purchase_store: string;
+            /** Purchase Till No */
+            purchase_till_no: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedReversal
+         * @description A recharge that was taken back.
+         */
+        FedReversal: {
+            /** Card No */
+            card_no: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Paid Fen */
+            paid_fen: number;
+            /** Points */
+            points: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Recharge Id
+             * Format: uuid
+             */
+            recharge_id: string;
+            /** Recharge Till No */
+            recharge_till_no: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedTransfer
+         * @description A movement of the ledger. `seq` counts a member's movements of a unit without a gap, so the chain can be checked.
+         */
+        FedTransfer: {
+            /** Amount */
+            amount: number;
+            /** Balance After */
+            balance_after: number;
+            /** Card No */
+            card_no: string;
+            /** Contra */
+            contra: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Source Id
+             * Format: uuid
+             */
+            source_id: string;
+            /** Source Type */
+            source_type: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "points" | "points_pending" | "growth" | "cny_principal" | "cny_gift";
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedMember_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedMember"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedPurchase_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedPurchase"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedRecharge_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedRecharge"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedRefund_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedRefund"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedReversal_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedReversal"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedTransfer_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedTransfer"][];
+            /** More */
+            more: boolean;
         };
         /** FieldValue */
         FieldValue: {
@@ -17786,6 +18156,39 @@ export interface operations {
             };
         };
     };
+    feeds_changes: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedMember_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     loyalty_balances_by_card: {
         parameters: {
             query?: never;
@@ -17992,6 +18395,39 @@ export interface operations {
             };
         };
     };
+    feeds_recharges: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedRecharge_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     orders_report_recharge: {
         parameters: {
             query?: never;
@@ -18041,6 +18477,39 @@ export interface operations {
             };
         };
     };
+    feeds_reversals: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedReversal_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     orders_report_reversal: {
         parameters: {
             query?: never;
@@ -18083,6 +18552,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    feeds_refunds: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedRefund_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -18195,6 +18697,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CodeOwner"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    feeds_transfers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedTransfer_"];
                 };
             };
             /** @description Validation Error */
