@@ -16,7 +16,7 @@ from huida.modules import members
 from huida.modules.feeds import views
 from huida.modules.feeds.queries import FEEDS, TRANSFERS
 from huida.modules.feeds.reading import Reading, fed, plainly, reading, settled
-from huida.modules.loyalty.views import Unit
+from huida.modules.loyalty import Unit
 
 open_api = Router(prefix="/api/v1", tags=["feeds"])
 

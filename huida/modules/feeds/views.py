@@ -6,8 +6,8 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-from huida.modules.loyalty.views import Unit
-from huida.modules.members.views import OpenMember
+from huida.modules.loyalty import Unit
+from huida.modules.members import OpenMember
 
 T = TypeVar("T")
 

@@ -31,6 +31,7 @@ from huida.modules.members.service import (
 from huida.modules.members.sessions import account_of, join_by_phone, member_actor, open_for
 from huida.modules.members.strangers import address_of, limited, merchant_of
 from huida.modules.members.views import MemberSession as MemberSessionView
+from huida.modules.members.views import OpenMember
 
 __all__ = [
     "Identity",
@@ -43,6 +44,7 @@ __all__ = [
     "MemberSession",
     "MemberSessionView",
     "MembersImported",
+    "OpenMember",
     "account_of",
     "accounts",
     "address_of",
