@@ -203,6 +203,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.public_url = system.settings.public_url
     app.state.balances_of = ledger.balances
     app.state.level_names = loyalty.level_names
+    app.state.last_visits = orders.last_visits
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get
     app.state.members_by = {"card_no": members.by_card_no, "phone": members.by_phone, "openid": members.by_openid}

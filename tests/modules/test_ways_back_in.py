@@ -64,10 +64,10 @@ async def test_a_sole_administrator_gets_in_again_with_a_password_that_works_onc
 
     # then: only administrators are helped, in their own merchant, by an operator
     assert (await helper.post(f"{doors}/{clerk.id}/one-time-password")).refusal == (404, "staff.not_found")
-    assert (await helper.post(f"/api/operator/merchants/0/admins/{owner.id}/one-time-password")).refusal == (
-        404,
-        "merchant.not_found",
-    )
+    away = await helper.post(f"/api/operator/merchants/{tenant + 900_000}/admins/{owner.id}/one-time-password")
+    assert away.refusal == (404, "staff.not_found")
+    platform = await helper.post(f"/api/operator/merchants/0/admins/{owner.id}/one-time-password")
+    assert platform.refusal == (422, "request.invalid")
     assert (await back.post(f"{doors}/{owner.id}/one-time-password")).refusal == (403, "auth.forbidden")
     assert (await Client(app).log_in(clerk.login, make.PASSWORD)).status == 200
 

@@ -7,6 +7,7 @@ Facts: PurchaseRecorded, RechargeRecorded, PurchaseRefunded, SignOffDue.
 
 from huida.modules.orders.facts import PurchaseRecorded, PurchaseRefunded, RechargeRecorded, SignOffDue
 from huida.modules.orders.ingest import Ingest
+from huida.modules.orders.lists import last_visits
 from huida.modules.orders.models import Purchase, Recharge, Refund
 from huida.modules.orders.refunds import record_refund
 from huida.modules.orders.rows import Outcome, PurchaseIn, RechargeIn, RefundIn, SignOffIn
@@ -26,6 +27,7 @@ __all__ = [
     "RefundIn",
     "SignOffDue",
     "SignOffIn",
+    "last_visits",
     "record_purchases",
     "record_recharge",
     "record_refund",

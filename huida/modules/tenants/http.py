@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from huida.kernel.db import Database, ReadTx, Tx
-from huida.kernel.errors import Invalid, NotFound, TooMany
+from huida.kernel.errors import Invalid, TooMany
 from huida.kernel.intake.bodies import Body, Moment
 from huida.kernel.intake.door import Router
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
@@ -41,7 +41,7 @@ from huida.modules.tenants.doors import (
     operator_read,
     operator_tx,
 )
-from huida.modules.tenants.models import PLATFORM, ROLES, SCOPES
+from huida.modules.tenants.models import ROLES, SCOPES
 
 console = Router(prefix="/api/console", tags=["console"])
 operator = Router(prefix="/api/operator", tags=["operator"])
@@ -464,8 +464,6 @@ async def give_one_time_password(
     request: Request, merchant_id: MerchantId, staff_id: UUID, actor: Actor = Depends(operator_of)
 ) -> views.OneTimePassword:
     """A password for an administrator who forgot theirs, shown this once: it works once, for a day, with a new one."""
-    if merchant_id == PLATFORM:
-        raise NotFound(code="merchant.not_found", where="merchant_id")
     return await rescue.give_one_time(database(request), merchant_id, staff_id, by=f"operator:{actor.id}")
 
 
