@@ -2486,7 +2486,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My Coupons */
+        /**
+         * My Coupons
+         * @description The member's own coupons with their terms, newest first.
+         */
         get: operations["coupons_my_coupons"];
         put?: never;
         post?: never;
@@ -6106,6 +6109,16 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_MyCoupon_: {
+            /** Items */
+            items: components["schemas"]["MyCoupon"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_OpenOrder_: {
             /** Items */
             items: components["schemas"]["OpenOrder"][];
@@ -6747,6 +6760,60 @@ export interface components {
             pagepath: string;
         };
         /**
+         * MyCoupon
+         * @description A member's own coupon with its terms: what it takes off at most, and from which amount on (U-14).
+         */
+        MyCoupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Order Ref */
+            order_ref: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            template: components["schemas"]["CouponTemplate"];
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /**
          * MyOrder
          * @description The buyer's own order.
          */
@@ -7330,7 +7397,7 @@ export interface components {
         };
         /**
          * OwnCoupon
-         * @description A member's own coupon with its terms; `qr` is the picture of its code (data URI).
+         * @description One of them with `qr`, the picture of its code (data URI).
          */
         OwnCoupon: {
             /** Code */
@@ -15021,7 +15088,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Coupon_"];
+                    "application/json": components["schemas"]["Listing_MyCoupon_"];
                 };
             };
             /** @description Validation Error */
