@@ -206,6 +206,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.public_url = system.settings.public_url
     app.state.balances_of = loyalty.balances_of
     app.state.level_names = loyalty.level_names
+    app.state.last_visits = orders.last_visits
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get
     app.state.require_active = members.require_active

@@ -88,9 +88,7 @@ async def test_cdnow_in_three_cuts_agrees_with_the_model(shop: Shop, cut: int) -
             {"code": code, "name": code, "growth": growth, "rate_bp": int(rate * 10_000)}
             for code, growth, rate in model.LEVELS
         ],
-        gift_tiers=[
-            {"from_fen": paid, "gift_fen": gift, "gift_points": points} for paid, gift, points in model.GIFTS
-        ],
+        gift_tiers=[{"from_fen": paid, "gift_fen": gift, "gift_points": points} for paid, gift, points in model.GIFTS],
     )
     await bring_in(shop, story)
     books, refused = expected(story)

@@ -1008,7 +1008,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Export */
+        /**
+         * Export
+         * @description What the list shows with these filters, with what the members own and when they came last.
+         */
         get: operations["members_export"];
         put?: never;
         post?: never;
@@ -1032,6 +1035,26 @@ export interface paths {
          * @description Import a table. With `Accept: application/x-ndjson` lines of progress come first, then `result` or `problem`.
          */
         post: operations["members_import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/levels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Level Names
+         * @description The merchant's levels, the lowest first: for who sees members, and not only for who may see the rules (U-08).
+         */
+        get: operations["members_level_names"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1722,7 +1745,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Purchases */
+        /**
+         * List Purchases
+         * @description Purchases with whose they are, in the order in which they happened, the latest first.
+         */
         get: operations["orders_list_purchases"];
         put?: never;
         /**
@@ -1730,6 +1756,46 @@ export interface paths {
          * @description A cashier enters a purchase by hand.
          */
         post: operations["orders_enter_purchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/purchases/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Purchases
+         * @description The list as a file.
+         */
+        get: operations["orders_export_purchases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/purchases/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purchase Totals
+         * @description What the purchases of a list come to.
+         */
+        get: operations["orders_purchase_totals"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2481,7 +2547,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My Coupons */
+        /**
+         * My Coupons
+         * @description The member's own coupons with their terms, newest first.
+         */
         get: operations["coupons_my_coupons"];
         put?: never;
         post?: never;
@@ -3221,6 +3290,66 @@ export interface paths {
         head?: never;
         /** Change Merchant */
         patch: operations["tenants_change_merchant"];
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Admins
+         * @description Who administers the merchant: whom the operator can help back in.
+         */
+        get: operations["tenants_admins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins/{staff_id}/one-time-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give One Time Password
+         * @description A password for an administrator who forgot theirs, shown this once: it works once, for a day, with a new one.
+         */
+        post: operations["tenants_give_one_time_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins/{staff_id}/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Admins Totp
+         * @description Turn an administrator's second factor off, as for a lost phone; their sessions end.
+         */
+        delete: operations["tenants_remove_admins_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/operator/merchants/{merchant_id}/code-limits": {
@@ -4461,7 +4590,7 @@ export interface components {
         };
         /**
          * ApiKey
-         * @description A key without its secret; `hint` is how the secret ends.
+         * @description A key without its secret; `hint` is how the secret ends. `last_used_at` may lie up to an hour behind.
          */
         ApiKey: {
             /**
@@ -4476,6 +4605,8 @@ export interface components {
              * Format: uuid
              */
             id: string;
+            /** Last Used At */
+            last_used_at: string | null;
             /** Name */
             name: string;
             /** Revoked At */
@@ -6067,6 +6198,14 @@ export interface components {
          * Items
          * @description All there is, in one answer.
          */
+        Items_LevelName_: {
+            /** Items */
+            items: components["schemas"]["LevelName"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
         Items_LibraryKeywordView_: {
             /** Items */
             items: components["schemas"]["LibraryKeywordView"][];
@@ -6217,6 +6356,16 @@ export interface components {
             rate_bp: number;
         };
         /**
+         * LevelName
+         * @description A level as the merchant calls it.
+         */
+        LevelName: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
          */
@@ -6320,6 +6469,45 @@ export interface components {
             sku_id: string;
         };
         /**
+         * ListedPurchase
+         * @description A purchase in the console's list, with whose it is.
+         */
+        ListedPurchase: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store Code */
+            store_code: string;
+            /** Store Name */
+            store_name: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /**
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
@@ -6373,6 +6561,16 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_ListedPurchase_: {
+            /** Items */
+            items: components["schemas"]["ListedPurchase"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_Member_: {
             /** Items */
             items: components["schemas"]["Member"][];
@@ -6386,6 +6584,16 @@ export interface components {
         Listing_Merchant_: {
             /** Items */
             items: components["schemas"]["Merchant"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_MyCoupon_: {
+            /** Items */
+            items: components["schemas"]["MyCoupon"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -6565,6 +6773,11 @@ export interface components {
         LoginIn: {
             /** Login */
             login: string;
+            /**
+             * New Password
+             * @default
+             */
+            new_password: string;
             /** Password */
             password: string;
             /**
@@ -6744,7 +6957,7 @@ export interface components {
         };
         /**
          * Member
-         * @description A member in the console; the phone is masked for who may not see phones.
+         * @description A member in the console; the phone is masked for who may not see phones. `level_name` is the merchant's own word.
          */
         Member: {
             /** Birthday */
@@ -6763,6 +6976,8 @@ export interface components {
             joined_at: string;
             /** Level */
             level: string;
+            /** Level Name */
+            level_name: string;
             /** Name */
             name: string;
             /** Note */
@@ -6842,6 +7057,8 @@ export interface components {
             joined_at: string;
             /** Level */
             level: string;
+            /** Level Name */
+            level_name: string;
             /** Name */
             name: string;
             /** Note */
@@ -7056,6 +7273,62 @@ export interface components {
             ripening: components["schemas"]["Ripening"][];
         };
         /**
+         * MyCoupon
+         * @description A member's own coupon with its terms: what it takes off at most, and from which amount on (U-14).
+         */
+        MyCoupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Off Fen */
+            off_fen: number | null;
+            /** Order Ref */
+            order_ref: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            template: components["schemas"]["CouponTemplate"];
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /**
          * MyOrder
          * @description The buyer's own order.
          */
@@ -7253,6 +7526,21 @@ export interface components {
             valid_from: string | null;
             /** Valid To */
             valid_to: string | null;
+        };
+        /**
+         * OneTimePassword
+         * @description A password that is shown this once: it opens the door until then, together with a new one.
+         */
+        OneTimePassword: {
+            /** Login */
+            login: string;
+            /** Password */
+            password: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /** OpenLink */
         OpenLink: {
@@ -7628,7 +7916,7 @@ export interface components {
         };
         /**
          * OwnCoupon
-         * @description A member's own coupon with its terms; `qr` is the picture of its code (data URI).
+         * @description One of them with `qr`, the picture of its code (data URI).
          */
         OwnCoupon: {
             /** Code */
@@ -8239,6 +8527,22 @@ export interface components {
             phone: string | null;
             store: string;
             till_no: string;
+            total_fen: number;
+        };
+        /**
+         * PurchaseTotals
+         * @description What the purchases of a list come to; amounts in fen, `refunded_fen` of them was given back.
+         */
+        PurchaseTotals: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Points */
+            points: number;
+            /** Purchases */
+            purchases: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Total Fen */
             total_fen: number;
         };
         /** QueuedDelivery */
@@ -12532,6 +12836,7 @@ export interface operations {
     members_export: {
         parameters: {
             query?: {
+                q?: string;
                 level?: string | null;
                 state?: string | null;
             };
@@ -12592,6 +12897,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    members_level_names: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_LevelName_"];
                 };
             };
         };
@@ -13975,9 +14300,14 @@ export interface operations {
     orders_list_purchases: {
         parameters: {
             query?: {
-                member_id?: string | null;
                 limit?: number;
                 cursor?: string | null;
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
             };
             header?: never;
             path?: never;
@@ -13991,7 +14321,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Purchase_"];
+                    "application/json": components["schemas"]["Listing_ListedPurchase_"];
                 };
             };
             /** @description Validation Error */
@@ -14044,6 +14374,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_export_purchases: {
+        parameters: {
+            query?: {
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    orders_purchase_totals: {
+        parameters: {
+            query?: {
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurchaseTotals"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -15366,7 +15768,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Coupon_"];
+                    "application/json": components["schemas"]["Listing_MyCoupon_"];
                 };
             };
             /** @description Validation Error */
@@ -16619,6 +17021,99 @@ export interface operations {
                 "application/json": components["schemas"]["MerchantChange"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_admins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_StaffMember_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_give_one_time_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimePassword"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_remove_admins_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: string;
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             204: {

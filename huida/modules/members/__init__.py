@@ -10,7 +10,7 @@ from huida.modules.members.models import Identity, Member, MemberSession
 from huida.modules.members.profile import change, freeze, unfreeze
 from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
-from huida.modules.members.recipients import accounts, is_mobile, recipients
+from huida.modules.members.recipients import accounts, is_mobile, people, recipients
 from huida.modules.members.service import (
     Known,
     by_card_no,
@@ -66,6 +66,7 @@ __all__ = [
     "merchant_of",
     "normal_phone",
     "open_for",
+    "people",
     "phone_of",
     "recipients",
     "require_active",

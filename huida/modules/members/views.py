@@ -38,9 +38,17 @@ class OpenMember(TypedDict):
 
 
 class Member(OpenMember):
-    """A member in the console; the phone is masked for who may not see phones."""
+    """A member in the console; the phone is masked for who may not see phones. `level_name` is the merchant's own word."""
 
     note: str
+    level_name: str
+
+
+class LevelName(TypedDict):
+    """A level as the merchant calls it."""
+
+    code: str
+    name: str
 
 
 class WechatIdentity(TypedDict):

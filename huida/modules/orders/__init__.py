@@ -15,6 +15,7 @@ from huida.modules.orders.facts import (
     SignOffDue,
 )
 from huida.modules.orders.ingest import Ingest
+from huida.modules.orders.lists import last_visits
 from huida.modules.orders.models import Purchase, Recharge, RechargeReversal, Refund
 from huida.modules.orders.recharges import record_recharge, reverse_recharge
 from huida.modules.orders.refunds import record_refund
@@ -38,6 +39,7 @@ __all__ = [
     "ReversalIn",
     "SignOffDue",
     "SignOffIn",
+    "last_visits",
     "owner_of",
     "record_purchases",
     "record_recharge",

@@ -37,7 +37,8 @@ class Purchase(TenantOwned, Base):
             "ix_purchases_recorded", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}
         ),
         UniqueConstraint("tenant_id", "store_id", "till_no"),
-        Index("ix_purchases_member", "tenant_id", "member_id", "id"),
+        Index("ix_purchases_of_member", "tenant_id", "member_id", "occurred_at", "id"),
+        Index("ix_purchases_happened", "tenant_id", "occurred_at", "id"),
         Index("ix_purchases_time", "occurred_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         CheckConstraint("total_fen >= 0 AND balance_fen BETWEEN 0 AND total_fen", name="amounts"),
         CheckConstraint("refunded_fen BETWEEN 0 AND total_fen", name="refunded"),
