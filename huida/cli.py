@@ -120,6 +120,19 @@ def doctor(
 
 
 @cli.command()
+def rescue(
+    login: Annotated[str, typer.Argument(help="the operator's login")] = "operator", data_dir: DataDir = None
+) -> None:
+    """Let an operator in again who forgot the password or lost the authenticator: shows a password that works once."""
+    from huida.commands import database
+    from huida.commands.first_login import rescued
+
+    with _ready(data_dir) as (settings, screen), database.opened(settings, screen) as place:
+        database.must_be_current(place.settings)
+        rescued(place.settings, screen, login)
+
+
+@cli.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="the file to write; must not exist")],
     with_key: Annotated[bool, typer.Option(help="write the master key beside it (FILE.key)")] = False,

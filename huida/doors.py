@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from huida.modules.connections import http as connections_http
 from huida.modules.coupons import http as coupons_http
+from huida.modules.feeds import http as feeds_http
 from huida.modules.lives import http as lives_http
 from huida.modules.loyalty import http as loyalty_http
 from huida.modules.mall import buyers as mall_buyers
@@ -50,6 +51,7 @@ def routers() -> list[Any]:
         tenants_http.operator,
         connections_http.console,
         connections_http.callbacks,
+        feeds_http.open_api,
         members_http.console,
         members_http.open_api,
         members_http.member,

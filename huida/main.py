@@ -77,6 +77,7 @@ TAGS: dict[str, str] = {
     "coupons": "Coupon templates and coupons, for the console and for tills.",
     "loyalty": "Earning rules and corrections by hand, in the console.",
     "payments": "Who receives money by WeChat Pay, and what was paid, in the console. Amounts are in fen.",
+    "feeds": "What an ERP reads along: what was recorded and changed, from a time or a cursor on, without skipping one.",
     "mall": "The mall in the console and for a shop's own system: products, stock, orders, parcels. Amounts are in fen.",
     "orders": "What tills report (API key), and the console's lists of it. Amounts are in fen.",
     "members": "Members for tills and shops: API key.",
@@ -208,6 +209,7 @@ def build_api(system: System) -> ASGIApp:
     app.state.public_url = system.settings.public_url
     app.state.balances_of = loyalty.balances_of
     app.state.level_names = loyalty.level_names
+    app.state.last_visits = orders.last_visits
     app.state.scenario_names = catalogue.names()
     app.state.member = members.get
     app.state.require_active = members.require_active

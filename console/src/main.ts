@@ -7,7 +7,7 @@ import './styles/element.css'
 import App from './App.vue'
 import { whenLoggedOut } from './api/client'
 import { Problem } from './api/problem'
-import { forget } from './api/session'
+import { forget, me } from './api/session'
 import { i18n, speak, wanted } from './i18n'
 import { router, toLogin } from './router'
 
@@ -21,11 +21,14 @@ const queries = new QueryClient({
   },
 })
 
-whenLoggedOut(() => {
-  forget()
-  queries.clear()
-  toLogin()
-})
+whenLoggedOut(
+  () => {
+    forget()
+    queries.clear()
+    toLogin()
+  },
+  () => me.value !== null && router.currentRoute.value.name !== 'login',
+)
 
 await speak(wanted())
 createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient: queries }).mount('#app')

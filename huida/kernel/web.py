@@ -122,12 +122,20 @@ def staff_read(permission: str) -> Any:
 
 def staff_only(permission: str) -> Any:
     """The staff member, without a transaction: for doors that call a provider between their own transactions."""
+    return _only("staff", permission)
 
+
+def key_only(scope: str) -> Any:
+    """Whose API key this is, without a transaction: for doors that need one after the other."""
+    return _only("key", scope)
+
+
+def _only(kind: str, permission: str) -> Any:
     async def dependency(request: Request) -> Actor:
-        return await admitted(request, "staff", permission)
+        return await admitted(request, kind, permission)
 
     dependency.permission = permission  # type: ignore[attr-defined]
-    dependency.door = "staff"  # type: ignore[attr-defined]
+    dependency.door = kind  # type: ignore[attr-defined]
     return Depends(dependency)
 
 

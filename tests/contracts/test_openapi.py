@@ -40,6 +40,7 @@ TOLD = {
     "CallbackSettings.token": "to who manages connections: it is typed into WeChat's console",
     "CallbackSettings.aes_key": "to who manages connections: it is typed into WeChat's console",
     "MemberSession.token": "to the member who logs in",
+    "OneTimePassword.password": "to the operator, once: it opens the door together with a new one (U-06)",
     "PayAccount.public_key_id": "the name of a public key",
     "SmsAccount.key_id": "a name, not the secret",
     "SmsAccount.report_url": "to operators: it is typed into the provider's console",

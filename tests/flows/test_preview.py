@@ -55,12 +55,14 @@ async def test_messages_as_a_file(shop: Shop) -> None:
     reply = await shop.staff.get("/api/console/messaging/deliveries/export", channel="sms")
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.reader(io.StringIO(reply.text.removeprefix("\ufeff"))))
-    assert rows[0][:5] == ["推送编号", "产生时间", "场景", "渠道", "结果"]
-    assert [row[2:5] + row[6:8] for row in rows[1:]] == [["会员消费", "短信", "已送达", "1", "0.10"]] * 3
+    assert rows[0][:8] == ["推送编号", "产生时间", "场景", "接收人", "卡号", "手机号", "渠道", "结果"]
+    assert [row[2:4] + row[5:8] + row[9:11] for row in rows[1:]] == [
+        ["会员消费", "林小满", "138****0001", "短信", "已送达", "1", "0.10"]
+    ] * 3
     assert [row[0] for row in rows[1:]] == [one["id"] for one in await shop.deliveries()]
     async with shop.db.tx(shop.tenant) as tx:
         await tx.execute("UPDATE deliveries SET reason = '=1+1' WHERE tenant_id = $1", shop.tenant)
     again = await shop.staff.get("/api/console/messaging/deliveries/export", channel="sms")
-    assert {row[5] for row in list(csv.reader(io.StringIO(again.text)))[1:]} == {"'=1+1"}
+    assert {row[8] for row in list(csv.reader(io.StringIO(again.text)))[1:]} == {"'=1+1"}
     none = await shop.staff.get("/api/console/messaging/deliveries/export", channel="template")
     assert len(none.text.splitlines()) == 1

@@ -152,10 +152,10 @@ async def test_export_is_a_csv_that_runs_no_formulas(console: Client) -> None:
     assert reply.body[:3] == b"\xef\xbb\xbf"
     assert reply.headers["content-disposition"] == 'attachment; filename="members.csv"'
     rows = list(csv.DictReader(io.StringIO(reply.body.decode("utf-8-sig"))))
-    assert [(row["card_no"], row["name"], row["phone"]) for row in rows] == [
-        ("60880003", "'＝HYPERLINK(1)", ""),
-        ("60880002", "林,小满", ""),
-        ("60880001", "'=HYPERLINK(1)", PHONE),
+    assert [(row["卡号"], row["姓名"], row["手机号"]) for row in rows] == [
+        ('="60880003"', "'＝HYPERLINK(1)", ""),
+        ('="60880002"', "林,小满", ""),
+        ('="60880001"', "'=HYPERLINK(1)", f'="{PHONE}"'),
     ]
 
 

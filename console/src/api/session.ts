@@ -36,8 +36,9 @@ export async function known(): Promise<Me | null> {
   return me.value
 }
 
-export async function logIn(login: string, password: string, totp: string): Promise<void> {
-  await read(api.POST('/api/console/login', { body: { login, password, totp } }))
+/** `totp` is empty without a second factor, `new_password` when the password is one's own already. */
+export async function logIn(body: { login: string; password: string; totp: string; new_password: string }): Promise<void> {
+  await read(api.POST('/api/console/login', { body }))
   adopt(await read(api.GET('/api/console/me')))
 }
 

@@ -370,9 +370,16 @@ def own_id(request: Request) -> UUID:
 @member.get("")
 async def my_coupons(
     request: Request, wanted: Paging, state: CouponState | None = None, tx: ReadTx = member_read()
-) -> Listing[views.Coupon]:
+) -> Listing[views.MyCoupon]:
+    """The member's own coupons with their terms, newest first."""
     rows = await queries.of_member(tx, own_id(request), state=state, limit=wanted.limit + 1, after=wanted.before)
-    return paged(rows, wanted, lambda coupon: [str(coupon.id)], show)
+    terms = await queries.templates_of(tx, rows)
+    return paged(
+        rows,
+        wanted,
+        lambda coupon: [str(coupon.id)],
+        lambda coupon: {**show(coupon), "template": show_template(terms[coupon.template_id])},
+    )
 
 
 @member.get("/offers")

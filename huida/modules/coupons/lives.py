@@ -26,8 +26,12 @@ async def hand_back(tx: Tx, coupon_ids: Sequence[UUID], *, source: UUID, target:
 
 async def _count_anew(tx: Tx, *member_ids: UUID) -> None:
     """`coupon_holders` is a count of the coupons; here it is counted."""
+    # By template too: the key of the counts begins with it.
     await tx.execute(
-        "DELETE FROM coupon_holders WHERE tenant_id = $1 AND member_id = ANY($2)", tx.tenant_id, list(member_ids)
+        "DELETE FROM coupon_holders h USING (SELECT DISTINCT template_id FROM coupons "
+        "  WHERE tenant_id = $1 AND member_id = ANY($2)) t "
+        "WHERE h.tenant_id = $1 AND h.template_id = t.template_id AND h.member_id = ANY($2)",
+        *(tx.tenant_id, list(member_ids)),
     )
     await tx.execute(
         "INSERT INTO coupon_holders (tenant_id, template_id, member_id, issued) SELECT tenant_id, template_id, member_id, count(*) "

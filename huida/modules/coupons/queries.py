@@ -1,5 +1,6 @@
 """Reads of coupons for tills, members and the console. Every list is a keyset page."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -76,6 +77,15 @@ async def templates(tx: Tx, *, state: str | None = None, limit: int, after: UUID
         "AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
         *(tx.tenant_id, state, after, limit),
     )
+
+
+async def templates_of(tx: Tx, coupons: Sequence[Coupon]) -> dict[UUID, Any]:
+    """The templates of these coupons by id."""
+    rows = await tx.fetch(
+        "SELECT * FROM coupon_templates WHERE tenant_id = $1 AND id = ANY($2)",
+        *(tx.tenant_id, sorted({coupon.template_id for coupon in coupons})),
+    )
+    return {row["id"]: row for row in rows}
 
 
 async def offered(tx: Tx, member_id: UUID, *, limit: int = 50) -> list[Any]:

@@ -65,10 +65,15 @@ class Offer(CouponTemplate):
     taken: int
 
 
-class OwnCoupon(Coupon):
-    """A member's own coupon with its terms; `qr` is the picture of its code (data URI)."""
+class MyCoupon(Coupon):
+    """A member's own coupon with its terms: what it takes off at most, and from which amount on (U-14)."""
 
     template: CouponTemplate
+
+
+class OwnCoupon(MyCoupon):
+    """One of them with `qr`, the picture of its code (data URI)."""
+
     qr: str
 
 

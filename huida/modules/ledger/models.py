@@ -44,6 +44,7 @@ class Transfer(TenantOwned, Base):
     __tablename__ = "ledger_transfers"
     __table_args__ = (
         UniqueConstraint("tenant_id", "source_id", "source_type", "reason", "owner_id", "unit", name="uq_ledger_once"),
+        Index("ix_ledger_transfers_time", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         Index(
             "uq_ledger_reversed_once",
             "tenant_id",

@@ -20,7 +20,8 @@ work = Work("lives")
 async def erase(tx: Tx, member_id: UUID, *, card_no: str) -> None:
     """Erase the personal data of one who has left, and of the records that were merged into theirs. Cannot be undone.
 
-    What takes long to look through (WeChat's pushes, kept answers) is erased by a job that follows. Raises NotFound, Invalid
+    What takes long to look through (WeChat's pushes, payments, kept answers) is erased by a job that follows, so that tills
+    do not wait for it. Raises NotFound, Invalid
     when the card number was not typed right, WrongState for who has not left, Conflict `member.has_balance`.
     """
     ids = await members.records_of(tx, member_id)
@@ -36,8 +37,7 @@ async def erase(tx: Tx, member_id: UUID, *, card_no: str) -> None:
     openids = await members.wipe(tx, ids)
     await mall.wipe(tx, ids)
     await orders.wipe(tx, ids)
-    await messaging.wipe(tx, ids, openids)
-    await payments.wipe(tx, openids)
+    await messaging.wipe(tx, ids)
     await verification.wipe(tx, ids, phones)
     await tx.execute(
         "UPDATE member_merges SET receipt = '{}' WHERE tenant_id = $1 AND survivor_id = ANY($2)", tx.tenant_id, ids
@@ -52,6 +52,9 @@ async def forget(tx: Tx, payloads: Sequence[Any]) -> None:
     """Erase what takes long to look through. Twice is safe: what is gone is gone."""
     for payload in payloads:
         openids: list[str] = payload["openids"]
+        await members.forget_accounts(tx, openids)
+        await messaging.forget_accounts(tx, openids)
+        await payments.wipe(tx, openids)
         await connections.wipe(tx, openids)
         await kernel.forget_pushed(tx, openids)
         await kernel.forget_in_answers(tx, [UUID(one) for one in payload["members"]])

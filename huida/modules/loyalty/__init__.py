@@ -20,6 +20,7 @@ from huida.modules.loyalty.settle import (
     settle_sales,
     stored_value,
 )
+from huida.modules.loyalty.views import Unit
 
 __all__ = [
     "GROWTH_FEN",
@@ -31,6 +32,7 @@ __all__ = [
     "RulesChanged",
     "Sale",
     "Settled",
+    "Unit",
     "ValueMoved",
     "adjust",
     "balances_of",

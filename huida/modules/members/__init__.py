@@ -17,6 +17,7 @@ from huida.modules.members.facts import (
 )
 from huida.modules.members.lives import (
     Joined,
+    forget_accounts,
     join_rows,
     leave,
     lock_rows,
@@ -30,7 +31,7 @@ from huida.modules.members.models import CARD_REASONS, Identity, Member, MemberS
 from huida.modules.members.profile import change, freeze, unfreeze
 from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
-from huida.modules.members.recipients import accounts, gone, is_mobile, recipients
+from huida.modules.members.recipients import accounts, gone, is_mobile, people, recipients
 from huida.modules.members.service import (
     REPLACED,
     Known,
@@ -53,6 +54,7 @@ from huida.modules.members.service import (
 from huida.modules.members.sessions import account_of, join_by_phone, member_actor, open_for
 from huida.modules.members.strangers import address_of, limited, merchant_of
 from huida.modules.members.views import MemberSession as MemberSessionView
+from huida.modules.members.views import OpenMember
 
 __all__ = [
     "CARD_REASONS",
@@ -70,6 +72,7 @@ __all__ = [
     "MemberSession",
     "MemberSessionView",
     "MembersImported",
+    "OpenMember",
     "account_of",
     "accounts",
     "address_of",
@@ -78,6 +81,7 @@ __all__ = [
     "by_phone",
     "change",
     "end_all_of",
+    "forget_accounts",
     "freeze",
     "get",
     "gone",
@@ -97,6 +101,7 @@ __all__ = [
     "old_cards",
     "open_for",
     "part_rows",
+    "people",
     "phone_of",
     "recipients",
     "records_of",

@@ -1,6 +1,5 @@
 """Members' doors: the console (`/api/console/members`), the open API (`/api/v1/members`), the member (`/api/member`)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -40,6 +39,7 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import tenants
+from huida.modules.members import export as export_file
 from huida.modules.members import import_door, profile, queries, service, sessions, views
 from huida.modules.members.strangers import limited_here
 
@@ -48,9 +48,6 @@ open_api = Router(prefix="/api/v1/members", tags=["members"])
 member = Router(prefix="/api/member", tags=["member"])
 
 _logins_by_network: Final = Buckets(rate_per_s=10, burst=100)
-
-LevelNames = Callable[[Tx], Awaitable[dict[str, str]]]
-BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, views.Balances]]]
 
 
 class MemberIn(Body):
@@ -79,9 +76,15 @@ class MemberLoginIn(CodeIn):
     app_id: str = Field(max_length=40)
 
 
+async def level_names_of(request: Request, tx: Tx) -> dict[str, str]:
+    """The merchant's names of its levels by code, the lowest first: given by `main`, since loyalty stands above."""
+    ask: export_file.LevelNames = request.app.state.level_names
+    return await ask(tx)
+
+
 async def balances_of(request: Request, tx: Tx, member_id: UUID) -> views.Balances:
     """What the member owns: asked through a function that `main` gives, since the ledger stands beside this module."""
-    ask: BalancesOf = request.app.state.balances_of
+    ask: export_file.BalancesOf = request.app.state.balances_of
     return (await ask(tx, [member_id])).get(member_id, {})
 
 
@@ -121,7 +124,15 @@ async def list_members(
 ) -> Listing[views.Member]:
     rows = await queries.search(tx, limit=wanted.limit + 1, before=wanted.before, q=q, level=level, state=state)
     may = actor_of(request).may
-    return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may))
+    levels = await level_names_of(request, tx)
+    return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may, levels=levels))
+
+
+@console.get("/levels")
+async def level_names(request: Request, tx: ReadTx = staff_read("members.view")) -> Items[views.LevelName]:
+    """The merchant's levels, the lowest first: for who sees members, and not only for who may see the rules (U-08)."""
+    names = await level_names_of(request, tx)
+    return {"items": [{"code": code, "name": name} for code, name in names.items()]}
 
 
 @console.post("", status_code=201)
@@ -132,12 +143,24 @@ async def create(body: MemberIn, tx: Tx = staff_tx("members.edit")) -> Created:
 @console.get("/export", response_class=StreamingResponse, responses=file_answer("text/csv"))
 async def export(
     request: Request,
+    q: str = "",
     level: str | None = None,
     state: str | None = None,
     actor: Actor = staff_only("members.export"),
     _: None = takes_turns("exports", most=2),
 ) -> Response:
-    lines = queries.export(request.app.state.db, actor.tenant_id, may=actor.may, level=level, state=state)
+    """What the list shows with these filters, with what the members own and when they came last."""
+    state_of = request.app.state
+    lines = export_file.lines(
+        state_of.db,
+        actor.tenant_id,
+        export_file.Others(state_of.balances_of, state_of.level_names, state_of.last_visits),
+        may=actor.may,
+        q=q,
+        level=level,
+        state=state,
+        language=language_of(request),
+    )
     headers = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -162,7 +185,7 @@ async def detail(request: Request, member_id: UUID, tx: ReadTx = staff_read("mem
     row = await service.get(tx, member_id)
     may = actor_of(request).may
     return {
-        **queries.show(tx, row, may=may),
+        **queries.show(tx, row, may=may, levels=await level_names_of(request, tx)),
         "identities": [queries.show_identity(one, may=may) for one in await queries.identities(tx, member_id)],
         "balances": await balances_of(request, tx, member_id),
     }
@@ -258,7 +281,6 @@ async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberC
     if member_id is not None:
         row = await service.get(tx, member_id)
         phone = service.phone_of(tx, row)
-        level_names: LevelNames = request.app.state.level_names
         answer["member"] = {
             "id": member_id,
             "card_no": row["card_no"],
@@ -266,7 +288,7 @@ async def _me(request: Request, tx: Tx, member_id: UUID | None) -> views.MemberC
             "name": row["name"],
             "phone": mask_phone(phone) if phone else None,
             "level": row["level"],
-            "level_name": (await level_names(tx)).get(row["level"], ""),
+            "level_name": (await level_names_of(request, tx)).get(row["level"], ""),
             "state": row["state"],
             "birthday": row["birthday"],
             "balances": await balances_of(request, tx, member_id),

@@ -196,13 +196,7 @@ async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> list[str]:
         *(tx.tenant_id, list(member_ids)),
     )
     openids = sorted({row["openid"] for row in gone})
-    await tx.execute(
-        "DELETE FROM member_sessions WHERE tenant_id = $1 AND (member_id = ANY($2) OR openid = ANY($3))",
-        *(tx.tenant_id, list(member_ids), openids),
-    )
-    await tx.execute(
-        "DELETE FROM spend_codes WHERE tenant_id = $1 AND member_id = ANY($2)", tx.tenant_id, list(member_ids)
-    )
+    await end_all_of(tx, *member_ids)
     # A record that was merged into this one is wiped too and points to it still: its card must not come back to life.
     await tx.execute(
         "UPDATE members SET name = '', note = '', phone_sealed = NULL, phone_hash = NULL, phone_tail = '', birthday = NULL, "
@@ -210,3 +204,10 @@ async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> list[str]:
         *(tx.tenant_id, list(member_ids)),
     )
     return openids
+
+
+async def forget_accounts(tx: Tx, openids: Sequence[str]) -> None:
+    """End the sessions of WeChat accounts that are nobody's any more; looks through all of them, so not in haste."""
+    await tx.execute(
+        "DELETE FROM member_sessions WHERE tenant_id = $1 AND openid = ANY($2)", tx.tenant_id, list(openids)
+    )

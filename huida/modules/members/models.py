@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -40,6 +41,7 @@ class Member(TenantOwned, Base):
         ),
         Index("ix_members_name", "tenant_id", "name", postgresql_ops={"name": "text_pattern_ops"}),
         Index("ix_members_level", "tenant_id", "level", "id"),
+        Index("ix_members_changed", "tenant_id", "changed_at", "id"),
         Index("ix_members_state", "tenant_id", "state", "id", postgresql_where=text("state <> 'active'")),
         Index("ix_members_merged_into", "tenant_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         CheckConstraint(
@@ -65,6 +67,7 @@ class Member(TenantOwned, Base):
     note: Mapped[str] = mapped_column(Text, server_default="")
     state: Mapped[str] = mapped_column(Text, server_default="active")
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     store_id: Mapped[UUID | None] = mapped_column(Uuid)
     merged_into: Mapped[UUID | None] = mapped_column(Uuid)
     left_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,15 +1,14 @@
-"""Lists and details of members for screens and files."""
+"""Lists and details of members for screens."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
 from uuid import UUID
 
-from huida.kernel.db import Database, Tx
+from huida.kernel.db import Tx
 from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
 from huida.kernel.secrets import mask_openid, mask_phone
-from huida.kernel.sheets import BOM, csv_line
 from huida.modules.members import service
 from huida.modules.members.service import PURPOSE, normal_phone, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
@@ -17,8 +16,6 @@ from huida.modules.members.views import Member, OpenMember, WechatIdentity
 ALL: Final = "SELECT * FROM members"
 NEWEST: Final = "id DESC"
 LAST_CHARACTER: Final = "\U0010ffff"
-EXPORT_PAGE: Final = 1000
-EXPORT_COLUMNS: Final = ("card_no", "name", "phone", "level", "state", "birthday", "note", "joined_at")
 
 
 async def search(
@@ -92,12 +89,13 @@ def show_identity(row: Any, *, may: frozenset[str]) -> WechatIdentity:
     }
 
 
-def show(tx: Tx, row: Any, *, may: frozenset[str]) -> Member:
-    """A member as a list shows it; the phone is masked without `members.phones`."""
+def show(tx: Tx, row: Any, *, may: frozenset[str], levels: Mapping[str, str]) -> Member:
+    """A member as a list shows it; the phone is masked without `members.phones`. `levels` are the merchant's names by code:
+    a code that the rules do not have any more is shown as it is (U-08)."""
     phone = phone_of(tx, row)
     if phone is not None and not sees_whole(may):
         phone = mask_phone(phone)
-    return {**_shown(row, phone), "note": row["note"]}
+    return {**_shown(row, phone), "note": row["note"], "level_name": levels.get(row["level"], row["level"])}
 
 
 def show_open(tx: Tx, row: Any) -> OpenMember:
@@ -117,20 +115,5 @@ def _shown(row: Any, phone: str | None) -> OpenMember:
         "birthday": row["birthday"],
         "store_id": row["store_id"],
         "joined_at": row["joined_at"],
+        "merged_into": row["merged_into"],
     }
-
-
-async def export(
-    db: Database, tenant_id: int, *, may: frozenset[str], level: str | None, state: str | None
-) -> AsyncIterator[bytes]:
-    """All members as CSV that Excel opens (UTF-8 with BOM), page by page: each page is a short transaction of its own."""
-    yield (BOM + csv_line(EXPORT_COLUMNS)).encode()
-    before: UUID | None = None
-    while True:
-        async with db.read(tenant_id) as tx:
-            rows = await search(tx, limit=EXPORT_PAGE, before=before, level=level, state=state)
-            shown: list[Mapping[str, object]] = [show(tx, row, may=may) for row in rows]
-        yield "".join(csv_line([one[column] for column in EXPORT_COLUMNS]) for one in shown).encode()
-        if len(rows) < EXPORT_PAGE:
-            return
-        before = rows[-1]["id"]

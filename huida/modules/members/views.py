@@ -24,7 +24,7 @@ class Balances(TypedDict, total=False):
 
 
 class OpenMember(TypedDict):
-    """A member as tills and shops see it through the open API: the phone is masked."""
+    """A member as tills and shops see it through the open API: the phone is masked. A merged record names who has its things."""
 
     id: UUID
     card_no: str
@@ -35,12 +35,21 @@ class OpenMember(TypedDict):
     birthday: date | None
     store_id: UUID | None
     joined_at: datetime
+    merged_into: UUID | None
 
 
 class Member(OpenMember):
-    """A member in the console; the phone is masked for who may not see phones."""
+    """A member in the console; the phone is masked for who may not see phones. `level_name` is the merchant's own word."""
 
     note: str
+    level_name: str
+
+
+class LevelName(TypedDict):
+    """A level as the merchant calls it."""
+
+    code: str
+    name: str
 
 
 class WechatIdentity(TypedDict):

@@ -19,7 +19,7 @@ from huida.modules.messaging.facts import (
     TemplateRemoved,
 )
 from huida.modules.messaging.invariants import INVARIANTS
-from huida.modules.messaging.lives import hand_back, hand_over, wipe
+from huida.modules.messaging.lives import forget_accounts, hand_back, hand_over, wipe
 from huida.modules.messaging.policies import choose_policy
 from huida.modules.messaging.store_texts import StoreText, sms_template, sms_templates
 
@@ -39,6 +39,7 @@ __all__ = [
     "TemplateRemoved",
     "choose_policy",
     "chosen",
+    "forget_accounts",
     "hand_back",
     "hand_over",
     "live",

@@ -26,12 +26,16 @@ async def hand_back(tx: Tx, *, source: UUID, target: UUID, records: Sequence[UUI
     )
 
 
-async def wipe(tx: Tx, member_ids: Sequence[UUID], openids: Sequence[str]) -> None:
-    """Erase what messages said and where they went, and what their accounts allowed; that they were made stays."""
+async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> None:
+    """Erase what messages said and where they went; that they were made stays."""
     await tx.execute(
         "UPDATE deliveries SET body = '', address = '' WHERE tenant_id = $1 AND member_id = ANY($2) AND audience = 'member'",
         *(tx.tenant_id, list(member_ids)),
     )
+
+
+async def forget_accounts(tx: Tx, openids: Sequence[str]) -> None:
+    """Erase what these WeChat accounts allowed; looks through all of them, so not in haste."""
     await tx.execute(
         "DELETE FROM subscribe_credits WHERE tenant_id = $1 AND openid = ANY($2)", tx.tenant_id, list(openids)
     )

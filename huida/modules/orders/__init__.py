@@ -15,6 +15,7 @@ from huida.modules.orders.facts import (
     SignOffDue,
 )
 from huida.modules.orders.ingest import Ingest
+from huida.modules.orders.lists import last_visits
 from huida.modules.orders.lives import hand_back, hand_over, how_many, taken_back_since, wipe
 from huida.modules.orders.models import Purchase, Recharge, RechargeReversal, Refund
 from huida.modules.orders.recharges import record_recharge, reverse_recharge
@@ -42,6 +43,7 @@ __all__ = [
     "hand_back",
     "hand_over",
     "how_many",
+    "last_visits",
     "owner_of",
     "record_purchases",
     "record_recharge",

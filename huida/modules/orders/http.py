@@ -5,17 +5,22 @@ from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import Depends, Request
-from starlette.responses import Response
+from fastapi import Depends, Query, Request
+from starlette.responses import Response, StreamingResponse
 
 from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import NotFound
-from huida.kernel.intake.bodies import decoded
+from huida.kernel.intake.bodies import Moment, decoded
 from huida.kernel.intake.door import Router
+from huida.kernel.intake.streams import begun
+from huida.kernel.intake.turns import takes_turns
+from huida.kernel.money import MOST_FEN
 from huida.kernel.web import (
+    Actor,
     Listing,
     Page,
     actor_of,
+    file_answer,
     key_read,
     key_tx,
     language_of,
@@ -23,10 +28,11 @@ from huida.kernel.web import (
     once,
     page,
     paged,
+    staff_only,
     staff_read,
     staff_tx,
 )
-from huida.modules.orders import views
+from huida.modules.orders import lists, views
 from huida.modules.orders.facts import SignOffDue
 from huida.modules.orders.ingest import show
 from huida.modules.orders.recharges import record_recharge, reverse_recharge
@@ -42,11 +48,20 @@ Paging = Annotated[Page, Depends(page)]
 RECORDED_BEFORE: Final[dict[int | str, dict[str, Any]]] = {
     200: {"model": views.TillOutcome, "description": "It was recorded before"}
 }
-PURCHASES = (
-    "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
-    "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id WHERE p.tenant_id = $1 "
-    "AND ($2::uuid IS NULL OR p.member_id = $2) AND ($3::uuid IS NULL OR p.id < $3) ORDER BY p.id DESC LIMIT $4"
-)
+
+
+def _filters(
+    member_id: UUID | None = None,
+    store: Annotated[str | None, Query(max_length=32)] = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    from_fen: Annotated[int | None, Query(ge=0, le=MOST_FEN)] = None,
+    to_fen: Annotated[int | None, Query(ge=0, le=MOST_FEN)] = None,
+) -> lists.Filters:
+    return lists.Filters(member_id, store, since, until, from_fen, to_fen)
+
+
+Filtered = Annotated[lists.Filters, Depends(_filters)]
 
 
 def _documented(kind: type[Any], example: dict[str, Any]) -> dict[str, Any]:
@@ -143,15 +158,35 @@ async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purch
     )
     if row is None:
         raise NotFound(code="orders.purchase_not_found", where="till_no")
-    return show_purchase(row)
+    return lists.show_purchase(row)
 
 
 @console.get("/purchases")
 async def list_purchases(
-    paging: Paging, member_id: UUID | None = None, tx: ReadTx = staff_read("orders.view")
-) -> Listing[views.Purchase]:
-    rows = await tx.fetch(PURCHASES, tx.tenant_id, member_id, paging.before, paging.limit + 1)
-    return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
+    paging: Paging, filters: Filtered, tx: ReadTx = staff_read("orders.view")
+) -> Listing[views.ListedPurchase]:
+    """Purchases with whose they are, in the order in which they happened, the latest first."""
+    return await lists.console_list(tx, filters, paging)
+
+
+@console.get("/purchases/totals")
+async def purchase_totals(filters: Filtered, tx: ReadTx = staff_read("orders.view")) -> views.PurchaseTotals:
+    """What the purchases of a list come to."""
+    return await lists.totals(tx, filters)
+
+
+@console.get("/purchases/export", response_class=StreamingResponse, responses=file_answer("text/csv"))
+async def export_purchases(
+    request: Request,
+    filters: Filtered,
+    actor: Actor = staff_only("orders.export"),
+    _: None = takes_turns("exports", most=2),
+) -> Response:
+    """The list as a file."""
+    db, language = request.app.state.db, language_of(request)
+    lines = lists.export(db, actor.tenant_id, filters, may=actor.may, language=language)
+    headers = {"Content-Disposition": 'attachment; filename="purchases.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @console.post(
@@ -195,9 +230,8 @@ async def enter_reversal(request: Request, tx: Tx = staff_tx("orders.refund")) -
 @member.get("/purchases")
 async def my_purchases(request: Request, paging: Paging, tx: ReadTx = member_read()) -> Listing[views.Purchase]:
     """The member's own purchases, newest first (electronic receipts)."""
-    me = actor_of(request).id
-    rows = await tx.fetch(PURCHASES, tx.tenant_id, me, paging.before, paging.limit + 1)
-    return paged(rows, paging, lambda r: (r["id"].hex,), show_purchase)
+    rows = await lists.purchases(tx, lists.Filters(member_id=actor_of(request).id), paging)
+    return paged(rows, paging, lists.key_of, lists.show_purchase)
 
 
 @member.get("/purchases/{purchase_id}")
@@ -211,7 +245,7 @@ async def my_receipt(request: Request, purchase_id: UUID, tx: ReadTx = member_re
     )
     if not rows:
         raise NotFound(code="orders.purchase_not_found", where="purchase_id")
-    return {**show_purchase(rows[0]), "items": msgspec.json.decode(rows[0]["items"]) if rows[0]["items"] else []}
+    return {**lists.show_purchase(rows[0]), "items": msgspec.json.decode(rows[0]["items"]) if rows[0]["items"] else []}
 
 
 @member.get("/sign-offs/{fact_id}")
@@ -228,19 +262,4 @@ async def my_sign_off(request: Request, fact_id: UUID, tx: ReadTx = member_read(
         "order_no": due.order_no,
         "sign_at": due.sign_at.astimezone(UTC),
         "remind_at": due.remind_at.astimezone(UTC),
-    }
-
-
-def show_purchase(row: Any) -> views.Purchase:
-    return {
-        "id": row["id"],
-        "store_code": row["store_code"],
-        "store_name": row["store_name"],
-        "till_no": row["till_no"],
-        "member_id": row["member_id"],
-        "total_fen": row["total_fen"],
-        "balance_fen": row["balance_fen"],
-        "points": row["points"],
-        "refunded_fen": row["refunded_fen"],
-        "occurred_at": row["occurred_at"],
     }

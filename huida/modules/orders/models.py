@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,8 +33,12 @@ class Purchase(TenantOwned, Base):
 
     __tablename__ = "purchases"
     __table_args__ = (
+        Index(
+            "ix_purchases_recorded", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}
+        ),
         UniqueConstraint("tenant_id", "store_id", "till_no"),
-        Index("ix_purchases_member", "tenant_id", "member_id", "id"),
+        Index("ix_purchases_of_member", "tenant_id", "member_id", "occurred_at", "id"),
+        Index("ix_purchases_happened", "tenant_id", "occurred_at", "id"),
         Index("ix_purchases_time", "occurred_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         CheckConstraint("total_fen >= 0 AND balance_fen BETWEEN 0 AND total_fen", name="amounts"),
         CheckConstraint("refunded_fen BETWEEN 0 AND total_fen", name="refunded"),
@@ -53,11 +58,15 @@ class Purchase(TenantOwned, Base):
     history: Mapped[bool] = mapped_column(Boolean, server_default=false())
     items: Mapped[Any | None] = mapped_column(JSONB)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class Recharge(TenantOwned, Base):
     __tablename__ = "recharges"
     __table_args__ = (
+        Index(
+            "ix_recharges_recorded", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}
+        ),
         UniqueConstraint("tenant_id", "store_id", "till_no"),
         Index("ix_recharges_member", "tenant_id", "member_id", "id"),
         Index("ix_recharges_time", "occurred_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
@@ -74,6 +83,7 @@ class Recharge(TenantOwned, Base):
     balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
     who: Mapped[bytes | None] = mapped_column(LargeBinary)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class Refund(TenantOwned, Base):
@@ -81,6 +91,7 @@ class Refund(TenantOwned, Base):
 
     __tablename__ = "refunds"
     __table_args__ = (
+        Index("ix_refunds_recorded", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
         UniqueConstraint("tenant_id", "store_id", "till_no"),
         Index("ix_refunds_purchase", "tenant_id", "purchase_id"),
         CheckConstraint("amount_fen > 0", name="amount"),
@@ -98,6 +109,7 @@ class Refund(TenantOwned, Base):
     points_after: Mapped[int | None] = mapped_column(BigInteger)
     balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class RechargeReversal(TenantOwned, Base):
@@ -105,6 +117,12 @@ class RechargeReversal(TenantOwned, Base):
 
     __tablename__ = "recharge_reversals"
     __table_args__ = (
+        Index(
+            "ix_recharge_reversals_recorded",
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": "16"},
+        ),
         UniqueConstraint("tenant_id", "recharge_id"),
         UniqueConstraint("tenant_id", "store_id", "till_no"),
     )
@@ -117,3 +135,4 @@ class RechargeReversal(TenantOwned, Base):
     points_after: Mapped[int | None] = mapped_column(BigInteger)
     balance_after_fen: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

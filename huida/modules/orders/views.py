@@ -47,6 +47,23 @@ class Purchase(TypedDict):
     occurred_at: datetime
 
 
+class ListedPurchase(Purchase):
+    """A purchase in the console's list, with whose it is."""
+
+    member_name: str
+    card_no: str
+
+
+class PurchaseTotals(TypedDict):
+    """What the purchases of a list come to; amounts in fen, `refunded_fen` of them was given back."""
+
+    purchases: int
+    total_fen: int
+    balance_fen: int
+    refunded_fen: int
+    points: int
+
+
 class Receipt(Purchase):
     """A purchase with its lines, as the till sent them."""
 

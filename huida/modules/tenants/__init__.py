@@ -33,6 +33,7 @@ from huida.modules.tenants.models import (
     Store,
 )
 from huida.modules.tenants.passwords import check_password, hashed, matches
+from huida.modules.tenants.rescue import rescue_operator
 from huida.modules.tenants.service import (
     StoreRef,
     all_stores_by_code,
@@ -50,6 +51,7 @@ from huida.modules.tenants.service import (
 )
 from huida.modules.tenants.sessions import log_in, session_actor
 from huida.modules.tenants.staff import active_staff, create_staff, list_staff, staff_names
+from huida.modules.tenants.views import OneTimePassword
 
 __all__ = [
     "COOKIE",
@@ -66,6 +68,7 @@ __all__ = [
     "Merchant",
     "MerchantChanged",
     "MerchantOpened",
+    "OneTimePassword",
     "Session",
     "Staff",
     "StaffChanged",
@@ -99,6 +102,7 @@ __all__ = [
     "operator_of",
     "operator_read",
     "operator_tx",
+    "rescue_operator",
     "revoke_key",
     "session_actor",
     "short_name",

@@ -31,8 +31,16 @@ from huida.kernel.web import (
     staff_read,
     staff_tx,
 )
-from huida.modules.tenants import brakes, directory, keys, passwords, queries, service, sessions, staff, views
-from huida.modules.tenants.doors import COOKIE, behind_tls, cookie_name, operator_of, operator_read, operator_tx
+from huida.modules.tenants import brakes, directory, keys, passwords, queries, rescue, service, sessions, staff, views
+from huida.modules.tenants.doors import (
+    COOKIE,
+    MerchantId,
+    behind_tls,
+    cookie_name,
+    operator_of,
+    operator_read,
+    operator_tx,
+)
 from huida.modules.tenants.models import ROLES, SCOPES
 
 console = Router(prefix="/api/console", tags=["console"])
@@ -46,6 +54,7 @@ class LoginIn(Body):
     login: str = Field(max_length=100)
     password: str = Field(max_length=400)
     totp: str = Field("", max_length=10)
+    new_password: str = Field("", max_length=400)
 
 
 class PasswordIn(Body):
@@ -121,7 +130,9 @@ async def login(request: Request, body: LoginIn) -> JSONResponse:
     wait_s = _by_network.try_take(caller.known_device(db.sealer) or network_of(address))
     if wait_s:
         raise TooMany(retry_after_s=int(wait_s) + 1)
-    session = await sessions.log_in(db, caller, login=body.login, password=body.password, totp=body.totp)
+    session = await sessions.log_in(
+        db, caller, login=body.login, password=body.password, totp=body.totp, new_password=body.new_password
+    )
     answer = JSONResponse(await _me(request, session.actor, session.csrf))
     _give(request, answer, COOKIE, session.token, sessions.SESSION_LIFE)
     _give(request, answer, session.device_name, session.device, brakes.DEVICE_LIFE)
@@ -326,6 +337,7 @@ def _key(row: Any) -> views.ApiKey:
         "scopes": row["scopes"],
         "created_at": row["created_at"],
         "revoked_at": row["revoked_at"],
+        "last_used_at": row["last_used_at"],
     }
 
 
@@ -439,6 +451,27 @@ async def suspend(tx: Tx = operator_tx()) -> None:
 @operator.post("/merchants/{merchant_id}/resume", status_code=204)
 async def resume(tx: Tx = operator_tx()) -> None:
     await service.resume_merchant(tx)
+
+
+@operator.get("/merchants/{merchant_id}/admins")
+async def admins(tx: Tx = operator_tx()) -> Items[views.StaffMember]:
+    """Who administers the merchant: whom the operator can help back in."""
+    return {"items": [_person(row) for row in await staff.list_admins(tx)]}
+
+
+@operator.post("/merchants/{merchant_id}/admins/{staff_id}/one-time-password")
+async def give_one_time_password(
+    request: Request, merchant_id: MerchantId, staff_id: UUID, actor: Actor = Depends(operator_of)
+) -> views.OneTimePassword:
+    """A password for an administrator who forgot theirs, shown this once: it works once, for a day, with a new one."""
+    return await rescue.give_one_time(database(request), merchant_id, staff_id, by=f"operator:{actor.id}")
+
+
+@operator.delete("/merchants/{merchant_id}/admins/{staff_id}/totp", status_code=204)
+async def remove_admins_totp(staff_id: UUID, tx: Tx = operator_tx()) -> None:
+    """Turn an administrator's second factor off, as for a lost phone; their sessions end."""
+    await staff.get_admin(tx, staff_id)
+    await staff.remove_totp(tx, staff_id)
 
 
 @operator.put("/merchants/{merchant_id}/entitlements/{module}", status_code=204)

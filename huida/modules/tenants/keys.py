@@ -2,9 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
+
+import asyncpg
 
 from huida.kernel.db import Database, Tx
 from huida.kernel.errors import Invalid, NotFound, Unauthenticated
@@ -20,6 +24,9 @@ CACHED_AT_MOST: Final = 5_000
 
 # Longer than any transaction that ends keys: while one is under way, and a while after, its merchant's keys are looked up.
 NOT_CACHED_S: Final = 60.0
+
+NOTED_EVERY: Final = timedelta(hours=1)
+"""How far behind the time of a key's last use may lie: a till calls all day."""
 
 _cached: WeakKeyDictionary[Database, dict[bytes, tuple[float, Actor]]] = WeakKeyDictionary()
 _looked_up: WeakKeyDictionary[Database, dict[int, float]] = WeakKeyDictionary()
@@ -56,7 +63,8 @@ async def create_key(tx: Tx, *, name: str, scopes: Sequence[str]) -> tuple[UUID,
 async def list_keys(tx: Tx) -> list[Any]:
     """The merchant's keys, revoked ones too, newest first."""
     return await tx.fetch(
-        "SELECT id, name, hint, scopes, created_at, revoked_at FROM api_keys WHERE tenant_id = $1 ORDER BY id DESC LIMIT 500",
+        "SELECT id, name, hint, scopes, created_at, revoked_at, last_used_at FROM api_keys WHERE tenant_id = $1 "
+        "ORDER BY id DESC LIMIT 500",
         tx.tenant_id,
     )
 
@@ -87,16 +95,29 @@ async def key_actor(db: Database, secret: str) -> Actor:
         raise Unauthenticated(code="auth.bad_key")
     async with db.raw() as (_, sql):
         row = await sql.fetchrow(
-            "SELECT k.id, k.tenant_id, k.name, k.scopes FROM api_keys k JOIN merchants m ON m.id = k.tenant_id "
+            "SELECT k.id, k.tenant_id, k.name, k.scopes, k.last_used_at FROM api_keys k JOIN merchants m ON m.id = k.tenant_id "
             "WHERE k.token_hash = $1 AND k.revoked_at IS NULL AND m.state = 'open'",
             digest,
         )
     if row is None:
         known.pop(digest, None)
         raise Unauthenticated(code="auth.bad_key")
+    if row["last_used_at"] is None or row["last_used_at"] <= db.clock.now() - NOTED_EVERY:
+        await _note_use(db, digest)
     if len(known) >= CACHED_AT_MOST:
         known.clear()
     actor = Actor("key", row["id"], row["tenant_id"], frozenset(row["scopes"]), row["name"])
     if _looked_up.get(db, {}).get(actor.tenant_id, 0.0) <= time.monotonic():
         known[digest] = (time.monotonic() + CACHED_S, actor)
     return actor
+
+
+async def _note_use(db: Database, digest: bytes) -> None:
+    """Write down that the key was used now (U-26). Waits for nobody; a database that cannot write stops no caller."""
+    with suppress(asyncpg.PostgresError):
+        async with db.raw() as (_, sql):
+            await sql.execute(
+                "UPDATE api_keys SET last_used_at = $2 WHERE token_hash = "
+                "(SELECT token_hash FROM api_keys WHERE token_hash = $1 FOR UPDATE SKIP LOCKED)",
+                *(digest, db.clock.now()),
+            )

@@ -84,6 +84,8 @@ class Staff(TenantOwned, Base):
     locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     totp_offer_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_offer_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The password was given by somebody else: it opens the door once, until then, and only together with a new one.
+    one_time_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
@@ -130,6 +132,7 @@ class ApiKey(Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Entitlement(TenantOwned, Base):

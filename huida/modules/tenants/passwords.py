@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,6 +19,7 @@ from huida.kernel.secrets import Secret
 SHORTEST: Final = 10
 LONGEST: Final = 200
 STEP_S: Final = 30
+ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 # RFC 9106's second choice (64 MiB, 3 passes) is argon2-cffi's default. Hashing runs in a thread, never in a transaction.
 _hasher = PasswordHasher()
@@ -36,17 +38,22 @@ def _nobodys() -> str:
 NOBODYS: Final = _nobodys()
 
 
-def check_password(password: str, *, login: str) -> None:
+def one_time() -> str:
+    """A password of 96 bits that can be read out and typed: four groups, no letters that look alike."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4))
+
+
+def check_password(password: str, *, login: str, where: str = "password") -> None:
     """Raises Invalid for a password that is too short, endless, one repeated character or the login itself."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid(code="auth.password_length", where="password", shortest=SHORTEST, longest=LONGEST)
+        raise Invalid(code="auth.password_length", where=where, shortest=SHORTEST, longest=LONGEST)
     if len(set(password)) < 4 or password.lower() == login.lower():
-        raise Invalid(code="auth.password_weak", where="password")
+        raise Invalid(code="auth.password_weak", where=where)
 
 
-async def hashed(password: str, *, login: str) -> str:
-    """The argon2id hash of a password that follows the rules. Raises Invalid."""
-    check_password(password, login=login)
+async def hashed(password: str, *, login: str, where: str = "password") -> str:
+    """The argon2id hash of a password that follows the rules. Raises Invalid, naming the field `where`."""
+    check_password(password, login=login, where=where)
     return await asyncio.get_running_loop().run_in_executor(_pool, _hasher.hash, password)
 
 

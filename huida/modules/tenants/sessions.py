@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from huida.kernel.db import Database, Tx
-from huida.kernel.errors import Forbidden, Unauthenticated
+from huida.kernel.errors import Forbidden, Invalid, Unauthenticated
 from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
 from huida.modules.tenants import brakes, passwords
 from huida.modules.tenants.brakes import Caller
 from huida.modules.tenants.facts import StaffLocked, StaffLoggedIn
 from huida.modules.tenants.models import PLATFORM, ROLES
-from huida.modules.tenants.staff import confirm_totp, set_password
+from huida.modules.tenants.staff import confirm_totp, get_staff, set_password
 
 SESSION_LIFE: Final = timedelta(hours=12)
 
@@ -29,6 +29,12 @@ class TotpRequired(Unauthenticated):
     """The password is right; the second factor is missing."""
 
     code = "auth.totp_required"
+
+
+class NewPasswordRequired(Unauthenticated):
+    """The password is right and was given by somebody else: it opens the door together with a new one only."""
+
+    code = "auth.new_password_required"
 
 
 class BadCsrf(Forbidden):
@@ -52,10 +58,13 @@ def csrf_of(session_token: str) -> str:
     return hmac.digest(session_token.encode(), b"huida.csrf", "sha256").hex()
 
 
-async def log_in(db: Database, caller: Caller, *, login: str, password: str, totp: str = "") -> NewSession:
+async def log_in(
+    db: Database, caller: Caller, *, login: str, password: str, totp: str = "", new_password: str = ""
+) -> NewSession:
     """Check the login and open a session. Raises Wait (slow down), BadLogin or TotpRequired.
 
     A try is counted before it is checked, so that guesses at once are counted too; for a login that nobody has as well.
+    A one-time password (U-06) raises NewPasswordRequired until `new_password` comes with it, and Invalid for a bad one.
     """
     name = login.strip().lower()[:100]
     tenant_id, staff = await _known(db, name)
@@ -67,12 +76,39 @@ async def log_in(db: Database, caller: Caller, *, login: str, password: str, tot
             tx.emit(StaffLocked(staff_id=staff["id"]))
     if not await passwords.matches(staff["password_hash"] if staff else None, password) or staff is None:
         raise BadLogin()
+    new_hash = None
+    if staff["one_time_until"] is not None:
+        new_hash = await _own_password(db, staff, password, new_password)
     async with db.tx(tenant_id, actor=f"staff:{staff['id']}") as tx:
         await brakes.forgive(tx, keys)
         second = await _second_factor(tx, staff, totp, device)
         if second == "right":
+            if new_hash is not None:
+                staff = await _exchange(tx, staff, new_hash)
             return await _open_session(tx, staff, device)
     raise TotpRequired() if second == "missing" else BadLogin()
+
+
+async def _own_password(db: Database, staff: Any, given: str, new: str) -> str:
+    """The hash of what takes the one-time password's place. Raises BadLogin when that has run out."""
+    if staff["one_time_until"] <= db.clock.now():
+        raise BadLogin(code="auth.one_time_passed")
+    if not new:
+        raise NewPasswordRequired()
+    if new == given:
+        raise Invalid(code="auth.password_same", where="new_password")
+    return await passwords.hashed(new, login=staff["login"], where="new_password")
+
+
+async def _exchange(tx: Tx, staff: Any, new_hash: str) -> Any:
+    """Put the person's own password in place of the one-time one: of two at once one does. Raises BadLogin."""
+    if not await tx.value(
+        "SELECT true FROM staff WHERE tenant_id = $1 AND id = $2 AND password_hash = $3 FOR UPDATE",
+        *(tx.tenant_id, staff["id"], staff["password_hash"]),
+    ):
+        raise BadLogin()
+    await set_password(tx, staff["id"], password_hash=new_hash)
+    return await get_staff(tx, staff["id"])
 
 
 async def _known(db: Database, login: str) -> tuple[int, Any]:

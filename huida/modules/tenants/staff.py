@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from huida.modules.tenants.facts import StaffChanged
 from huida.modules.tenants.models import PLATFORM, ROLES
 
 OFFER_LIFE: Final = timedelta(minutes=10)
+ONE_TIME_LIFE: Final = timedelta(hours=24)
 LOGIN = re.compile(r"[0-9a-z][0-9a-z._@+-]{2,63}")
 
 
@@ -109,7 +110,39 @@ async def enable_staff(tx: Tx, staff_id: UUID) -> None:
 async def set_password(tx: Tx, staff_id: UUID, *, password_hash: str) -> None:
     """Set a new password; every session of theirs ends. Raises NotFound."""
     await _change(tx, staff_id, "password_hash", password_hash)
+    await tx.execute("UPDATE staff SET one_time_until = NULL WHERE tenant_id = $1 AND id = $2", tx.tenant_id, staff_id)
     await end_sessions(tx, staff_id)
+
+
+async def set_one_time_password(tx: Tx, staff_id: UUID, *, password_hash: str) -> datetime:
+    """Set a password that opens the door once, together with a new one of theirs; returns until when (U-06).
+
+    Every session of theirs ends. Raises NotFound.
+    """
+    until = tx.now + ONE_TIME_LIFE
+    await _change(tx, staff_id, "password_hash", password_hash)
+    await tx.execute(
+        "UPDATE staff SET one_time_until = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, staff_id, until
+    )
+    await end_sessions(tx, staff_id)
+    return until
+
+
+async def list_admins(tx: Tx) -> list[Any]:
+    """Who administers this merchant or the platform, and may log in."""
+    return await tx.fetch(
+        "SELECT * FROM staff WHERE tenant_id = $1 AND state = 'active' AND role IN ('store_admin', 'platform_admin') "
+        "ORDER BY created_at, id LIMIT 1000",
+        tx.tenant_id,
+    )
+
+
+async def get_admin(tx: Tx, staff_id: UUID) -> Any:
+    """The row of one of `list_admins`. Raises NotFound for anybody else."""
+    row = await get_staff(tx, staff_id)
+    if row["state"] != "active" or ROLES[row["role"]] != frozenset({"*"}):
+        raise NotFound(code="staff.not_found", where="staff_id")
+    return row
 
 
 async def offer_totp(tx: Tx, staff_id: UUID) -> tuple[Secret, str]:

@@ -77,8 +77,16 @@ class StaffMember(TypedDict):
     created_at: datetime
 
 
+class OneTimePassword(TypedDict):
+    """A password that is shown this once: it opens the door until then, together with a new one."""
+
+    login: str
+    password: str
+    until: datetime
+
+
 class ApiKey(TypedDict):
-    """A key without its secret; `hint` is how the secret ends."""
+    """A key without its secret; `hint` is how the secret ends. `last_used_at` may lie up to an hour behind."""
 
     id: UUID
     name: str
@@ -86,6 +94,7 @@ class ApiKey(TypedDict):
     scopes: list[Scope]
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class NewApiKey(TypedDict):

@@ -4,6 +4,7 @@ import type {
   Coupon,
   CouponDetail,
   CouponState,
+  MyCoupon,
   Entries,
   Me,
   Offer,
@@ -30,7 +31,7 @@ export const fetchTransfers = (unit: 'points' | 'balance', cursor?: string) =>
 export const fetchOffers = () => api<{ items: Offer[] }>('GET', `${at}/coupons/offers`)
 export const claimOffer = (id: string, key: string) => api<Coupon>('POST', `${at}/coupons/offers/${id}/claim`, { key })
 export const fetchCoupons = (state: CouponState, cursor?: string) =>
-  api<Page<Coupon>>('GET', `${at}/coupons`, { query: { state, cursor, limit: 20 } })
+  api<Page<MyCoupon>>('GET', `${at}/coupons`, { query: { state, cursor, limit: 20 } })
 export const fetchCoupon = (id: string) => api<CouponDetail>('GET', `${at}/coupons/${id}`)
 export const fetchPurchases = (cursor?: string) =>
   api<Page<Purchase>>('GET', `${at}/purchases`, { query: { cursor, limit: 20 } })

@@ -1008,7 +1008,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Export */
+        /**
+         * Export
+         * @description What the list shows with these filters, with what the members own and when they came last.
+         */
         get: operations["members_export"];
         put?: never;
         post?: never;
@@ -1032,6 +1035,26 @@ export interface paths {
          * @description Import a table. With `Accept: application/x-ndjson` lines of progress come first, then `result` or `problem`.
          */
         post: operations["members_import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/members/levels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Level Names
+         * @description The merchant's levels, the lowest first: for who sees members, and not only for who may see the rules (U-08).
+         */
+        get: operations["members_level_names"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1859,7 +1882,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Purchases */
+        /**
+         * List Purchases
+         * @description Purchases with whose they are, in the order in which they happened, the latest first.
+         */
         get: operations["orders_list_purchases"];
         put?: never;
         /**
@@ -1867,6 +1893,46 @@ export interface paths {
          * @description A cashier enters a purchase by hand.
          */
         post: operations["orders_enter_purchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/purchases/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Purchases
+         * @description The list as a file.
+         */
+        get: operations["orders_export_purchases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/orders/purchases/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purchase Totals
+         * @description What the purchases of a list come to.
+         */
+        get: operations["orders_purchase_totals"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2618,7 +2684,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My Coupons */
+        /**
+         * My Coupons
+         * @description The member's own coupons with their terms, newest first.
+         */
         get: operations["coupons_my_coupons"];
         put?: never;
         post?: never;
@@ -3358,6 +3427,66 @@ export interface paths {
         head?: never;
         /** Change Merchant */
         patch: operations["tenants_change_merchant"];
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Admins
+         * @description Who administers the merchant: whom the operator can help back in.
+         */
+        get: operations["tenants_admins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins/{staff_id}/one-time-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give One Time Password
+         * @description A password for an administrator who forgot theirs, shown this once: it works once, for a day, with a new one.
+         */
+        post: operations["tenants_give_one_time_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/merchants/{merchant_id}/admins/{staff_id}/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Admins Totp
+         * @description Turn an administrator's second factor off, as for a lost phone; their sessions end.
+         */
+        delete: operations["tenants_remove_admins_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/operator/merchants/{merchant_id}/code-limits": {
@@ -4136,6 +4265,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description Members in the order of their newest change, each once; phones are masked.
+         */
+        get: operations["feeds_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{card_no}/balances": {
         parameters: {
             query?: never;
@@ -4277,7 +4426,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Recharges
+         * @description Recharges in the order in which they were recorded; those that were taken back are told by `reversals`.
+         */
+        get: operations["feeds_recharges"];
         put?: never;
         /**
          * Report Recharge
@@ -4297,7 +4450,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Reversals
+         * @description Recharges that were taken back, in the order in which that was recorded.
+         */
+        get: operations["feeds_reversals"];
         put?: never;
         /**
          * Report Reversal
@@ -4317,7 +4474,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Refunds
+         * @description Refunds in the order in which they were recorded.
+         */
+        get: operations["feeds_refunds"];
         put?: never;
         /**
          * Report Refund
@@ -4364,6 +4525,26 @@ export interface paths {
          * @description Who shows this code; it is used up. The same store and till number may ask again.
          */
         post: operations["members_use_spend_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transfers
+         * @description Movements of points, growth and stored value of all members, in the order in which they were posted.
+         */
+        get: operations["feeds_transfers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4566,7 +4747,7 @@ export interface components {
         };
         /**
          * ApiKey
-         * @description A key without its secret; `hint` is how the secret ends.
+         * @description A key without its secret; `hint` is how the secret ends. `last_used_at` may lie up to an hour behind.
          */
         ApiKey: {
             /**
@@ -4581,6 +4762,8 @@ export interface components {
              * Format: uuid
              */
             id: string;
+            /** Last Used At */
+            last_used_at: string | null;
             /** Name */
             name: string;
             /** Revoked At */
@@ -5711,6 +5894,326 @@ export interface components {
             /** Card No */
             card_no: string;
         };
+        /**
+         * FedMember
+         * @description A member as of now, in the place of the newest change.
+         */
+        FedMember: {
+            /** Birthday */
+            birthday: string | null;
+            /** Card No */
+            card_no: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Joined At
+             * Format: date-time
+             */
+            joined_at: string;
+            /** Level */
+            level: string;
+            /** Merged Into */
+            merged_into: string | null;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "frozen" | "left" | "merged" | "erased";
+            /** Store Id */
+            store_id: string | null;
+        };
+        /**
+         * FedPurchase
+         * @description A purchase as it is now. `points` is all that it earned; `history` was loaded from an older system.
+         */
+        FedPurchase: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /** History */
+            history: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Principal Fen */
+            principal_fen: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /** FedRecharge */
+        FedRecharge: {
+            /** Card No */
+            card_no: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /** Gift Points */
+            gift_points: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Paid Fen */
+            paid_fen: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedRefund
+         * @description A refund: `store` is where it was given, `purchase_store` where the thing was bought; `points` is what it took.
+         */
+        FedRefund: {
+            /** Amount Fen */
+            amount_fen: number;
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /**
+             * Purchase Id
+             * Format: uuid
+             */
+            purchase_id: string;
+            /** Purchase Store */
+            purchase_store: string;
+            /** Purchase Till No */
+            purchase_till_no: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedReversal
+         * @description A recharge that was taken back.
+         */
+        FedReversal: {
+            /** Card No */
+            card_no: string;
+            /** Gift Fen */
+            gift_fen: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Paid Fen */
+            paid_fen: number;
+            /** Points */
+            points: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Recharge Id
+             * Format: uuid
+             */
+            recharge_id: string;
+            /** Recharge Till No */
+            recharge_till_no: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Store */
+            store: string;
+            /** Till No */
+            till_no: string;
+        };
+        /**
+         * FedTransfer
+         * @description A movement of the ledger. `seq` counts a member's movements of a unit without a gap, so the chain can be checked.
+         */
+        FedTransfer: {
+            /** Amount */
+            amount: number;
+            /** Balance After */
+            balance_after: number;
+            /** Card No */
+            card_no: string;
+            /** Contra */
+            contra: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Source Id
+             * Format: uuid
+             */
+            source_id: string;
+            /** Source Type */
+            source_type: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "points" | "points_pending" | "growth" | "cny_principal" | "cny_gift";
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedMember_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedMember"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedPurchase_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedPurchase"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedRecharge_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedRecharge"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedRefund_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedRefund"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedReversal_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedReversal"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * Feed
+         * @description The next rows. `cursor` goes on after them, now or tomorrow: keep it. `more` tells whether there are more already.
+         */
+        Feed_FedTransfer_: {
+            /** Cursor */
+            cursor: string;
+            /** Items */
+            items: components["schemas"]["FedTransfer"][];
+            /** More */
+            more: boolean;
+        };
         /** FieldValue */
         FieldValue: {
             /** Value */
@@ -5869,6 +6372,14 @@ export interface components {
         Items_CreditAccount_: {
             /** Items */
             items: components["schemas"]["CreditAccount"][];
+        };
+        /**
+         * Items
+         * @description All there is, in one answer.
+         */
+        Items_LevelName_: {
+            /** Items */
+            items: components["schemas"]["LevelName"][];
         };
         /**
          * Items
@@ -6048,6 +6559,16 @@ export interface components {
             rate_bp: number;
         };
         /**
+         * LevelName
+         * @description A level as the merchant calls it.
+         */
+        LevelName: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
          */
@@ -6170,6 +6691,45 @@ export interface components {
             sku_id: string;
         };
         /**
+         * ListedPurchase
+         * @description A purchase in the console's list, with whose it is.
+         */
+        ListedPurchase: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Card No */
+            card_no: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Member Name */
+            member_name: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Points */
+            points: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Store Code */
+            store_code: string;
+            /** Store Name */
+            store_name: string;
+            /** Till No */
+            till_no: string;
+            /** Total Fen */
+            total_fen: number;
+        };
+        /**
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
@@ -6223,6 +6783,16 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_ListedPurchase_: {
+            /** Items */
+            items: components["schemas"]["ListedPurchase"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_Member_: {
             /** Items */
             items: components["schemas"]["Member"][];
@@ -6236,6 +6806,16 @@ export interface components {
         Listing_Merchant_: {
             /** Items */
             items: components["schemas"]["Merchant"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_MyCoupon_: {
+            /** Items */
+            items: components["schemas"]["MyCoupon"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -6415,6 +6995,11 @@ export interface components {
         LoginIn: {
             /** Login */
             login: string;
+            /**
+             * New Password
+             * @default
+             */
+            new_password: string;
             /** Password */
             password: string;
             /**
@@ -6594,7 +7179,7 @@ export interface components {
         };
         /**
          * Member
-         * @description A member in the console; the phone is masked for who may not see phones.
+         * @description A member in the console; the phone is masked for who may not see phones. `level_name` is the merchant's own word.
          */
         Member: {
             /** Birthday */
@@ -6613,6 +7198,10 @@ export interface components {
             joined_at: string;
             /** Level */
             level: string;
+            /** Level Name */
+            level_name: string;
+            /** Merged Into */
+            merged_into: string | null;
             /** Name */
             name: string;
             /** Note */
@@ -6692,6 +7281,10 @@ export interface components {
             joined_at: string;
             /** Level */
             level: string;
+            /** Level Name */
+            level_name: string;
+            /** Merged Into */
+            merged_into: string | null;
             /** Name */
             name: string;
             /** Note */
@@ -6973,6 +7566,62 @@ export interface components {
             ripening: components["schemas"]["Ripening"][];
         };
         /**
+         * MyCoupon
+         * @description A member's own coupon with its terms: what it takes off at most, and from which amount on (U-14).
+         */
+        MyCoupon: {
+            /** Code */
+            code: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Member Id
+             * Format: uuid
+             */
+            member_id: string;
+            /** Name */
+            name: string;
+            /** Off Fen */
+            off_fen: number | null;
+            /** Order Ref */
+            order_ref: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "issued" | "used" | "expired" | "void" | "returned";
+            /** Store */
+            store: string;
+            template: components["schemas"]["CouponTemplate"];
+            /**
+             * Template Id
+             * Format: uuid
+             */
+            template_id: string;
+            /** Used At */
+            used_at: string | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /**
          * MyOrder
          * @description The buyer's own order.
          */
@@ -7197,6 +7846,21 @@ export interface components {
              */
             reason: "lost" | "damaged" | "other";
         };
+        /**
+         * OneTimePassword
+         * @description A password that is shown this once: it opens the door until then, together with a new one.
+         */
+        OneTimePassword: {
+            /** Login */
+            login: string;
+            /** Password */
+            password: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
         /** OpenLink */
         OpenLink: {
             /** Url */
@@ -7211,7 +7875,7 @@ export interface components {
         };
         /**
          * OpenMember
-         * @description A member as tills and shops see it through the open API: the phone is masked.
+         * @description A member as tills and shops see it through the open API: the phone is masked. A merged record names who has its things.
          */
         OpenMember: {
             /** Birthday */
@@ -7230,6 +7894,8 @@ export interface components {
             joined_at: string;
             /** Level */
             level: string;
+            /** Merged Into */
+            merged_into: string | null;
             /** Name */
             name: string;
             /** Phone */
@@ -7571,7 +8237,7 @@ export interface components {
         };
         /**
          * OwnCoupon
-         * @description A member's own coupon with its terms; `qr` is the picture of its code (data URI).
+         * @description One of them with `qr`, the picture of its code (data URI).
          */
         OwnCoupon: {
             /** Code */
@@ -8205,6 +8871,22 @@ export interface components {
             phone: string | null;
             store: string;
             till_no: string;
+            total_fen: number;
+        };
+        /**
+         * PurchaseTotals
+         * @description What the purchases of a list come to; amounts in fen, `refunded_fen` of them was given back.
+         */
+        PurchaseTotals: {
+            /** Balance Fen */
+            balance_fen: number;
+            /** Points */
+            points: number;
+            /** Purchases */
+            purchases: number;
+            /** Refunded Fen */
+            refunded_fen: number;
+            /** Total Fen */
             total_fen: number;
         };
         /** QueuedDelivery */
@@ -12549,6 +13231,7 @@ export interface operations {
     members_export: {
         parameters: {
             query?: {
+                q?: string;
                 level?: string | null;
                 state?: string | null;
             };
@@ -12609,6 +13292,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    members_level_names: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_LevelName_"];
                 };
             };
         };
@@ -14223,9 +14926,14 @@ export interface operations {
     orders_list_purchases: {
         parameters: {
             query?: {
-                member_id?: string | null;
                 limit?: number;
                 cursor?: string | null;
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
             };
             header?: never;
             path?: never;
@@ -14239,7 +14947,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Purchase_"];
+                    "application/json": components["schemas"]["Listing_ListedPurchase_"];
                 };
             };
             /** @description Validation Error */
@@ -14292,6 +15000,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    orders_export_purchases: {
+        parameters: {
+            query?: {
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    orders_purchase_totals: {
+        parameters: {
+            query?: {
+                member_id?: string | null;
+                store?: string | null;
+                since?: string | null;
+                until?: string | null;
+                from_fen?: number | null;
+                to_fen?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurchaseTotals"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -15614,7 +16394,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Coupon_"];
+                    "application/json": components["schemas"]["Listing_MyCoupon_"];
                 };
             };
             /** @description Validation Error */
@@ -16867,6 +17647,99 @@ export interface operations {
                 "application/json": components["schemas"]["MerchantChange"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_admins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_StaffMember_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_give_one_time_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merchant_id: number;
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimePassword"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    tenants_remove_admins_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: string;
+                merchant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             204: {
@@ -18404,6 +19277,39 @@ export interface operations {
             };
         };
     };
+    feeds_changes: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedMember_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     loyalty_balances_by_card: {
         parameters: {
             query?: never;
@@ -18645,6 +19551,39 @@ export interface operations {
             };
         };
     };
+    feeds_recharges: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedRecharge_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     orders_report_recharge: {
         parameters: {
             query?: never;
@@ -18694,6 +19633,39 @@ export interface operations {
             };
         };
     };
+    feeds_reversals: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedReversal_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     orders_report_reversal: {
         parameters: {
             query?: never;
@@ -18736,6 +19708,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TillOutcome"];
+                };
+            };
+        };
+    };
+    feeds_refunds: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedRefund_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -18848,6 +19853,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CodeOwner"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    feeds_transfers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed_FedTransfer_"];
                 };
             };
             /** @description Validation Error */

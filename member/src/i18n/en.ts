@@ -172,6 +172,7 @@ export const en: typeof zhCN = {
     gift: 'Gift',
     over: 'From ¥{n}',
     any: 'No minimum',
+    most: '¥{n} off at most',
     days: '{n} days from the claim',
     until: 'Until {day}',
     take: 'Claim',

@@ -170,6 +170,7 @@ export const zhCN = {
     gift: '兑换',
     over: '满 {n} 元可用',
     any: '无门槛',
+    most: '最多减 {n} 元',
     days: '领取后 {n} 天内有效',
     until: '有效期至 {day}',
     take: '领取',

@@ -14,8 +14,11 @@ function discount(terms: CouponTerms): { n: string; off: string } {
   return { n: String(terms.discount_bp / 1000), off: String((10_000 - terms.discount_bp) / 100) }
 }
 
-export function threshold(terms: CouponTerms): string {
-  return terms.threshold_fen ? t('coupon.over', { n: shortYuan(terms.threshold_fen) }) : t('coupon.any')
+/** From which amount on it counts, and what it takes off at most: what the till will go by (U-14). */
+export function limits(terms: CouponTerms): string {
+  const from = terms.threshold_fen ? t('coupon.over', { n: shortYuan(terms.threshold_fen) }) : t('coupon.any')
+  const capped = terms.kind === 'discount' && terms.amount_fen > 0
+  return capped ? `${from} · ${t('coupon.most', { n: shortYuan(terms.amount_fen) })}` : from
 }
 
 export function validity(terms: CouponTerms): string {

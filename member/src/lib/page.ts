@@ -9,13 +9,25 @@ import { told, useSession } from '@/session'
 
 export type Phase = 'loading' | 'ready' | 'failed' | 'outside' | 'join'
 
+interface Options {
+  open?: boolean
+  still?: boolean
+  /** Where the page comes from, when its address lacks what it is about (a link that was cut, U-13); else empty. */
+  elsewhere?: () => string
+}
+
 /** `load` fetches what the page shows; with `open` it also runs for a visitor who has not joined. */
-export function usePage(name: string, load: () => Promise<void>, options: { open?: boolean; still?: boolean } = {}) {
+export function usePage(name: string, load: () => Promise<void>, options: Options = {}) {
   const session = useSession()
   const phase = ref<Phase>('loading')
   const failure = ref('')
 
   async function refresh(): Promise<void> {
+    const elsewhere = options.elsewhere?.()
+    if (elsewhere) {
+      uni.redirectTo({ url: `/${elsewhere}` })
+      return
+    }
     try {
       if (session.me === null) await session.loadMe()
       if (session.outside) phase.value = 'outside'

@@ -180,6 +180,24 @@ def test_a_coupon_is_claimed_found_and_shown(centre: Centre, lin: UUID) -> None:
     expect(screen.get_by_test_id("code")).to_have_count(0)
 
 
+def test_a_coupon_says_what_it_takes_off_at_most(centre: Centre, lin: UUID) -> None:
+    """U-14: in the list of offers, among one's own, and beside the code that the till scans."""
+    terms = {"kind": "discount", "discount_bp": 8500, "amount_fen": 3000, "note": "酒水除外"}
+    template = coupon_template(centre, name="老友8.5折券", threshold_fen=0, **terms)
+    centre.shop.api.post("/api/console/coupons/issue", {"card_no": "6088000001", "template_id": template, "key": "k"})
+    screen = centre.open("pages/coupon/index")
+    expect(screen.get_by_test_id("offer")).to_have_text(
+        re.compile("^8.5折老友8.5折券无门槛 · 最多减 30 元 · 领取后 30 天内有效酒水除外已领取$")
+    )
+    mine = screen.get_by_test_id("coupon")
+    expect(mine).to_contain_text("8.5折")
+    expect(mine.get_by_test_id("limits")).to_have_text("无门槛 · 最多减 30 元")
+    mine.click()
+    expect(screen.get_by_role("img", name="优惠券二维码")).to_be_visible()
+    expect(screen.get_by_test_id("limits").locator("visible=true")).to_have_text("无门槛 · 最多减 30 元")
+    expect(screen.get_by_text("酒水除外").locator("visible=true")).to_be_visible()
+
+
 @pytest.mark.covers("S1-87")
 def test_receipts_balance_and_points_tell_each_movement(centre: Centre, lin: UUID) -> None:
     # given

@@ -64,6 +64,28 @@ def test_a_sold_out_combination_cannot_be_bought(mall: tuple[Centre, dict[str, s
     expect(screen.get_by_test_id("count")).to_have_text("1")
 
 
+def test_an_address_that_was_cut_leads_back_to_where_it_came_from(mall: tuple[Centre, dict[str, str]]) -> None:
+    """U-13, and every other page that is about one thing."""
+    centre, made = mall
+    product = made["product"]
+    for path, shown in (
+        ("pages/shop/checkout", "茉莉花茶"),
+        (f"pages/shop/checkout?product={product}", "净含量"),
+        (f"pages/shop/checkout?product={product}&sku={UUID(int=7)}&count=2", "净含量"),
+        ("pages/shop/product", "茉莉花茶"),
+        ("pages/shop/order", "还没有订单"),
+        ("pages/coupon/detail", "这里还没有优惠券"),
+    ):
+        screen = centre.open(path)
+        expect(screen.get_by_text(shown).first).to_be_visible()
+
+    # when: a page with all of it is loaded again
+    screen = centre.open(f"pages/shop/checkout?product={product}&sku={made['sku']}&count=2")
+    expect(screen.get_by_test_id("total")).to_have_text("¥196.00")
+    screen.locator("html").evaluate("() => location.reload()")
+    expect(screen.get_by_test_id("total")).to_have_text("¥196.00")
+
+
 def test_a_wrong_receiver_is_refused_at_the_page(mall: tuple[Centre, dict[str, str]]) -> None:
     centre, made = mall
     screen = centre.open(f"pages/shop/checkout?product={made['product']}&sku={made['sku']}&count=1")

@@ -1,10 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
-import { computed, onBeforeUnmount, onMounted, reactive, shallowRef, watch, type Ref } from 'vue'
-import { onBeforeRouteLeave } from 'vue-router'
+import { computed, onBeforeUnmount, reactive, shallowRef, watch, type Ref } from 'vue'
 import { api, read } from '@/api/client'
-import { confirmDanger } from '@/components/confirm'
 import type { PickedMember } from '@/components/MemberPicker.vue'
-import { t } from '@/i18n'
 import { channelOf, CHANNELS, type Channel, type Scenario } from './scenarios'
 
 export interface Draft {
@@ -43,19 +40,6 @@ export function useDrafts(scenario: Ref<Scenario | undefined>) {
     drafts[channel] = copy(saved(channel))
   }
   return { drafts, changed, dirty, undo }
-}
-
-/** Ask before changes are lost: by leaving the page or by closing the window. */
-export function useGuard(dirty: () => boolean): void {
-  const closing = (event: BeforeUnloadEvent): void => {
-    if (dirty()) event.preventDefault()
-  }
-  onMounted(() => window.addEventListener('beforeunload', closing))
-  onBeforeUnmount(() => window.removeEventListener('beforeunload', closing))
-  onBeforeRouteLeave(async () => {
-    if (!dirty()) return true
-    return confirmDanger({ title: t('notices.leave.title'), text: t('notices.leave.text'), action: t('notices.leave.action') })
-  })
 }
 
 const STILL_MS = 300
