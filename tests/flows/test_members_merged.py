@@ -68,6 +68,8 @@ async def test_everything_that_one_record_has_becomes_the_others(shop: Shop) -> 
     assert (fact["points"], fact["balance_fen"], fact["coupons"], fact["purchases"]) == (80, 5000, 1, 1)
     kinds = await timeline(shop, first)
     assert (kinds.count("order.purchase_recorded"), kinds[-2:]) == (2, ["member.merged", "member.level_changed"])
+    fed = (await shop.key.get(f"/api/v1/members/{second}")).json()
+    assert (fed["state"], fed["merged_into"]) == ("merged", str(first))
     listed = (await shop.staff.get(MEMBERS)).json()["items"]
     assert [one["id"] for one in listed] == [str(first)]
     assert await shop.invariants() == {}

@@ -9607,7 +9607,8 @@ export interface components {
         };
         /**
          * Side
-         * @description One of two records, to compare. The phone is masked for who may not see phones; `growth` is whole yuan.
+         * @description One of two records, to compare. The phone is masked for who may not see phones; `growth` is whole yuan, `level_name` the
+         *     merchant's own word.
          */
         Side: {
             /** Accounts */
@@ -9630,8 +9631,8 @@ export interface components {
              * Format: date-time
              */
             joined_at: string;
-            /** Level */
-            level: string;
+            /** Level Name */
+            level_name: string;
             /** Name */
             name: string;
             /** Phone */

@@ -1,5 +1,6 @@
 """Doors of members' lives: the console (`/api/console/members/{id}/…`) and another card for tills (`/api/v1/members`)."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
 from huida.kernel.secrets import mask_phone
 from huida.kernel.web import actor_of, key_alone, once, staff_alone, staff_read
-from huida.modules import members
+from huida.modules import loyalty, members
 from huida.modules.lives import erasing, leaving, merging, undoing, views
 from huida.modules.lives.owned import POINTS, Owned, in_all, owned
 
@@ -115,7 +116,8 @@ async def preview_merge(
     """Both records before they become one, side by side."""
     stay, go = await merging.sides(tx, stays=member_id, goes=goes_id)
     whole = members.sees_whole(actor_of(request).may)
-    return {"stays": _show_side(tx, stay, whole), "goes": _show_side(tx, go, whole)}
+    names = await loyalty.level_names(tx)
+    return {"stays": _show_side(tx, stay, whole, names), "goes": _show_side(tx, go, whole, names)}
 
 
 @console.post("/{member_id}/merge", status_code=201)
@@ -155,7 +157,7 @@ def _show_merged(row: Any) -> views.MergedRecord:
     }
 
 
-def _show_side(tx: ReadTx, side: merging.Side, whole: bool) -> views.Side:
+def _show_side(tx: ReadTx, side: merging.Side, whole: bool, levels: Mapping[str, str]) -> views.Side:
     row = side.row
     phone = members.phone_of(tx, row)
     return {
@@ -163,7 +165,7 @@ def _show_side(tx: ReadTx, side: merging.Side, whole: bool) -> views.Side:
         "card_no": row["card_no"],
         "name": row["name"],
         "phone": phone if phone is None or whole else mask_phone(phone),
-        "level": row["level"],
+        "level_name": levels.get(row["level"], row["level"]),
         "joined_at": row["joined_at"],
         "points": in_all(side.units, *POINTS),
         "balance_fen": in_all(side.units, "cny_principal", "cny_gift"),

@@ -66,13 +66,14 @@ class Life(TypedDict):
 
 
 class Side(TypedDict):
-    """One of two records, to compare. The phone is masked for who may not see phones; `growth` is whole yuan."""
+    """One of two records, to compare. The phone is masked for who may not see phones; `growth` is whole yuan, `level_name` the
+    merchant's own word."""
 
     id: UUID
     card_no: str
     name: str
     phone: str | None
-    level: str
+    level_name: str
     joined_at: datetime
     points: int
     balance_fen: int
