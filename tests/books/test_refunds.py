@@ -184,6 +184,7 @@ async def test_a_recharge_reported_wrongly_is_taken_back(shop: Shop) -> None:
     await rules(shop, gift_tiers=[{"from_fen": 10_000, "gift_fen": 1_000, "gift_points": 50}])
     member = await shop.member()
     await shop.recharge(member, "R-1", 10_000)
+    assert (await shop.staff.get("/api/console/overview")).json()["today"]["recharges_fen"] == 10_000
     row = {"store": "S01", "till_no": "V-1", "recharge_till_no": "R-1", "reason": "金额输错"}
     for status in ("recorded", "repeated"):
         answer = (await shop.key.post("/api/v1/recharges/reversals", row)).json()
@@ -194,6 +195,7 @@ async def test_a_recharge_reported_wrongly_is_taken_back(shop: Shop) -> None:
             "balance_after_fen": 0,
         }
     assert await shop.balances(member) == {"cny_principal": 0, "cny_gift": 0, "points": 0}
+    assert (await shop.staff.get("/api/console/overview")).json()["today"]["recharges_fen"] == 0
     twice = await shop.key.post("/api/v1/recharges/reversals", row | {"till_no": "V-2"})
     assert (twice.status, twice.json()["code"]) == (409, "orders.recharge_reversed")
     [told] = await shop.world.facts("order.recharge_reversed")

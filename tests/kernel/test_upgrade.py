@@ -30,6 +30,18 @@ OLD = (
     "('a', 1, 'wx1', '', NULL, now()), ('b', 1, 'wx1', 'o1', NULL, now()), ('c', 1, '', '', gen_random_uuid(), now())",
     "INSERT INTO subscribe_credits (tenant_id, app_id, openid, template_id, updated_at) "
     "VALUES (1, 'wx1', '', 't', now()), (1, 'wx1', 'o1', '', now()), (1, 'wx1', 'o1', 't', now())",
+    "INSERT INTO stores (tenant_id, id, code, name, state) VALUES (1, '00000000-0000-0000-0000-0000000000a1', 'S1', 'a', 'closed'), "
+    "(1, '00000000-0000-0000-0000-0000000000a2', 'S2', 'b', 'open')",
+    "INSERT INTO purchases (tenant_id, id, store_id, till_no, member_id, total_fen, balance_fen, principal_fen, points, occurred_at) "
+    "VALUES (1, '00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-0000000000a1', '1', "
+    "'00000000-0000-0000-0000-0000000000c1', 12345, 0, 0, 123, now())",
+    "INSERT INTO ledger_accounts (tenant_id, owner_id, unit, balance, held, seq) VALUES "
+    "(1, '00000000-0000-0000-0000-0000000000c1', 'growth', 123, 0, 1), (1, '00000000-0000-0000-0000-0000000000c1', 'points', 123, 0, 1)",
+    "INSERT INTO ledger_transfers (tenant_id, owner_id, unit, seq, amount, balance_after, contra, reason, source_type, source_id, at) "
+    "SELECT 1, '00000000-0000-0000-0000-0000000000c1', unit, 1, 123, 123, 'x', 'purchase', 'purchase', "
+    "'00000000-0000-0000-0000-0000000000b1', now() FROM unnest('{growth,points}'::text[]) AS u(unit)",
+    "INSERT INTO ledger_lots (tenant_id, owner_id, unit, expires_at, remaining) VALUES "
+    "(1, '00000000-0000-0000-0000-0000000000c1', 'points', '2026-12-31Z', 100)",
     "INSERT INTO wechat_templates (tenant_id, app_id, template_id, channel, title, content, seen_at) "
     "VALUES (1, 'wx1', '', 'subscribe', 'x', 'x', now()), (1, 'wx1', 't', 'subscribe', 'x', 'x', now())",
 )
@@ -88,3 +100,24 @@ async def test_of_several_claims_the_one_that_wechat_reached_stays_live(upgraded
         ("last", "pending"),
     ]
     assert await found(upgraded, "SELECT route_key FROM callback_routes ORDER BY 1") == [("r2",), ("r4",)]
+
+
+async def test_growth_is_in_fen_and_what_was_given_is_known(upgraded: str) -> None:
+    """B-07: a point of growth was a yuan; lots of before have no source, and their points no purchase of their own."""
+    assert await found(upgraded, "SELECT unit, balance FROM ledger_accounts ORDER BY unit") == [
+        ("growth", 12300),
+        ("points", 123),
+    ]
+    assert await found(upgraded, "SELECT unit, amount, balance_after FROM ledger_transfers ORDER BY unit") == [
+        ("growth", 12300, 12300),
+        ("points", 123, 123),
+    ]
+    assert await found(upgraded, "SELECT growth_fen, points, history, who FROM purchases") == [
+        (12300, 123, False, None)
+    ]
+    lots = await found(upgraded, "SELECT source_id::text, granted, remaining, expired FROM ledger_lots")
+    assert lots == [("00000000-0000-0000-0000-000000000000", 100, 100, 0)]
+    assert await found(upgraded, "SELECT code, closed_at IS NOT NULL FROM stores ORDER BY code") == [
+        ("S1", True),
+        ("S2", False),
+    ]

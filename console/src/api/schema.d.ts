@@ -529,6 +529,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/loyalty/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Rules
+         * @description What saving these levels would do to those who are members already.
+         */
+        post: operations["loyalty_preview_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/mall": {
         parameters: {
             query?: never;
@@ -6568,6 +6588,11 @@ export interface components {
             /** Name */
             name: string;
         };
+        /** LevelsIn */
+        LevelsIn: {
+            /** Levels */
+            levels: components["schemas"]["LevelIn"][];
+        };
         /**
          * Library
          * @description What was found; when nothing was, a template may be proposed. `wechat_console` is WeChat's own page.
@@ -9408,6 +9433,14 @@ export interface components {
              * @description As the answer has it that was read; null: none yet
              */
             version: string | null;
+        };
+        /**
+         * RulesPreview
+         * @description How many members would get another level.
+         */
+        RulesPreview: {
+            /** Moved */
+            moved: number;
         };
         /** SavedOptions */
         SavedOptions: {
@@ -12361,6 +12394,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoyaltyRules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    loyalty_preview_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesPreview"];
                 };
             };
             /** @description Validation Error */

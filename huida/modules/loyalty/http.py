@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from huida.kernel.db import ReadTx, Tx
-from huida.kernel.errors import Conflict, NotFound
+from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
 from huida.kernel.intake.versions import Replacing, must_replace, version_of
@@ -17,6 +17,7 @@ from huida.kernel.money import MOST_FEN, MOST_POINTS
 from huida.kernel.web import Listing, Page, actor_of, key_read, member_read, page, paged, staff_read, staff_tx
 from huida.modules import ledger, members
 from huida.modules.loyalty import views
+from huida.modules.loyalty.levels import would_move
 from huida.modules.loyalty.rules import Rules
 from huida.modules.loyalty.service import adjust, rules_of, save_rules
 
@@ -51,6 +52,10 @@ class LoyaltyRulesIn(Replacing):
     expiry_notice_days: int = Field(ge=0, le=90)
 
 
+class LevelsIn(Body):
+    levels: list[LevelIn] = Field(max_length=50)
+
+
 class Adjustment(Body):
     """A correction by hand, with its reason. `key` is made by the form, so that a double click corrects once."""
 
@@ -80,6 +85,16 @@ async def write_rules(body: LoyaltyRulesIn, tx: Tx = staff_tx("loyalty.edit")) -
     new = msgspec.convert(body.replacement(), Rules)
     await save_rules(tx, new)
     return _show_rules(new)
+
+
+@console.post("/rules/preview")
+async def preview_rules(body: LevelsIn, tx: ReadTx = staff_read("loyalty.edit")) -> views.RulesPreview:
+    """What saving these levels would do to those who are members already."""
+    new = msgspec.convert({"levels": [level.model_dump() for level in body.levels]}, Rules)
+    wrong = new.check()
+    if wrong:
+        raise Invalid(code="loyalty.bad_rules", where=wrong)
+    return {"moved": await would_move(tx, new)}
 
 
 @console.post("/members/{member_id}/adjust")

@@ -10,7 +10,7 @@ import msgspec
 from huida.kernel.db import Tx
 from huida.modules import ledger, members
 from huida.modules.loyalty import rules as pure
-from huida.modules.loyalty.rules import Rules
+from huida.modules.loyalty.rules import GROWTH_FEN, Rules
 from huida.modules.members import LevelChanged
 
 READ_LEVELS = "loyalty.read_levels"
@@ -43,6 +43,21 @@ async def read_levels(tx: Tx, rules: Rules, member_ids: Sequence[UUID]) -> None:
         if wanted[member_id] == first and before[member_id] == JOINED_AT and JOINED_AT not in known:
             continue  # the first level got another code: nobody has moved
         tx.emit(LevelChanged(subject_id=member_id, before=before[member_id], after=wanted[member_id]))
+
+
+async def would_move(tx: Tx, rules: Rules) -> int:
+    """How many members these rules would give another level: what is said before they are saved (B-31)."""
+    codes = [level.code for level in rules.levels]
+    count: int = await tx.value(
+        "SELECT count(*)::bigint FROM members m "
+        "LEFT JOIN ledger_accounts a ON a.tenant_id = m.tenant_id AND a.owner_id = m.id AND a.unit = 'growth' "
+        "CROSS JOIN LATERAL (SELECT l.code FROM unnest($2::text[], $3::bigint[]) AS l(code, need) "
+        "  WHERE l.need <= coalesce(a.balance, 0) ORDER BY l.need DESC LIMIT 1) AS w "
+        "WHERE m.tenant_id = $1 AND w.code <> m.level AND NOT (m.level = $4 AND m.level <> ALL($2) AND w.code = $5)",
+        *(tx.tenant_id, codes, [level.growth * GROWTH_FEN for level in rules.levels], JOINED_AT),
+        pure.level_for(rules, 0).code,
+    )
+    return count
 
 
 async def start_reading(tx: Tx) -> None:

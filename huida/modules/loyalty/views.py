@@ -44,6 +44,12 @@ class LoyaltyRules(TypedDict):
     version: str
 
 
+class RulesPreview(TypedDict):
+    """How many members would get another level."""
+
+    moved: int
+
+
 class Adjusted(TypedDict):
     """Points and stored value (principal and gift) after a correction."""
 

@@ -98,8 +98,9 @@ async def _day(tx: Tx, day: date, found: Sequence[Count]) -> Day:
     )
     assert sales is not None
     recharges: int = await tx.value(
-        "SELECT coalesce(sum(paid_fen), 0)::bigint FROM recharges "
-        "WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+        "SELECT coalesce(sum(paid_fen), 0)::bigint FROM recharges r "
+        "WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND NOT EXISTS "
+        "(SELECT FROM recharge_reversals v WHERE v.tenant_id = r.tenant_id AND v.recharge_id = r.id)",
         *span,
     )
     joined: int = await tx.value(

@@ -5,7 +5,8 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 
 export type Site = Schemas['Site']
-export type Balances = Schemas['MemberBalances']
+export type Balances = Schemas['MyBalances']
+export type Ripening = Schemas['Ripening']
 export type Transfer = Schemas['Transfer']
 export type CodeAsked = Schemas['CodeAsked']
 export type CodeEntries = Schemas['CodeEntries']

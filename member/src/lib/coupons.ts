@@ -17,8 +17,9 @@ function discount(terms: CouponTerms): { n: string; off: string } {
 /** From which amount on it counts, and what it takes off at most: what the till will go by (U-14). */
 export function limits(terms: CouponTerms): string {
   const from = terms.threshold_fen ? t('coupon.over', { n: shortYuan(terms.threshold_fen) }) : t('coupon.any')
-  const capped = terms.kind === 'discount' && terms.amount_fen > 0
-  return capped ? `${from} · ${t('coupon.most', { n: shortYuan(terms.amount_fen) })}` : from
+  const capped = terms.kind === 'discount' && terms.amount_fen > 0 ? [t('coupon.most', { n: shortYuan(terms.amount_fen) })] : []
+  const order = terms.alone ? t('coupon.alone') : t('coupon.per_order', { n: terms.per_order })
+  return [from, ...capped, order].join(' · ')
 }
 
 export function validity(terms: CouponTerms): string {

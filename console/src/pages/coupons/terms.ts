@@ -9,6 +9,8 @@ export interface Terms {
   valid_from?: string | null
   valid_to?: string | null
   valid_days?: number | null
+  alone: boolean
+  per_order: number
 }
 
 /** 8500 (85 % to pay) is said as "8.5" in Chinese and "15" (% off) in English. */
@@ -33,4 +35,9 @@ export function thresholdText(terms: Terms): string {
 export function validityText(terms: Terms): string {
   if (terms.valid_days) return t('coupons.validity.days', { days: terms.valid_days })
   return t('coupons.validity.range', { from: terms.valid_from ?? '', to: terms.valid_to ?? '' })
+}
+
+/** How many of it one order takes, and whether others may stand beside it (B-25). */
+export function orderText(terms: Terms): string {
+  return terms.alone ? t('coupons.order.alone') : t('coupons.order.most', { count: terms.per_order })
 }
