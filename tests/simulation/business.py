@@ -21,7 +21,8 @@ from huida.modules import coupons, loyalty, members
 from huida.modules.coupons import Terms
 from tests import make
 from tests.asgi import Client, Reply
-from tests.shop import Shop
+from tests.shop import Shop, whole_rules
+from tests.simulation.papers import Purchase, Wallet
 from wesim import seed
 
 PEOPLE = 24
@@ -29,22 +30,6 @@ STOCK = 150
 SEND_FAULTS = ("busy", "drop", "process_then_drop", "status", "delay", "fail_delivery")
 CALLBACK_FAULTS = ("duplicate_callback", "late_callback")
 SENDS = ("/cgi-bin/message/subscribe/send", "/cgi-bin/message/template/send")
-
-
-@dataclass
-class Purchase:
-    """What the till knows of a purchase, and what came back."""
-
-    member: UUID
-    total: int
-    balance: int
-    refunded: int = 0
-
-
-@dataclass
-class Wallet:
-    points: int = 0
-    balance: int = 0
 
 
 @dataclass
@@ -92,6 +77,11 @@ class Day:
             self.cards[member] = await shop.card_no(member)
             self.wallets[member] = Wallet()
             self.seen[member] = []
+        # Levels that earn alike: what they are is compared with growth at the end, beside refunds and deaths.
+        rungs = [("normal", 0), ("silver", 200), ("gold", 20_000)]
+        levels = [{"code": code, "name": code, "growth": growth} for code, growth in rungs]
+        saved = await shop.staff.put("/api/console/loyalty/rules", whole_rules(levels=levels))
+        assert saved.status == 200, saved.text
         for scenario in ("consumption", "recharge", "coupon_claimed"):
             self.subscribe_template[scenario] = await shop.enable(scenario)
         async with shop.db.tx(shop.tenant) as tx:
@@ -198,6 +188,21 @@ class Day:
         wallet.balance += share(bought.balance)
         wallet.points -= min(share(bought.total // 100), wallet.points)
         bought.refunded += amount
+
+    async def reverse(self) -> None:
+        if not self.recharges:
+            return
+        till_no, (member, paid) = self.dice.choice(list(self.recharges.items())[-50:])
+        self.tell(f"{till_no} was typed wrongly")
+        row = {"store": "S01", "till_no": f"V-{self.step}", "recharge_till_no": till_no, "reason": "金额输错"}
+        reply = await self.till(lambda: self.shop.key.post("/api/v1/recharges/reversals", row))
+        if reply.status == 409:
+            assert reply.json()["code"] in ("ledger.insufficient_balance", "orders.recharge_reversed"), reply.text
+            return
+        assert reply.status in (200, 201), reply.text
+        self.wallets[member].balance -= paid
+        self.recharges[till_no] = (member, 0)
+        self.done["reversed"] += 1
 
     async def adjust(self) -> None:
         member, points, balance = self.one(), self.dice.randint(-30, 30), self.dice.choice((0, 100, -100))
@@ -360,7 +365,7 @@ class Day:
     def acts(self) -> dict[Callable[[], Awaitable[None]], float]:
         """What may happen next, and how often."""
         return {
-            self.buy: 40, self.buy_again: 5, self.buy_many: 2, self.recharge: 10, self.refund: 8, self.adjust: 4,
+            self.buy: 40, self.buy_again: 5, self.buy_many: 2, self.recharge: 10, self.refund: 8, self.reverse: 3, self.adjust: 4,
             self.give_coupon: 4, self.use_coupon: 4, self.subscribe: 45, self.follow: 6, self.switch_channel: 1,
             self.template_deleted_at_wechat: 0.3, self.fault: 4, self.time_passes: 8, self.work: 25, self.die: 5,
         }  # fmt: skip
