@@ -28,7 +28,9 @@ async def freeze(mall: Mall, member: UUID) -> None:
 
 async def leave(mall: Mall, member: UUID) -> None:
     async with mall.shop.db.tx(mall.shop.tenant) as tx:
-        await tx.execute("UPDATE members SET state = 'left', left_at = now() WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member)
+        await tx.execute(
+            "UPDATE members SET state = 'left', left_at = now() WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member
+        )
 
 
 @pytest.mark.parametrize("end", [freeze, leave])
