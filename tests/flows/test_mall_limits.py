@@ -26,15 +26,7 @@ async def freeze(mall: Mall, member: UUID) -> None:
     assert (await mall.shop.staff.post(f"/api/console/members/{member}/freeze", {})).status == 204
 
 
-async def leave(mall: Mall, member: UUID) -> None:
-    async with mall.shop.db.tx(mall.shop.tenant) as tx:
-        await tx.execute(
-            "UPDATE members SET state = 'left', left_at = now() WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member
-        )
-
-
-@pytest.mark.parametrize("end", [freeze, leave])
-async def test_who_is_not_active_begins_nothing_and_changes_nothing(mall: Mall, end: Any) -> None:
+async def test_who_is_frozen_begins_nothing_and_changes_nothing(mall: Mall) -> None:
     product = await mall.product()
     member, buyer = await buyer_of(mall)
     await mall.shop.recharge(member, "R-1", 10_000)
@@ -42,7 +34,7 @@ async def test_who_is_not_active_begins_nothing_and_changes_nothing(mall: Mall, 
     sent = await mall.paid(buyer, product)
     await mall.ship(sent)
     before = (await mall.shop.balances(member), len(mall.sim_orders()))
-    await end(mall, member)
+    await freeze(mall, member)
     refused = (409, "member.not_active")
     assert (await mall.submit(buyer, product)).refusal == refused
     assert (await buyer.post(f"{BUYER}/orders/{waiting}/pay", {})).refusal == refused

@@ -123,6 +123,15 @@ async def test_open_business_comes_first(world: object) -> None:
     assert (await leave(shop, member)).status == 200
     assert await transfers(shop, member, "payout") == [("cny_principal", -9000, "cash_out")]
 
+    # then: the open page is a stranger's
+    again = await centre.request(
+        "POST",
+        "/api/member/mall/withdrawals",
+        {"amount_fen": 1000, "way": "cash"},
+        headers={"Idempotency-Key": "w-2"},
+    )
+    assert again.refusal == (403, "member.join_first")
+
 
 async def paid_order(mall: Mall, centre: Client) -> str:
     return await mall.paid(centre, await mall.product())
