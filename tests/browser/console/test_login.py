@@ -61,14 +61,14 @@ def test_an_ended_session_is_renewed_over_the_page_or_leads_to_the_login_and_bac
 
     # when: somebody else wants to log in
     page.context.clear_cookies()
-    page.get_by_role("link", name="门店", exact=True).click()
+    page.get_by_role("link", name="员工与权限", exact=True).click()
     dialog(page, "请重新登录").get_by_role("button", name="不登录了", exact=False).click()
 
     # then
     expect(page).to_have_url(re.compile(r"/console/login\?from="))
     expect(page.get_by_role("alert")).to_have_text("登录已过期，请重新登录")
     type_in(page, shop.admin.login, PASSWORD)
-    expect(page).to_have_url(re.compile(r"/console/(members|stores)$"))
+    expect(page).to_have_url(re.compile(r"/console/(members|staff)$"))
 
 
 def test_the_second_factor_is_set_up_by_its_qr_code_and_then_asked_for(stage: Stage, shop: Shop, page: Page) -> None:
