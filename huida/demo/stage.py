@@ -40,18 +40,26 @@ APPS: Final = (
 PERSONS: Final = ("linxiaoman", "chenyiming", "wangsiyuan")
 SMS_HOST: Final = "hd.example"
 SMS_SCENARIOS: Final = {
-    "consumption": "SMS_100000002",
-    "recharge": "SMS_100000003",
-    "points_change": "SMS_100000004",
-    "balance_change": "SMS_100000005",
-    "stored_value_consumption": "SMS_100000006",
-    "coupon_claimed": "SMS_100000007",
-    "coupon_unused": "SMS_100000008",
-    "auto_sign_off": "SMS_100000013",
+    "consumption": "SMS_100000014",
+    "recharge": "SMS_100000015",
+    "points_change": "SMS_100000016",
+    "balance_change": "SMS_100000017",
+    "stored_value_consumption": "SMS_100000018",
+    "coupon_claimed": "SMS_100000019",
+    "coupon_unused": "SMS_100000020",
+    "auto_sign_off": "SMS_100000021",
 }
 SMS: Final = "/api/operator/sms"
 SMS_ACCOUNT: Final = {"key_id": "wesimAliyunKeyId01", "secret": "wesimAliyunKeySecret0000000001"}
 SMS_PARAMS: Final = {"p1": "card_tail", "p2": "time", "code": "link_code"}
+SMS_AMOUNTS: Final = {
+    "consumption": "amount",
+    "recharge": "amount",
+    "stored_value_consumption": "amount",
+    "balance_change": "balance_delta",
+    "points_change": "points_delta",
+}
+"""What `p3` says where a scenario is about money or points."""
 NOTICE: Final = {"tid": 1102, "title": "会员消费通知", "scene": "消费后告知积分余额"}
 MODULE: Final = "member_notices"
 CREDITS: Final = 5
@@ -130,7 +138,8 @@ def _connect_sms(stage: Stage) -> None:
         stage.operator.post("/api/operator/sms/prices", {"part_fen": 10})
     for scenario, code in SMS_SCENARIOS.items():
         content = contents[code]
-        params = {name: variable for name, variable in SMS_PARAMS.items() if f"${{{name}}}" in content}
+        spoken = SMS_PARAMS | ({"p3": SMS_AMOUNTS[scenario]} if scenario in SMS_AMOUNTS else {})
+        params = {name: variable for name, variable in spoken.items() if f"${{{name}}}" in content}
         body = {"template_code": code, "content": content, "params": params}
         path = f"{SMS}/texts/aliyun/{scenario}"
         stage.operator.replace(path, body, shown=SMS, at="texts", provider="aliyun", scenario=scenario)

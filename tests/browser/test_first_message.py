@@ -185,7 +185,7 @@ def test_a_recharge_arrives_as_sms_and_its_link_leads_to_the_balance(shop: Shop,
     phone.locator(f'[data-thread="{sender_number("山月茶事")}"]').click()
     bubble = phone.locator(".sms-bubble").last
     expect(bubble).to_have_text(
-        re.compile(r"^【山月茶事】您尾号0002的会员卡于\d\d-\d\d \d\d:\d\d充值成功，详情 https://hd\.example/s/\w{10} $")
+        re.compile(r"^【山月茶事】尾号0002于\d\d-\d\d \d\d:\d\d充值100\.00元 hd\.example/s/\w{10} $")
     )
 
     # when: its link is tapped

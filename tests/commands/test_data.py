@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,54 @@ def answers(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def test_an_operator_who_forgot_the_password_is_rescued_on_the_server(
+    terminal: Terminal, ports: tuple[int, int]
+) -> None:
+    # given
+    first = re.search(r"password (\S{16})$", terminal.run("migrate").stderr, re.MULTILINE)
+    assert first is not None
+
+    # when: somebody whom the platform does not have, then the operator
+    stranger = terminal.run("rescue", "nobody")
+    rescued = terminal.run("rescue")
+
+    # then
+    assert (stranger.returncode, "no active operator nobody" in stranger.stderr) == (1, True), stranger.stderr
+    told = re.search(r"One-time password of the operator operator: (\S{23})$", rescued.stderr, re.MULTILINE)
+    assert (rescued.returncode, told is not None) == (0, True), rescued.stderr
+    assert told is not None
+
+    # then: the old password is none, the new one opens the door once, with one of the operator's own
+    terminal.start("serve", "--port", str(ports[0]))
+    terminal.await_output("Serving on")
+    base = f"http://127.0.0.1:{ports[0]}"
+    terminal.until(lambda: answers(f"{base}/readyz"), "the server is ready")
+    mine = {"new_password": "a password of mine 7"}
+    tries = [
+        {"password": first[1]},
+        {"password": told[1]},
+        {"password": told[1]} | mine,
+        {"password": told[1]} | mine,
+        {"password": mine["new_password"]},
+    ]
+    assert [logged_in(base, {"login": "operator"} | one) for one in tries] == [
+        "auth.bad_login",
+        "auth.new_password_required",
+        "operator",
+        "auth.bad_login",
+        "operator",
+    ]
+    assert told[1] not in terminal.output()
+
+
+def logged_in(base: str, body: dict[str, str]) -> str:
+    """What kind of person this login opens the door for, or the code of the refusal."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{base}/api/console/login", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(json.load(answer)["kind"])
+    except urllib.error.HTTPError as refused:
+        return str(json.load(refused)["code"])

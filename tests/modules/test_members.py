@@ -159,6 +159,18 @@ async def test_export_is_a_csv_that_runs_no_formulas(console: Client) -> None:
     ]
 
 
+async def test_an_exported_file_is_taken_in_again_as_it_is(console: Client) -> None:
+    """The numbers that spreadsheets shall not count with come back as numbers."""
+    await created(console, card_no="60880001", name="林小满", phone=PHONE)
+    await created(console, card_no="60880002", name="陈一鸣")
+    file = (await console.get(f"{BASE}/export")).body
+    done = (await console.upload(f"{BASE}/import", "members.csv", file)).json()
+    assert [done[what] for what in ("created", "updated", "unchanged", "refused")] == [0, 0, 2, 0]
+    changed = file.decode().replace("陈一鸣", "陈一明").encode()
+    done = (await console.upload(f"{BASE}/import", "members.csv", changed)).json()
+    assert [done[what] for what in ("created", "updated", "unchanged", "refused")] == [0, 1, 1, 0]
+
+
 TABLE = """卡号,姓名,手机号,生日
 60880001,林小满,13900000001,1990-02-28
 60880002,陈一鸣,139 0000 0002,1991/3/5

@@ -155,6 +155,31 @@ async def test_what_needs_a_person(shop: Shop) -> None:
     assert (await overview(shop))["attention"] == [{"code": "template_gone", "count": 1, "subject": "consumption"}]
 
 
+async def test_an_account_that_does_not_work_is_no_finished_step(shop: Shop) -> None:
+    """U-10: ticked after a passed look only, and again once the right secret is there."""
+    path = f"/api/console/connections/{seed.MINI_APPID}"
+    sim_app = shop.world.sim_app(seed.MINI_APPID)
+    sim_app.secret, before = "1" * 32, sim_app.secret
+    assert (await shop.staff.post(f"{path}/preflight")).json()["checks"][0]["state"] == "fail"
+    found = await steps(shop.staff)
+    assert (found["mini_program"], found["official_account"]) == (False, True)
+
+    # when: a wrong secret is refused, the new one taken: what was found with the old one says nothing any more
+    assert (await shop.staff.patch(path, {"secret": "2" * 32})).refusal == (422, "connection.wrong_secret")
+    assert (await steps(shop.staff))["mini_program"] is False
+    assert (await shop.staff.patch(path, {"secret": "1" * 32})).status == 204
+    app = (await shop.staff.get(path)).json()
+    assert (app["state"], app["checks"], app["checked_at"]) == ("connected", [], None)
+    assert (await steps(shop.staff))["mini_program"] is True
+    sim_app.secret = before
+
+    # when: one that never worked is kept as pending, or refused, it is no step either
+    await shop.staff.post(f"{path}/disconnect")
+    wrong = {"app_id": seed.MINI_APPID, "kind": "mini", "name": "山月", "secret": "3" * 32}
+    assert (await shop.staff.post("/api/console/connections", wrong)).refusal == (422, "connection.wrong_secret")
+    assert (await steps(shop.staff))["mini_program"] is False
+
+
 async def test_the_checklist_leads_to_the_first_message(shop: Shop) -> None:
     assert await steps(shop.staff) == {
         "entitled": True,

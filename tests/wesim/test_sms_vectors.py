@@ -148,5 +148,9 @@ def test_what_a_reviewer_objects_to(kind: int, content: str, objection: str) -> 
 
 
 def test_every_seeded_text_would_pass_review() -> None:
-    assert [texts.review_objection(kind, content) for _code, kind, _name, content in ALIYUN_TEMPLATES] == [""] * 13
-    assert [texts.positions(content) for _id, _kind, _name, content in tencent_templates()] == [1, *[3] * 11]
+    assert [texts.review_objection(kind, content) for _code, kind, _name, content in ALIYUN_TEMPLATES] == [""] * 21
+    assert [texts.positions(content) for _id, _kind, _name, content in tencent_templates()] == [
+        *[1, *[3] * 11],  # the texts with a whole link
+        *[4] * 5,  # with the amount as well
+        *[3] * 3,
+    ]

@@ -23,6 +23,8 @@ SIGNS = (
 )
 
 _LINK = f"https://{LINK_HOST}/s/${{code}}"
+_SHORT = f"{LINK_HOST}/s/${{code}}"
+"""Phones know an address by its domain; without its scheme the text has room for what people want to read: the amount."""
 
 # code, kind, name, content. p1: last four digits of the card number, p2: time (S1-113); p3 and code as named.
 ALIYUN_TEMPLATES = (
@@ -44,6 +46,15 @@ ALIYUN_TEMPLATES = (
         f"尾号${{p1}}的会员您好，会员日活动${{p2}}开始，点击 {_LINK} 参加，拒收请回复R",
     ),
     ("SMS_100000013", NOTICE, "订单状态通知", f"您尾号${{p1}}的会员卡的订单于${{p2}}有新进展，详情 {_LINK} "),
+    # One part each, with room for a longer signature and domain; p3 is the amount, or the points.
+    ("SMS_100000014", NOTICE, "会员消费通知（含金额）", f"尾号${{p1}}于${{p2}}消费${{p3}}元 {_SHORT} "),
+    ("SMS_100000015", NOTICE, "会员充值通知（含金额）", f"尾号${{p1}}于${{p2}}充值${{p3}}元 {_SHORT} "),
+    ("SMS_100000016", NOTICE, "积分变动通知（含积分）", f"尾号${{p1}}于${{p2}}积分变动${{p3}} {_SHORT} "),
+    ("SMS_100000017", NOTICE, "余额变动通知（含金额）", f"尾号${{p1}}于${{p2}}余额变动${{p3}}元 {_SHORT} "),
+    ("SMS_100000018", NOTICE, "储值消费通知（含金额）", f"尾号${{p1}}于${{p2}}储值消费${{p3}}元 {_SHORT} "),
+    ("SMS_100000019", NOTICE, "优惠券到账通知（短）", f"尾号${{p1}}于${{p2}}收到一张优惠券 {_SHORT} "),
+    ("SMS_100000020", NOTICE, "优惠券未使用提醒（短）", f"尾号${{p1}}有券未用，${{p2}}到期 {_SHORT} "),
+    ("SMS_100000021", NOTICE, "订单签收提醒（短）", f"尾号${{p1}}的订单将于${{p2}}自动签收 {_SHORT} "),
 )
 
 
@@ -53,7 +64,7 @@ def tencent_templates() -> list[tuple[str, int, str, str]]:
     for number, (_code, kind, name, content) in enumerate(ALIYUN_TEMPLATES, start=1):
         if kind == PROMOTION:
             continue
-        text = content.replace("${p1}", "{1}").replace("${p2}", "{2}")
-        text = text.replace("${code}", "{1}" if kind == CODE else "{3}")
+        text = content.replace("${p1}", "{1}").replace("${p2}", "{2}").replace("${p3}", "{3}")
+        text = text.replace("${code}", "{1}" if kind == CODE else "{4}" if "${p3}" in content else "{3}")
         found.append((str(2_000_000 + number), kind, name, text))
     return found

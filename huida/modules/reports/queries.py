@@ -190,9 +190,11 @@ def _need(code: str) -> Attention:
     return {"code": code, "count": 1, "subject": None}  # type: ignore[typeddict-item]
 
 
+_WORKS: Final = "state = 'connected' AND NOT coalesce(checks @? '$[*] ? (@.state == \"fail\")', false)"
+"""Connected means that WeChat accepted the secret once; a step is done while the last look found nothing broken (U-10)."""
 STEPS: Final = {
     "store": "SELECT EXISTS (SELECT FROM stores WHERE tenant_id = $1 AND state = 'open')",
-    "mini_program": "SELECT EXISTS (SELECT FROM apps WHERE tenant_id = $1 AND kind = 'mini' AND state = 'connected')",
+    "mini_program": f"SELECT EXISTS (SELECT FROM apps WHERE tenant_id = $1 AND kind = 'mini' AND {_WORKS})",
     "subscribe_open": "SELECT EXISTS (SELECT FROM apps WHERE tenant_id = $1 AND kind = 'mini' AND state = 'connected' "
     "AND subscribe_open)",
     "template": "SELECT EXISTS (SELECT FROM wechat_templates WHERE tenant_id = $1 AND channel = 'subscribe' "
@@ -202,7 +204,7 @@ STEPS: Final = {
     "credit": "SELECT EXISTS (SELECT FROM subscribe_credits WHERE tenant_id = $1 AND greatest(by_client, by_event) > 0)",
     "till_key": "SELECT EXISTS (SELECT FROM api_keys WHERE tenant_id = $1 AND revoked_at IS NULL)",
     "first_message": "SELECT EXISTS (SELECT FROM deliveries WHERE tenant_id = $1 AND state IN ('accepted', 'delivered'))",
-    "official_account": "SELECT EXISTS (SELECT FROM apps WHERE tenant_id = $1 AND kind = 'oa' AND state = 'connected')",
+    "official_account": f"SELECT EXISTS (SELECT FROM apps WHERE tenant_id = $1 AND kind = 'oa' AND {_WORKS})",
     "sms_signature": "SELECT EXISTS (SELECT FROM sms_signatures WHERE tenant_id = $1 AND applied)",
     "staff": "SELECT count(*) > 1 FROM staff WHERE tenant_id = $1 AND state = 'active'",
 }

@@ -32,7 +32,16 @@ operator = Router(prefix="/api/operator/sms", tags=["operator"])
 callbacks = Router(prefix="/callbacks/sms", tags=["callbacks"])
 
 ANSWERS: Final = {"aliyun": aliyun.REPORT_ANSWER, "tencent": tencent.REPORT_ANSWER}
-SAMPLES: Final = {"card_tail": "0001", "time": "11-21 14:32", "link_code": "8fKq2M7xYp"}
+SAMPLES: Final = {
+    "card_tail": "0001",
+    "time": "11-21 14:32",
+    "link_code": "8fKq2M7xYp",
+    "amount": "25.00",
+    "balance_delta": "-25.00",
+    "balance_after": "999.99",
+    "points_delta": "25",
+    "points_after": "1250",
+}
 """What the count is shown with before there is a real message: as long as real values are."""
 
 

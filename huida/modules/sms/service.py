@@ -22,7 +22,15 @@ SIGN_NAME: Final = "会达"
 ACCOUNT: Final = "sms.account"
 REPORT_KEY: Final = "sms.report_key"
 VARIABLES: Final = frozenset({"card_tail", "time", "link_code"})
-"""What a text may speak of (S1-113, S1-114): never a whole card number, never a name."""
+"""What every text may speak of (S1-113, S1-114): never a whole card number, never a name."""
+AMOUNTS: Final[Mapping[str, frozenset[str]]] = {
+    "consumption": frozenset({"amount"}),
+    "stored_value_consumption": frozenset({"amount"}),
+    "recharge": frozenset({"amount"}),
+    "balance_change": frozenset({"balance_delta", "balance_after"}),
+    "points_change": frozenset({"points_delta", "points_after"}),
+}
+"""What the texts of these scenarios may also say: how much it was about (U-11)."""
 
 FIRST: Final = datetime(2000, 1, 1, tzinfo=SHOP_ZONE)
 """Since when the very first price is valid."""
@@ -189,7 +197,7 @@ async def save_text(tx: Tx, provider: str, text: SmsText) -> None:
         raise Invalid(code="sms.bad_text", where="content")
     if set(named) != set(text.params):
         raise Invalid(code="sms.text_params_differ", where="params", named=", ".join(named))
-    strange = sorted(set(text.params.values()) - VARIABLES)
+    strange = sorted(set(text.params.values()) - VARIABLES - AMOUNTS.get(text.scenario, frozenset()))
     if strange:
         raise Invalid(code="sms.variable_unknown", where="params", variable=strange[0])
     await tx.execute(

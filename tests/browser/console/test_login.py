@@ -6,7 +6,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.pages import field, told
+from tests.browser.console.pages import dialog, field, told
 from tests.browser.stage import LIN, Shop, Stage
 from tests.browser.watch import login
 from tests.make import PASSWORD
@@ -39,7 +39,9 @@ def test_who_is_not_known_logs_in_and_is_led_to_where_they_wanted(stage: Stage, 
     expect(page).to_have_title("门店 · 会达")
 
 
-def test_an_ended_session_leads_to_the_login_and_back(stage: Stage, shop: Shop, page: Page) -> None:
+def test_an_ended_session_is_renewed_over_the_page_or_leads_to_the_login_and_back(
+    stage: Stage, shop: Shop, page: Page
+) -> None:
     # given
     login(page, stage, shop.admin, "/stores")
     expect(page.get_by_role("heading", name="门店")).to_be_visible()
@@ -48,11 +50,25 @@ def test_an_ended_session_leads_to_the_login_and_back(stage: Stage, shop: Shop, 
     page.context.clear_cookies()
     page.get_by_role("link", name="会员列表").click()
 
+    # then: asked over the page; who logs in goes on there
+    again = dialog(page, "请重新登录")
+    expect(again.get_by_role("alert")).to_have_text("登录已过期，请重新登录")
+    field(again, "密码").fill(PASSWORD)
+    again.get_by_role("button", name="登录", exact=True).click()
+    expect(again).to_be_hidden()
+    expect(page).to_have_url(f"{stage.console}/members")
+    expect(page.get_by_text("还没有会员", exact=False)).to_be_visible()
+
+    # when: somebody else wants to log in
+    page.context.clear_cookies()
+    page.get_by_role("link", name="员工与权限", exact=True).click()
+    dialog(page, "请重新登录").get_by_role("button", name="不登录了", exact=False).click()
+
     # then
     expect(page).to_have_url(re.compile(r"/console/login\?from="))
     expect(page.get_by_role("alert")).to_have_text("登录已过期，请重新登录")
     type_in(page, shop.admin.login, PASSWORD)
-    expect(page).to_have_url(re.compile(r"/console/(members|stores)$"))
+    expect(page).to_have_url(re.compile(r"/console/(members|staff)$"))
 
 
 def test_the_second_factor_is_set_up_by_its_qr_code_and_then_asked_for(stage: Stage, shop: Shop, page: Page) -> None:

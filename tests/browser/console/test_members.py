@@ -126,7 +126,7 @@ def test_the_export_holds_what_the_filters_show(stage: Stage, shop: Shop, page: 
 
     # then
     lines = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
-    assert [(line["card_no"], line["phone"]) for line in lines] == [(shop.cards[CHEN], "13800000002")]
+    assert [(line["卡号"], line["手机号"]) for line in lines] == [(f'="{shop.cards[CHEN]}"', '="13800000002"')]
 
 
 def test_points_are_corrected_with_a_reason_after_a_confirmation(stage: Stage, shop: Shop, page: Page) -> None:

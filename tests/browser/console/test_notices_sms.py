@@ -82,7 +82,7 @@ def test_an_approved_signature_is_used_put_aside_and_withdrawn(stage: Stage, sho
     expect(card).to_contain_text("自有签名")
     expect(card).to_contain_text("已通过")
     texts = page.get_by_role("region", name="自动推送场景")
-    expect(texts.get_by_text("【山月茶事】您尾号0001的会员卡于").first).to_be_visible()
+    expect(texts.get_by_text("【山月茶事】尾号0001于11-21 14:32消费25.00元").first).to_be_visible()
     card.get_by_role("button", name="使用平台签名").click()
     page.get_by_role("dialog", name="改用平台签名").get_by_role("button", name="使用平台签名").click()
     expect(card.locator("b")).to_have_text("【会达】")
@@ -109,6 +109,7 @@ def test_only_the_switch_of_a_scenario_is_the_merchants(stage: Stage, shop: Shop
     params = region.get_by_role("table").filter(has=page.get_by_role("columnheader", name="含义")).last
     expect(params.get_by_role("row").nth(1).get_by_role("cell")).to_have_text(["p1", "会员卡号后四位"])
     expect(params.get_by_role("row").nth(2).get_by_role("cell")).to_have_text(["p2", "业务发生时间"])
+    expect(params.get_by_role("row").nth(3).get_by_role("cell")).to_have_text(["p3", "金额"])
     switch = page.get_by_role("switch", name="启用短信 会员消费", exact=True)
     expect(switch).not_to_be_checked()
     row.locator(".el-switch").click()
@@ -122,7 +123,7 @@ def test_only_the_switch_of_a_scenario_is_the_merchants(stage: Stage, shop: Shop
     expect(region.get_by_role("status")).to_have_text("「会员消费」已启用短信；「订阅消息」已停止，设置已保留。")
     expect(switch).to_be_checked()
     assert live(shop) == {"consumption": "sms", "recharge": "sms", "points_change": "template"}
-    assert saved(shop, "consumption", "sms")["template_id"] == "SMS_100000002"
+    assert saved(shop, "consumption", "sms")["template_id"] == "SMS_100000014"
 
 
 @pytest.mark.covers("S1-104", "S1-105", "S1-106", "S1-108", "S1-109", "S1-110", "S1-24")
@@ -133,14 +134,16 @@ def test_length_and_cost_are_counted_while_one_types(stage: Stage, shop: Shop, p
     expect(counter).to_contain_text("例如 150 字 = 67 / 67 / 16，计 3 条，¥0.30")
     for length, says in {
         70: "共 70 字（含签名 4 字），计 1 条，¥0.10",
-        71: "共 71 字（含签名 4 字），计 2 条，¥0.20分为 67 / 4 字",
+        71: "共 71 字（含签名 4 字），计 2 条，¥0.20分为 67 / 4 字多出 1 个字，因此多计 1 条。缩短 1 个字可以少付 1 条。",
+        75: "共 75 字（含签名 4 字），计 2 条，¥0.20分为 67 / 8 字多出 5 个字，因此多计 1 条。缩短 5 个字可以少付 1 条。",
+        76: "共 76 字（含签名 4 字），计 2 条，¥0.20分为 67 / 9 字",
         134: "共 134 字（含签名 4 字），计 2 条，¥0.20分为 67 / 67 字",
-        135: "共 135 字（含签名 4 字），计 3 条，¥0.30分为 67 / 67 / 1 字",
+        135: "共 135 字（含签名 4 字），计 3 条，¥0.30分为 67 / 67 / 1 字多出 1 个字，因此多计 1 条。缩短 1 个字可以少付 1 条。",
         150: "共 150 字（含签名 4 字），计 3 条，¥0.30分为 67 / 67 / 16 字",
     }.items():
         counter.get_by_role("textbox").fill("字" * (length - 4))
         expect(counter.get_by_role("status")).to_have_text(
-            re.compile(rf"^{re.escape(says).replace('分为', ' ?分为')}\s*$")
+            re.compile(rf"^{re.escape(says).replace('分为', ' ?分为').replace('多出', ' ?多出')}\s*$")
         )
 
 
@@ -181,7 +184,7 @@ def test_the_records_say_how_each_text_ended_and_why(stage: Stage, shop: Shop, p
     expect(rows).to_have_count(3)
     rows.nth(2).get_by_role("button", name=re.compile("^详情")).click()
     drawer = page.get_by_role("dialog", name="推送详情")
-    expect(drawer).to_contain_text("【会达】您尾号")
+    expect(drawer).to_contain_text("【会达】尾号")
     expect(drawer.get_by_text("为什么发 / 没发")).to_be_visible()
     expect(drawer).to_contain_text("储值余额变动")
     expect(drawer).to_contain_text("这个场景当时没有启用")

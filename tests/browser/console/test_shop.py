@@ -75,7 +75,9 @@ def test_a_store_is_chosen_even_if_the_stores_come_late(stage: Stage, shop: Shop
     expect(form.locator(".el-form-item__error")).to_have_count(2)
 
 
-def test_who_is_found_can_be_picked_while_the_next_search_is_under_way(stage: Stage, shop: Shop, page: Page) -> None:
+def test_who_is_found_stays_but_is_not_picked_while_the_next_search_is_under_way(
+    stage: Stage, shop: Shop, page: Page
+) -> None:
     shop.member(LIN)
     login(page, stage, shop.admin, "/purchases")
     page.get_by_role("button", name="登记消费").first.click()
@@ -88,9 +90,18 @@ def test_who_is_found_can_be_picked_while_the_next_search_is_under_way(stage: St
     page.route("**/api/console/members?q=6088*", lambda route: held.append(route))
     with page.expect_request("**/api/console/members?q=6088*"):
         box.fill("6088")
-    option.click()
-    expect(form).to_contain_text(f"林小满 · {shop.cards[LIN]}")
+    # then: the list answers another text (U-01): it stays where it is, and a click on it chooses nobody
+    expect(option).to_have_attribute("aria-disabled", "true")
+    option.click(force=True)
+    expect(form).not_to_contain_text("林小满 ·")
     held.pop().continue_()
+    expect(option).to_have_count(0)
+
+    # when: what is typed is answered
+    page.unroute("**/api/console/members?q=6088*")
+    box.fill(shop.cards[LIN])
+    expect(option).not_to_have_attribute("aria-disabled", "true")
+    option.click()
     expect(form).to_contain_text(f"林小满 · {shop.cards[LIN]}")
 
 

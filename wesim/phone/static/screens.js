@@ -4,7 +4,8 @@ import { h, icon } from "./dom.js";
 import { hhmm, short, full, now } from "./clock.js";
 import { t } from "./i18n.js";
 
-const LINK = /(https?:\/\/[^\s，。；）】]+)/;
+// Phones know an address by its domain, with a scheme in front or without one.
+const LINK = /((?:https?:\/\/)?(?:[a-z0-9-]+\.)+[a-z]{2,}\/[^\s，。；）】]*|https?:\/\/[^\s，。；）】]+)/i;
 
 /** @param {any} view @param {(screen: any) => void} go @param {(name: string, id: any) => boolean} fresh */
 export function chatList(view, go, fresh) {
@@ -145,7 +146,7 @@ function smsStamp(message, before) {
 
 function linked(text, on) {
   return text.split(LINK).map((part, n) => n % 2
-    ? h("button", { class: "link", onclick: () => on.go({ at: "web", url: part, from: "sms" }) }, part) : part);
+    ? h("button", { class: "link", onclick: () => on.go({ at: "web", url: part.includes("://") ? part : `https://${part}`, from: "sms" }) }, part) : part);
 }
 
 /** @param {any} screen @param {any} on @param {{title: string} | null} framed */
