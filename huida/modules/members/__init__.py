@@ -6,8 +6,18 @@ Facts: MemberJoined, MemberChanged, LevelChanged, IdentityLinked, MembersImporte
 """
 
 from huida.modules.members.facts import IdentityLinked, LevelChanged, MemberChanged, MemberJoined, MembersImported
+from huida.modules.members.identifiers import card_key, fold_card, fold_phone, fold_ref, told_as_text
+from huida.modules.members.many import (
+    Arrival,
+    Directory,
+    change_many,
+    directory,
+    lock_many,
+    phone_hash,
+    take_in_many,
+)
 from huida.modules.members.models import Identity, Member, MemberSession
-from huida.modules.members.profile import change, freeze, unfreeze
+from huida.modules.members.profile import MOST_TAGS, change, check_birthday, freeze, tags_of, unfreeze
 from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
 from huida.modules.members.recipients import accounts, is_mobile, people, recipients
@@ -22,7 +32,6 @@ from huida.modules.members.service import (
     join,
     link_identity,
     lock_levels,
-    normal_phone,
     phone_of,
     require_active,
     see_identity,
@@ -34,6 +43,9 @@ from huida.modules.members.views import MemberSession as MemberSessionView
 from huida.modules.members.views import OpenMember
 
 __all__ = [
+    "MOST_TAGS",
+    "Arrival",
+    "Directory",
     "Identity",
     "IdentityLinked",
     "Known",
@@ -51,8 +63,15 @@ __all__ = [
     "by_card_no",
     "by_openid",
     "by_phone",
+    "card_key",
     "change",
+    "change_many",
+    "check_birthday",
+    "directory",
     "end_all_of",
+    "fold_card",
+    "fold_phone",
+    "fold_ref",
     "freeze",
     "get",
     "ids_after",
@@ -62,17 +81,21 @@ __all__ = [
     "limited",
     "link_identity",
     "lock_levels",
+    "lock_many",
     "member_actor",
     "merchant_of",
-    "normal_phone",
     "open_for",
     "people",
+    "phone_hash",
     "phone_of",
     "recipients",
     "require_active",
     "see_identity",
     "sees_whole",
     "set_levels",
+    "tags_of",
+    "take_in_many",
+    "told_as_text",
     "unfreeze",
     "work",
 ]

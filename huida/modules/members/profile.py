@@ -1,22 +1,27 @@
 """Changing a member: profile, phone, state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
+from huida.kernel.intake.texts import folded
 from huida.kernel.secrets import Secret
 from huida.modules.members.facts import MemberChanged
+from huida.modules.members.identifiers import fold_phone
 from huida.modules.members.models import MEMBER_MOVES
-from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
+from huida.modules.members.service import PURPOSE, end_all_of, get
+
+MOST_TAGS: Final = 20
+LONGEST_TAG: Final = 20
 
 
 async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
-    """Change what is given of name, phone, birthday, note and store_id; no phone, birthday or store removes it.
+    """Change what is given of name, phone, birthday, note, tags and store_id; no phone, birthday or store removes it.
 
     Raises NotFound, Invalid, Conflict for another member's phone.
     """
@@ -30,9 +35,11 @@ async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
         wanted["birthday"] = None if birthday is None else check_birthday(tx, birthday)
     if "store_id" in changes:
         wanted["store_id"] = changes["store_id"]
+    if changes.get("tags") is not None:
+        wanted["tags"] = tags_of(changes["tags"])
     if "phone" in changes:
         phone = (changes["phone"] or "").strip()
-        wanted |= phone_columns(tx, normal_phone(phone) if phone else None)
+        wanted |= phone_columns(tx, fold_phone(phone) if phone else None)
     # The sealed phone differs at every sealing: its hash tells whether it changed.
     fields = sorted(
         {"phone_hash": "phone"}.get(column, column)
@@ -51,6 +58,14 @@ async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
     if "phone" in fields:
         await end_all_of(tx, member_id)  # who has the old number is not logged in by it any more
     tx.emit(MemberChanged(subject_id=member_id, fields=fields))
+
+
+def tags_of(words: Iterable[str]) -> list[str]:
+    """Tags as they are kept: folded, each once, in their order. Raises Invalid beyond 20 of them, or 20 letters in one."""
+    tags = list(dict.fromkeys(tag for word in words if (tag := folded(word))))
+    if len(tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in tags):
+        raise Invalid(code="member.bad_tags", where="tags", most=MOST_TAGS, longest=LONGEST_TAG)
+    return tags
 
 
 def phone_columns(tx: Tx, phone: str | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from huida.kernel.db import Tx
 from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
 from huida.kernel.secrets import mask_openid, mask_phone
-from huida.modules.members.service import PURPOSE, normal_phone, phone_of
+from huida.modules.members.identifiers import card_key, fold_card, fold_phone
+from huida.modules.members.service import PURPOSE, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
 ALL: Final = "SELECT * FROM members"
@@ -25,11 +26,14 @@ async def search(
     q: str = "",
     level: str | None = None,
     state: str | None = None,
+    tag: str | None = None,
 ) -> list[Any]:
     """Members, newest first, below the id `before`. `q` is a whole card number, a whole phone, or how a name begins."""
     q = q.strip()
     where = Where(tx.tenant_id)
     where.equal(level=level, state=state)
+    if tag is not None:
+        where.add("{} = ANY(tags)", tag)
     if before is not None:
         where.add("id < {}", before)
     if not q:
@@ -38,17 +42,22 @@ async def search(
     # Bounds instead of LIKE: PostgreSQL may use the index for them under row-level security.
     named.add("name ~>=~ {} AND name ~<~ {}", q, q + LAST_CHARACTER)
     phone = _phone_hash(tx, q)
-    if phone is None:
-        numbered.add("card_no = {}", q)
-    else:
-        numbered.add("(card_no = {} OR phone_hash = {})", q, phone)
+    numbers = [("card_no = {}", q), *_by_card(q), *([] if phone is None else [("phone_hash = {}", phone)])]
+    numbered.add(f"({' OR '.join(condition for condition, _ in numbers)})", *(value for _, value in numbers))
     found = {row["id"]: row for one in (named, numbered) for row in await fetch(tx, ALL, one, NEWEST, limit)}
     return sorted(found.values(), key=lambda row: str(row["id"]), reverse=True)[:limit]
 
 
+def _by_card(text: str) -> list[tuple[str, Any]]:
+    try:
+        return [("(card_key = {} AND NOT card_twin)", card_key(fold_card(text)))]
+    except Invalid:
+        return []
+
+
 def _phone_hash(tx: Tx, text: str) -> bytes | None:
     try:
-        return tx.sealer.blind_index(normal_phone(text), purpose=PURPOSE)
+        return tx.sealer.blind_index(fold_phone(text), purpose=PURPOSE)
     except Invalid:
         return None
 
@@ -85,7 +94,12 @@ def show(tx: Tx, row: Any, *, may: frozenset[str], levels: Mapping[str, str]) ->
     phone = phone_of(tx, row)
     if phone is not None and not sees_whole(may):
         phone = mask_phone(phone)
-    return {**_shown(row, phone), "note": row["note"], "level_name": levels.get(row["level"], row["level"])}
+    return {
+        **_shown(row, phone),
+        "note": row["note"],
+        "tags": list(row["tags"]),
+        "level_name": levels.get(row["level"], row["level"]),
+    }
 
 
 def show_open(tx: Tx, row: Any) -> OpenMember:
