@@ -28,6 +28,7 @@ from huida.modules import (
     loyalty,
     mall,
     members,
+    moving,
     orders,
     payments,
     reports,
@@ -160,6 +161,7 @@ def build(
         mall.work,
         messaging_reactions.work,
         reports.work,
+        moving.work,
         verification.work(desk, providers),
     ):
         registry.add(work)

@@ -26,6 +26,7 @@ from huida.modules.ledger.service import (
     reverse,
     transfers,
 )
+from huida.modules.ledger.sources import given, sums
 
 __all__ = [
     "INVARIANTS",
@@ -46,6 +47,7 @@ __all__ = [
     "expire_holds",
     "expire_lots",
     "expiring",
+    "given",
     "hold",
     "is_posted",
     "last_of",
@@ -57,5 +59,6 @@ __all__ = [
     "release",
     "reverse",
     "ripe_lots",
+    "sums",
     "transfers",
 ]
