@@ -262,6 +262,22 @@ async def test_openings_stand_in_the_ledger_and_nobody_is_told(shop: World, cons
         ), "points of an opening expire as the rules say"
 
 
+async def test_points_of_an_opening_may_have_a_day_of_their_own(shop: World, console: Client) -> None:
+    await moved_in(shop, console, "卡号,积分,积分到期日\nA00001,10,2030-12-31\nA00002,20,\nA00003,30,哪天\n")
+    async with shop.db.read(shop.tenant) as tx:
+        rows = await tx.fetch(
+            "SELECT remaining, expires_at FROM ledger_lots WHERE tenant_id = $1 ORDER BY remaining", shop.tenant
+        )
+        months = (await loyalty.rules_of(tx)).points_expire_months
+    assert [row["remaining"] for row in rows] == [10, 20, 30]
+    assert rows[0]["expires_at"].isoformat() == "2030-12-31T16:00:00+00:00"
+    assert (months, rows[1]["expires_at"], rows[1]["expires_at"] < rows[0]["expires_at"]) == (
+        12,
+        rows[2]["expires_at"],
+        True,
+    )
+
+
 async def test_an_opening_is_booked_once(shop: World, console: Client) -> None:
     await moved_in(shop, console, OPENINGS)
     again = await moved_in(shop, console, OPENINGS)
