@@ -95,6 +95,11 @@ async def test_blanks_around_a_till_number_make_no_other_event(world: World, key
     refund = {"store": "S01", "till_no": " F1", "purchase_till_no": "T1 ", "amount_fen": 100}
     assert (await key.post("/api/v1/refunds", refund)).status == 201
     assert (await key.post("/api/v1/refunds", refund | {"till_no": "F1", "purchase_till_no": "T1"})).status == 200
+    looked_up = await key.get("/api/v1/purchases/S01/%20T1%20")
+    assert (looked_up.status, looked_up.json()["till_no"]) == (200, "T1")
+    back = {"store": "S01", "till_no": "V1 ", "recharge_till_no": " R1", "reason": "录错"}
+    assert (await key.post("/api/v1/recharges/reversals", back)).status == 201
+    assert (await key.post("/api/v1/recharges/reversals", back | {"till_no": "V1"})).status == 200
 
 
 CARDS = ("vip0001", "VIP0001", " VIP 0001 ", "ＶＩＰ０００１", "VIP\u200b0001")

@@ -8,7 +8,8 @@ _VARIATIONS: Final = (("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
 _BRACKETS: Final = re.compile(r"[(\[{<〈《【〔「『][^()\[\]{}<>〈〉《》【】〔〕「」『』]*[)\]}>〉》】〕」』]")
 _NO_WORD: Final = re.compile(r"[\W_]+")
 _PLAIN_FORMS: Final = str.maketrans(
-    "號碼機員會電話備註餘額儲積標籤級開門時間聯繫單總貨顧稱編賬帳戶實據類", "号码机员会电话备注余额储积标签级开门时间联系单总货顾称编账账户实据类"
+    "號碼機員會電話備註餘額儲積標籤級開門時間聯繫單總貨顧稱編賬帳戶實據類",
+    "号码机员会电话备注余额储积标签级开门时间联系单总货顾称编账账户实据类",
 )
 """Traditional characters of words that stand above columns."""
 

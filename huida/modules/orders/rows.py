@@ -82,6 +82,9 @@ class ReversalIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     recharge_till_no: str
     reason: str
 
+    def __post_init__(self) -> None:
+        self.till_no, self.recharge_till_no = self.till_no.strip(), self.recharge_till_no.strip()
+
 
 class SignOffIn(Who, kw_only=True, forbid_unknown_fields=True):
     order_no: str
