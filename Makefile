@@ -55,7 +55,7 @@ types: console/node_modules/.stamp member/node_modules/.stamp  ## the pages' typ
 format: $(VENV)/test.stamp  ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(VENV)/bench.stamp redis  ## benchmarks (NAME=pipeline, ledger, ingest, screens, first_load; empty: the first three)
+bench: $(VENV)/bench.stamp redis  ## benchmarks (NAME=pipeline, ledger, ingest, screens, first_load, moving; empty: the first three)
 	@for name in $(or $(NAME),pipeline ledger ingest); do echo "== $$name"; $(BIN)/huida bench $$name $(ARGS) || exit 1; done
 
 redis:  # the Celery side of the pipeline benchmark needs a broker

@@ -19,6 +19,7 @@ from huida.modules.members import centre as members_centre
 from huida.modules.members import http as members_http
 from huida.modules.messaging import http as messaging_http
 from huida.modules.messaging import notice_http as messaging_notice_http
+from huida.modules.moving import http as moving_http
 from huida.modules.orders import http as orders_http
 from huida.modules.payments import http as payments_http
 from huida.modules.reports import http as reports_http
@@ -86,6 +87,7 @@ def routers() -> list[Any]:
         messaging_http.member,
         messaging_http.open_api,
         messaging_http.public,
+        moving_http.console,
         reports_http.console,
         verification_http.console,
         verification_http.member,

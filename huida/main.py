@@ -29,6 +29,7 @@ from huida.modules import (
     loyalty,
     mall,
     members,
+    moving,
     orders,
     payments,
     reports,
@@ -162,6 +163,7 @@ def build(
         mall.work,
         messaging_reactions.work,
         reports.work,
+        moving.work,
         verification.work(desk, providers),
         lives.work,
     ):

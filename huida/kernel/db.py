@@ -78,6 +78,10 @@ AWAY: tuple[type[Exception], ...] = (
 """Not now: it cannot be reached, went away, is restarting, or has no disk, memory or connection left."""
 
 
+CROSSED: tuple[type[Exception], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Two transactions were in each other's way, and this one was taken back whole: the same again works."""
+
+
 class Tx:
     """One transaction of one tenant (`tenant_id` 0: the platform itself)."""
 

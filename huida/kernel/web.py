@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
 from huida.kernel import i18n
-from huida.kernel.db import AWAY, Base, Database, ReadTx, TenantOwned, Tx, Unstorable
+from huida.kernel.db import AWAY, CROSSED, Base, Database, ReadTx, TenantOwned, Tx, Unstorable
 from huida.kernel.errors import AppError, Forbidden, Invalid, TooLarge, Unauthenticated
 from huida.kernel.http import ProviderOutcome, Refused, Unavailable
 from huida.kernel.ids import uuid7
@@ -338,7 +338,7 @@ def install_errors(app: FastAPI) -> None:
     async def other(request: Request, error: Exception) -> Response:
         return answer(request, refusal_of(error, path=request.url.path))
 
-    for kind in (*AWAY, *UNSTORABLE, ProviderOutcome):
+    for kind in (*AWAY, *CROSSED, *UNSTORABLE, ProviderOutcome):
         app.add_exception_handler(kind, other)
     app.add_middleware(Net)
 
@@ -386,6 +386,11 @@ def refusal_of(error: Exception, *, path: str) -> AppError:
         gone = AppError(code="server.unavailable")
         gone.status = 503
         return gone
+    if isinstance(error, CROSSED) or isinstance(getattr(error, "orig", None), CROSSED):
+        log.warning("transactions_crossed", path=path, error=type(error).__name__)
+        crossed = AppError(code="server.crossed", retry_after_s=1)
+        crossed.status = 503
+        return crossed
     log.error("request_failed", path=path, exc_info=error)
     crash = AppError(code="server.error")
     crash.status = 500

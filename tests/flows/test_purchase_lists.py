@@ -175,15 +175,15 @@ async def test_members_are_a_file_that_tells_what_they_own(shop: Shop) -> None:
     # then
     heads, *rows = list(csv.reader(io.StringIO(reply.body.decode("utf-8-sig"))))
     assert ",".join(heads) == (
-        "卡号,姓名,手机号,会员等级,状态,所属门店,积分,储值余额（元）,成长值,最近消费时间,生日,入会时间,备注"
+        "卡号,姓名,手机号,会员等级,状态,所属门店,积分,储值余额（元）,成长值,最近消费时间,生日,入会时间,备注,标签"
     )
     came = {days: f"{at(shop, days):%Y-%m-%d} 12:00:00" for days in (1, 2)}
     chens, lins = f'="{await shop.card_no(chen)}"', f'="{await shop.card_no(lin)}"'
     assert rows == [
         [chens, "陈一鸣", '="13800000002"', "新芽", "已冻结", "", points[chen], "0.00", "70"]
-        + [came[2], "", joined[chen], ""],
+        + [came[2], "", joined[chen], "", ""],
         [lins, "林小满", '="13800000001"', "金叶", "正常", "解放路店", points[lin], "123.45", "130"]
-        + [came[1], "1990-02-28", joined[lin], "'=1+1"],
+        + [came[1], "1990-02-28", joined[lin], "'=1+1", ""],
     ]
 
     # then: what is typed above the list narrows the file too; in English the heads are English

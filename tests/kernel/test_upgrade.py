@@ -44,6 +44,17 @@ OLD = (
     "(1, '00000000-0000-0000-0000-0000000000c1', 'points', '2026-12-31Z', 100)",
     "INSERT INTO wechat_templates (tenant_id, app_id, template_id, channel, title, content, seen_at) "
     "VALUES (1, 'wx1', '', 'subscribe', 'x', 'x', now()), (1, 'wx1', 't', 'subscribe', 'x', 'x', now())",
+    "INSERT INTO members (tenant_id, id, card_no, name, joined_at) VALUES "
+    + ", ".join(
+        f"({tenant}, '00000000-0000-7000-8000-{number:012d}', '{card_no}', '', now())"
+        for number, (tenant, card_no) in enumerate(
+            [(1, "VIP0001"), (1, "vip0001"), (1, "Vip0001"), (2, "vip0001"), (1, "VIP0002")]
+        )
+    ),
+    "INSERT INTO purchases (tenant_id, id, store_id, till_no, member_id, total_fen, balance_fen, principal_fen, points, "
+    "occurred_at) SELECT 9, gen_random_uuid(), s, till_no, gen_random_uuid(), 1, 0, 0, 0, now() FROM unnest(ARRAY["
+    "'00000000-0000-7000-8000-00000000000a', '00000000-0000-7000-8000-00000000000b']::uuid[]) AS s, "
+    "unnest(CASE WHEN s::text LIKE '%a' THEN ARRAY['T1', 'T1 ', ' T2', '　T3', '  '] ELSE ARRAY['T1 ', ' T1'] END) AS till_no",
 )
 
 
@@ -102,6 +113,26 @@ async def test_of_several_claims_the_one_that_wechat_reached_stays_live(upgraded
     assert await found(upgraded, "SELECT route_key FROM callback_routes ORDER BY 1") == [("r2",), ("r4",)]
 
 
+async def test_cards_that_differ_in_case_keep_their_oldest(upgraded: str) -> None:
+    assert await found(upgraded, "SELECT tenant_id, card_no, card_key, card_twin FROM members ORDER BY id") == [
+        (1, "VIP0001", "VIP0001", False),
+        (1, "vip0001", "VIP0001", True),
+        (1, "Vip0001", "VIP0001", True),
+        (2, "vip0001", "VIP0001", False),
+        (1, "VIP0002", "VIP0002", False),
+    ]
+
+
+async def test_till_numbers_lose_their_blanks_where_that_makes_no_other_event(upgraded: str) -> None:
+    rows = await found(
+        upgraded,
+        'SELECT right(store_id::text, 1), till_no FROM purchases WHERE tenant_id = 9 ORDER BY 1, till_no COLLATE "C"',
+    )
+    assert rows[:5] == [("a", "  "), ("a", "T1"), ("a", "T1 "), ("a", "T2"), ("a", "T3")]
+    assert sorted(till_no.strip() for _, till_no in rows[5:]) == ["T1", "T1"]
+    assert sum(till_no == "T1" for _, till_no in rows[5:]) == 1
+
+
 async def test_growth_is_in_fen_and_what_was_given_is_known(upgraded: str) -> None:
     """B-07: a point of growth was a yuan; lots of before have no source, and their points no purchase of their own."""
     assert await found(upgraded, "SELECT unit, balance FROM ledger_accounts ORDER BY unit") == [
@@ -112,7 +143,7 @@ async def test_growth_is_in_fen_and_what_was_given_is_known(upgraded: str) -> No
         ("growth", 12300, 12300),
         ("points", 123, 123),
     ]
-    assert await found(upgraded, "SELECT growth_fen, points, history, who FROM purchases") == [
+    assert await found(upgraded, "SELECT growth_fen, points, history, who FROM purchases WHERE tenant_id = 1") == [
         (12300, 123, False, None)
     ]
     lots = await found(upgraded, "SELECT source_id::text, granted, remaining, expired FROM ledger_lots")

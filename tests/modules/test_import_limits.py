@@ -8,6 +8,7 @@ import sys
 import zipfile
 from typing import Any
 
+import msgspec
 import pytest
 
 from huida.kernel.db import Database
@@ -15,7 +16,7 @@ from huida.kernel.intake import tables, turns
 from tests import make
 from tests.asgi import Client, Reply
 
-PATH = "/api/console/members/import"
+PATH = "/api/console/imports"
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
 )
@@ -61,7 +62,7 @@ BOMB = book(strings="<si><t/></si>" * 4_900_000)
 
 
 async def dry(client: Client, content: bytes) -> Reply:
-    return await client.upload(PATH, "members.xlsx", content, dry_run="true")
+    return await client.upload(PATH, "members.xlsx", content)
 
 
 def test_the_bomb_is_small() -> None:
@@ -75,13 +76,14 @@ async def test_six_bombs_at_once_are_refused_and_nobody_waits_for_them(
     six = [asyncio.create_task(dry(console, BOMB)) for _ in range(6)]
     logged_in = await Client(app).log_in(neighbour.login, make.PASSWORD)
     assert logged_in.status == 200
-    fine = await other.upload(PATH, "a.csv", "卡号,姓名\n700001,林小满\n".encode(), dry_run="true")
-    assert (fine.status, fine.json()["created"]) == (200, 1)
+    fine = await other.upload(PATH, "a.csv", "卡号,姓名\n700001,林小满\n".encode())
+    assert (fine.status, fine.json()["counts"]["created"]) == (201, 1)
     answers = sorted([reply.refusal for reply in await asyncio.gather(*six)])
-    assert answers == [(422, "member.import_too_many"), *[(429, "request.busy")] * 5]
-    assert (await dry(console, BOMB)).refusal == (422, "member.import_too_many")  # the turn is free again
+    assert answers == [(422, "moving.too_many_rows"), *[(429, "request.busy")] * 5]
+    assert (await dry(console, BOMB)).refusal == (422, "moving.too_many_rows")  # the turn is free again
 
 
+QUESTION = msgspec.msgpack.encode({"titles": ["卡号"], "keys": ["卡号"], "body": BOMB})
 LAUNCHER = """
 import resource, subprocess, sys
 subprocess.run([sys.executable, "-m", "huida.kernel.intake.tables"], stdin=sys.stdin.buffer, stdout=subprocess.DEVNULL)
@@ -91,7 +93,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def test_a_reader_needs_less_memory_than_it_may_take() -> None:
-    done = subprocess.run([sys.executable, "-c", LAUNCHER], input=BOMB, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", LAUNCHER], input=QUESTION, capture_output=True, check=True)
     assert 0 < int(done.stdout) * 1024 < tables.MEMORY
 
 
@@ -107,7 +109,7 @@ async def test_six_merchants_with_heavy_files_stand_in_line_and_each_is_answered
     assert (await Client(app).log_in(neighbour.login, make.PASSWORD)).status == 200
     assert not all(task.done() for task in tasks), "the login waited for the files"
     replies = await asyncio.gather(*tasks)
-    assert [(reply.status, reply.json()["rows"]) for reply in replies] == [(200, [])] * 3
+    assert [(reply.status, reply.json()["total"]) for reply in replies] == [(201, 0)] * 3
 
 
 ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c></row>'
@@ -130,7 +132,7 @@ WIDE = '<row r="2">' + "".join(
 )
 async def test_what_holds_too_much_is_refused(console: Client, db: Database, tenant: int, content: bytes) -> None:
     refused = await console.upload(PATH, "a.xlsx", content)
-    assert (refused.refusal, refused.json()["where"]) == ((422, "member.import_too_many"), "file")
+    assert (refused.refusal, refused.json()["where"]) == ((422, "moving.too_many_rows"), "file")
     async with db.read(tenant) as tx:
         assert await tx.value("SELECT count(*) FROM members WHERE tenant_id = $1", tenant) == 0
 
@@ -140,7 +142,7 @@ async def test_what_holds_too_much_is_refused(console: Client, db: Database, ten
 )
 async def test_what_is_no_table_is_refused(console: Client, content: bytes) -> None:
     refused = await console.upload(PATH, "a.xlsx", content)
-    assert refused.refusal in ((422, "member.import_unreadable"), (422, "member.import_no_header"))
+    assert refused.refusal in ((422, "moving.unreadable"), (422, "moving.no_header"))
 
 
 async def test_who_leaves_in_the_middle_frees_the_turn(console: Client, tenant: int) -> None:
@@ -152,7 +154,7 @@ async def test_who_leaves_in_the_middle_frees_the_turn(console: Client, tenant: 
     assert (await dry(console, b"x")).refusal == (429, "request.busy")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert (await console.upload(PATH, "a.csv", "卡号\n1\n".encode(), dry_run="true")).status == 200
+    assert (await console.upload(PATH, "a.csv", "卡号\n1\n".encode())).status == 201
 
 
 async def test_days_times_and_numbers_come_out_of_the_reader_as_they_are_in_the_file() -> None:
@@ -175,12 +177,15 @@ async def test_days_times_and_numbers_come_out_of_the_reader_as_they_are_in_the_
         2**70,
         "x" * 3000,
     ]
+    sheet.append(["卡号"])
     sheet.append(cells)
     sheet.append([None])
     sheet.append(["last"])
     workbook.save(out)
-    lines = await tables.lines(out.getvalue())
-    assert [number for number, _ in lines] == [1, 3]
+    table = await tables.read_table(out.getvalue(), titles={"卡号"}, keys={"卡号"})
+    assert (table.header_line, table.header) == (1, ["卡号"])
+    lines = table.lines
+    assert [number for number, _ in lines] == [2, 4]
     assert lines[0][1][:6] == ["a", 7, 7.5, True, None, datetime(2026, 11, 21, 10, 30)]
     assert lines[0][1][6] == datetime(2026, 11, 21)
     assert (lines[0][1][7], len(lines[0][1][9])) == (time(10, 30), tables.LONGEST_CELL)

@@ -78,6 +78,7 @@ async def test_a_spend_code_is_shown_scanned_once_and_pays(shop: Shop) -> None:
     assert owner["member_id"] == str(member)
     assert owner["balances"]["cny_principal"] == 10_000
     assert (await shop.key.post(used(shown["code"]), till)).json() == owner
+    assert (await shop.key.post(used(shown["code"]), till | {"till_no": " T-1 "})).json() == owner
     other = await shop.key.post(used(shown["code"]), {"store": "S01", "till_no": "T-2"})
     assert other.refusal == (409, "member.spend_code_used")
     paid = await shop.buy(member, "T-1", 2_500, balance_fen=2_500)

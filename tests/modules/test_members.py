@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from openpyxl import Workbook
 from starlette.types import ASGIApp
 
 from huida.kernel.db import Database
@@ -157,119 +156,6 @@ async def test_export_is_a_csv_that_runs_no_formulas(console: Client) -> None:
         ('="60880002"', "林,小满", ""),
         ('="60880001"', "'=HYPERLINK(1)", f'="{PHONE}"'),
     ]
-
-
-async def test_an_exported_file_is_taken_in_again_as_it_is(console: Client) -> None:
-    """The numbers that spreadsheets shall not count with come back as numbers."""
-    await created(console, card_no="60880001", name="林小满", phone=PHONE)
-    await created(console, card_no="60880002", name="陈一鸣")
-    file = (await console.get(f"{BASE}/export")).body
-    done = (await console.upload(f"{BASE}/import", "members.csv", file)).json()
-    assert [done[what] for what in ("created", "updated", "unchanged", "refused")] == [0, 0, 2, 0]
-    changed = file.decode().replace("陈一鸣", "陈一明").encode()
-    done = (await console.upload(f"{BASE}/import", "members.csv", changed)).json()
-    assert [done[what] for what in ("created", "updated", "unchanged", "refused")] == [0, 1, 1, 0]
-
-
-TABLE = """卡号,姓名,手机号,生日
-60880001,林小满,13900000001,1990-02-28
-60880002,陈一鸣,139 0000 0002,1991/3/5
-,王思远,13900000003,
-60880004,坏号码,12345,
-60880005,坏生日,,2021-02-30
-60880001,重复,,
-,,,
-,无键,,
-"""
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-async def test_import_reports_row_by_row(console: Client, encoding: str) -> None:
-    reply = await console.upload(f"{BASE}/import", "members.csv", TABLE.encode(encoding))
-    assert reply.status == 200, reply.text
-    report = reply.json()
-    assert {key: report[key] for key in ("created", "updated", "unchanged", "refused")} == {
-        "created": 3, "updated": 0, "unchanged": 0, "refused": 4,
-    }  # fmt: skip
-    assert [(row["row"], row["status"], row.get("code"), row.get("where")) for row in report["rows"]] == [
-        (2, "created", None, None),
-        (3, "created", None, None),
-        (4, "created", None, None),
-        (5, "refused", "member.bad_phone", "phone"),
-        (6, "refused", "member.bad_birthday", "birthday"),
-        (7, "refused", "member.import_twice", "card_no"),
-        (9, "refused", "member.import_no_key", "card_no"),
-    ]
-    names = {one["name"]: (one["phone"], one["birthday"]) for one in (await console.get(BASE)).json()["items"]}
-    assert names == {
-        "林小满": ("13900000001", "1990-02-28"),
-        "陈一鸣": ("13900000002", "1991-03-05"),
-        "王思远": ("13900000003", None),
-    }
-
-
-async def test_the_same_file_twice_changes_nothing_and_a_changed_one_updates(world: World, console: Client) -> None:
-    await console.upload(f"{BASE}/import", "members.csv", TABLE.encode())
-    again = (await console.upload(f"{BASE}/import", "members.csv", TABLE.encode())).json()
-    assert (again["created"], again["updated"], again["unchanged"], again["refused"]) == (0, 0, 3, 4)
-
-    table = "card_no,name,phone\n60880002,陈鸣,13900000009\n,王远,13900000003\n"
-    changed = (await console.upload(f"{BASE}/import", "members.csv", table.encode())).json()
-    assert (changed["created"], changed["updated"]) == (0, 2)
-    items = (await console.get(BASE)).json()["items"]
-    assert {one["name"]: (one["phone"], one["birthday"]) for one in items} == {
-        "林小满": ("13900000001", "1990-02-28"),
-        "陈鸣": ("13900000009", "1991-03-05"),
-        "王远": ("13900000003", None),
-    }
-    assert [one["channel"] for one in await world.facts("member.joined")] == ["import"] * 3
-    imported = [(one["created"], one["updated"]) for one in await world.facts("member.imported")]
-    assert imported == [(3, 0), (0, 2)]
-
-
-async def test_a_dry_run_tells_the_same_and_changes_nothing(console: Client) -> None:
-    report = (await console.upload(f"{BASE}/import", "members.csv", TABLE.encode(), dry_run="true")).json()
-    assert (report["dry_run"], report["created"], report["refused"]) == (True, 3, 4)
-    assert await listed(console) == []
-
-
-async def test_a_phone_of_another_member_is_refused(console: Client) -> None:
-    await created(console, card_no="60880001", name="林小满", phone=PHONE)
-    await created(console, card_no="60880002", name="陈一鸣")
-    table = f"card_no,phone\n60880002,{PHONE}\n60880003,{PHONE}\n"
-    report = (await console.upload(f"{BASE}/import", "members.csv", table.encode())).json()
-    assert [row.get("code") for row in report["rows"]] == ["member.phone_taken", "member.import_twice"]
-    assert await listed(console) == ["60880002", "60880001"]
-
-
-async def test_import_of_a_workbook(console: Client) -> None:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["会员卡号", "姓名", "手机", "余额"])
-    sheet.append([60880001, "林小满", 13900000001, 5])
-    sheet.append(["60880002", "陈一鸣", None, None])
-    file = io.BytesIO()
-    book.save(file)
-    report = (await console.upload(f"{BASE}/import", "members.xlsx", file.getvalue())).json()
-    assert (report["created"], report["refused"]) == (2, 0)
-    assert (await console.get(BASE, q="60880001")).json()["items"][0]["phone"] == "13900000001"
-
-
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b"a,b\n1,2\n", "member.import_no_header"),
-        (b"", "member.import_no_header"),
-        (b"\xff\xfe\x00\x81", "member.import_unreadable"),
-        (b"PK\x03\x04 no zip", "member.import_unreadable"),
-        (b"card_no\n" + b"60880001\n" * 20_001, "member.import_too_many"),
-    ],
-    ids=["header", "empty", "binary", "broken", "long"],
-)
-async def test_files_that_cannot_be_imported(console: Client, content: bytes, code: str) -> None:
-    assert (await console.upload(f"{BASE}/import", "x.csv", content)).refusal == (422, code)
-    assert await listed(console) == []
 
 
 async def test_the_open_api_creates_once_per_key_and_finds(app: ASGIApp, db: Database, tenant: int) -> None:

@@ -27,6 +27,7 @@ from huida.modules.ledger.service import (
     reverse,
     transfers,
 )
+from huida.modules.ledger.sources import given, sums
 
 __all__ = [
     "INVARIANTS",
@@ -50,6 +51,7 @@ __all__ = [
     "expire_holds",
     "expire_lots",
     "expiring",
+    "given",
     "hand_over",
     "hold",
     "is_posted",
@@ -62,6 +64,7 @@ __all__ = [
     "release",
     "reverse",
     "ripe_lots",
+    "sums",
     "take_apart",
     "transfers",
 ]

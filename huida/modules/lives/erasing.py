@@ -8,7 +8,7 @@ from huida.kernel import erase as kernel
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, WrongState
 from huida.kernel.jobs import Work
-from huida.modules import connections, mall, members, messaging, orders, payments, verification
+from huida.modules import connections, mall, members, messaging, moving, orders, payments, verification
 from huida.modules.lives.facts import MemberErased
 from huida.modules.lives.owned import owned
 
@@ -37,6 +37,7 @@ async def erase(tx: Tx, member_id: UUID, *, card_no: str) -> None:
     openids = await members.wipe(tx, ids)
     await mall.wipe(tx, ids)
     await orders.wipe(tx, ids)
+    await moving.wipe(tx, ids)
     await messaging.wipe(tx, ids)
     await verification.wipe(tx, ids, phones)
     await tx.execute(

@@ -131,8 +131,8 @@ async def settle_sales(tx: Tx, rules: Rules, sales: Sequence[Sale]) -> list[Sett
         tx, [Entry("purchase", sale.id, plan.moves) for sale, plan in zip(sales, planned, strict=True)]
     )
     results = [_settled(rules, *each) for each in zip(sales, planned, posted, strict=True)]
-    moved = await _lift(tx, sales, results)
-    return [_without_news(sale, result, moved) for sale, result in zip(sales, results, strict=True)]
+    await _lift(tx, sales, results)
+    return results
 
 
 def _settled(rules: Rules, sale: Sale, plan: _Planned, result: Posted | Short) -> Settled | Short:
@@ -156,20 +156,14 @@ def _amount(moves: Sequence[Move], unit: str) -> int:
     return next((move.amount for move in moves if move.unit == unit), 0)
 
 
-def _without_news(sale: Sale, result: Settled | Short, moved: set[UUID]) -> Settled | Short:
-    """Whom somebody else has moved to that level meanwhile, this sale did not move."""
-    if isinstance(result, Settled) and result.level is not None and sale.member.id not in moved:
-        return msgspec.structs.replace(result, level=None)
-    return result
-
-
-async def _lift(tx: Tx, sales: Sequence[Sale], results: Sequence[Settled | Short]) -> set[UUID]:
-    """Write the level that each member has after all of the sales, and tell whose that was not before."""
+async def _lift(tx: Tx, sales: Sequence[Sale], results: Sequence[Settled | Short]) -> None:
+    """Write the level that each member has after all of the sales."""
     last: dict[UUID, str] = {}
     for sale, result in zip(sales, results, strict=True):
         if isinstance(result, Settled) and result.level is not None:
             last[sale.member.id] = result.level[1]
-    return await members.set_levels(tx, last) if last else set()
+    if last:
+        await members.set_levels(tx, last)
 
 
 async def settle_recharge(tx: Tx, rules: Rules, *, recharge_id: UUID, member_id: UUID, paid: Fen) -> Settled:

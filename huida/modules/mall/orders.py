@@ -141,7 +141,7 @@ def _check(given: OrderIn) -> str:
     for name, least, most in (("receiver", 1, 20), ("address", 5, 120), ("note", 0, 100)):
         if not least <= len(getattr(given, name).strip()) <= most:
             raise Invalid(code=f"mall.bad_{name}", where=name)
-    return members.normal_phone(given.phone)
+    return members.fold_phone(given.phone)
 
 
 async def _write(

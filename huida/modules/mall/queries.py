@@ -87,7 +87,7 @@ async def search_orders(
 
 def _phone_hash(tx: Tx, text: str) -> bytes | None:
     try:
-        return tx.sealer.blind_index(members.normal_phone(text), purpose=PHONE)
+        return tx.sealer.blind_index(members.fold_phone(text), purpose=PHONE)
     except Invalid:
         return None
 

@@ -15,6 +15,7 @@ from huida.modules.members.facts import (
     MemberReturned,
     MembersImported,
 )
+from huida.modules.members.identifiers import card_key, fold_card, fold_phone, fold_ref, told_as_text
 from huida.modules.members.lives import (
     Joined,
     forget_accounts,
@@ -27,12 +28,22 @@ from huida.modules.members.lives import (
     replace_card,
     wipe,
 )
+from huida.modules.members.many import (
+    Arrival,
+    Directory,
+    change_many,
+    directory,
+    lock_many,
+    phone_hash,
+    take_in_many,
+)
 from huida.modules.members.models import CARD_REASONS, Identity, Member, MemberSession
-from huida.modules.members.profile import change, freeze, unfreeze
+from huida.modules.members.profile import MOST_TAGS, change, check_birthday, freeze, tags_of, unfreeze
 from huida.modules.members.queries import sees_whole
 from huida.modules.members.reactions import work
 from huida.modules.members.recipients import accounts, gone, is_mobile, people, recipients
 from huida.modules.members.service import (
+    CARD_REPLACED,
     REPLACED,
     Known,
     by_card_no,
@@ -44,7 +55,6 @@ from huida.modules.members.service import (
     join,
     link_identity,
     lock_levels,
-    normal_phone,
     phone_of,
     require_active,
     require_here,
@@ -58,8 +68,12 @@ from huida.modules.members.views import OpenMember
 
 __all__ = [
     "CARD_REASONS",
+    "CARD_REPLACED",
+    "MOST_TAGS",
     "REPLACED",
+    "Arrival",
     "CardReplaced",
+    "Directory",
     "Identity",
     "IdentityLinked",
     "Joined",
@@ -79,8 +93,15 @@ __all__ = [
     "by_card_no",
     "by_openid",
     "by_phone",
+    "card_key",
     "change",
+    "change_many",
+    "check_birthday",
+    "directory",
     "end_all_of",
+    "fold_card",
+    "fold_phone",
+    "fold_ref",
     "forget_accounts",
     "freeze",
     "get",
@@ -94,14 +115,15 @@ __all__ = [
     "limited",
     "link_identity",
     "lock_levels",
+    "lock_many",
     "lock_rows",
     "member_actor",
     "merchant_of",
-    "normal_phone",
     "old_cards",
     "open_for",
     "part_rows",
     "people",
+    "phone_hash",
     "phone_of",
     "recipients",
     "records_of",
@@ -111,6 +133,9 @@ __all__ = [
     "see_identity",
     "sees_whole",
     "set_levels",
+    "tags_of",
+    "take_in_many",
+    "told_as_text",
     "unfreeze",
     "wipe",
     "work",

@@ -52,7 +52,7 @@ async def use_code(tx: Tx, code: str, *, store: str, till_no: str) -> UUID:
 
     Raises NotFound for a code that never was or was replaced, Conflict when it is used or expired.
     """
-    used_by = f"{store}/{till_no}"
+    used_by = f"{store}/{till_no.strip()}"
     member_id: UUID | None = await tx.value(
         "UPDATE spend_codes SET used_at = $3, used_by = $4 "
         "WHERE tenant_id = $1 AND code = $2 AND used_at IS NULL AND expires_at > $3 RETURNING member_id",

@@ -31,6 +31,7 @@ COLUMNS: Final = (
     "birthday",
     "joined_at",
     "note",
+    "tags",
 )
 
 BalancesOf = Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, Balances]]]
@@ -61,6 +62,7 @@ async def lines(
     q: str = "",
     level: str | None,
     state: str | None,
+    tag: str | None,
     language: str,
 ) -> AsyncIterator[bytes]:
     """All members as CSV that Excel opens (UTF-8 with BOM), page by page: each page is a short transaction of its own."""
@@ -68,7 +70,7 @@ async def lines(
     before: UUID | None = None
     while True:
         async with db.read(tenant_id) as tx:
-            rows = await queries.search(tx, limit=PAGE, before=before, q=q, level=level, state=state)
+            rows = await queries.search(tx, limit=PAGE, before=before, q=q, level=level, state=state, tag=tag)
             text = await _page(tx, others, rows, whole=queries.sees_whole(may), language=language)
         yield text.encode()
         if len(rows) < PAGE:
@@ -104,6 +106,7 @@ async def _page(tx: Tx, others: Others, rows: Sequence[Any], *, whole: bool, lan
                 "" if row["birthday"] is None else row["birthday"].isoformat(),
                 _time(row["joined_at"]),
                 row["note"],
+                " ".join(row["tags"]),
             ]
         )
     return text

@@ -1,14 +1,14 @@
 """Members' doors: the console (`/api/console/members`), the open API (`/api/v1/members`), the member (`/api/member`)."""
 
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import Depends, Request, UploadFile
+from fastapi import Depends, Request
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from huida.kernel.db import Database, ReadTx, Tx
+from huida.kernel.db import ReadTx, Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.intake.bodies import Body
 from huida.kernel.intake.door import Router
@@ -40,7 +40,8 @@ from huida.kernel.web import (
 )
 from huida.modules import tenants
 from huida.modules.members import export as export_file
-from huida.modules.members import import_door, profile, queries, service, sessions, views
+from huida.modules.members import profile, queries, service, sessions, views
+from huida.modules.members.identifiers import fold_phone
 from huida.modules.members.strangers import limited_here
 
 console = Router(prefix="/api/console/members", tags=["console"])
@@ -53,19 +54,20 @@ _logins_by_network: Final = Buckets(rate_per_s=10, burst=100)
 class MemberIn(Body):
     card_no: str | None = Field(None, max_length=32)
     name: str = Field("", max_length=60)
-    phone: str | None = Field(None, max_length=20)
+    phone: str | None = Field(None, max_length=40)
     birthday: date | None = None
     store: str | None = Field(None, max_length=32)
 
 
 class MemberChange(Body):
-    """What is left out stays, a null name or note too; null removes the phone, the birthday or the store."""
+    """What is left out stays, a null name, note or list of tags too; null removes the phone, the birthday or the store."""
 
     name: str | None = Field(None, max_length=60)
-    phone: str | None = Field(None, max_length=20)
+    phone: str | None = Field(None, max_length=40)
     birthday: date | None = None
     note: str | None = Field(None, max_length=500)
     store: str | None = Field(None, max_length=32)
+    tags: list[Annotated[str, Field(max_length=40)]] | None = Field(None, max_length=40)
 
 
 class CodeIn(Body):
@@ -119,10 +121,13 @@ async def list_members(
     q: str = "",
     level: str | None = None,
     state: str | None = None,
+    tag: str | None = None,
     wanted: Page = Depends(page),
     tx: ReadTx = staff_read("members.view"),
 ) -> Listing[views.Member]:
-    rows = await queries.search(tx, limit=wanted.limit + 1, before=wanted.before, q=q, level=level, state=state)
+    rows = await queries.search(
+        tx, limit=wanted.limit + 1, before=wanted.before, q=q, level=level, state=state, tag=tag
+    )
     may = actor_of(request).may
     levels = await level_names_of(request, tx)
     return paged(rows, wanted, lambda row: [str(row["id"])], lambda row: queries.show(tx, row, may=may, levels=levels))
@@ -146,6 +151,7 @@ async def export(
     q: str = "",
     level: str | None = None,
     state: str | None = None,
+    tag: str | None = None,
     actor: Actor = staff_only("members.export"),
     _: None = takes_turns("exports", most=2),
 ) -> Response:
@@ -159,25 +165,11 @@ async def export(
         q=q,
         level=level,
         state=state,
+        tag=tag,
         language=language_of(request),
     )
     headers = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(await begun(lines), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-@console.post("/import", response_model=views.ImportResult)
-async def import_file(
-    request: Request, file: UploadFile, dry_run: bool = False, actor: Actor = staff_only("members.import")
-) -> views.ImportResult | StreamingResponse:
-    """Import a table. With `Accept: application/x-ndjson` lines of progress come first, then `result` or `problem`."""
-    db: Database = request.app.state.db
-    body, language = await file.read(), language_of(request)
-    if import_door.LINES in request.headers.get("accept", ""):
-        stream = import_door.lines(
-            db, actor, body, dry_run=dry_run, language=language, request_id=request.state.request_id
-        )
-        return StreamingResponse(stream, media_type=import_door.LINES, headers={"Cache-Control": "no-store"})
-    return await import_door.run(db, actor, body, dry_run=dry_run, language=language)
 
 
 @console.get("/{member_id}")
@@ -234,7 +226,7 @@ async def open_find(
         if found and found[0].state == service.REPLACED:
             raise Conflict(code=service.CARD_REPLACED, where="card_no")
     elif phone is not None:
-        found = list((await service.by_phone(tx, [service.normal_phone(phone)])).values())
+        found = list((await service.by_phone(tx, [fold_phone(phone)])).values())
     elif openid is not None:
         found = list((await service.by_openid(tx, [openid])).values())
     return {"items": [queries.show_open(tx, await service.get(tx, one.id)) for one in found[:1]]}

@@ -13,8 +13,9 @@ import msgspec
 from huida.kernel.db import Row, Tx, columns
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
 from huida.modules.members.facts import CardReplaced
+from huida.modules.members.identifiers import card_key, fold_card
 from huida.modules.members.models import CARD_REASONS, MEMBER_MOVES
-from huida.modules.members.service import CARD_NO, by_card_no, end_all_of, get, keep_old_card, next_card_no
+from huida.modules.members.service import by_card_no, end_all_of, get, keep_old_card, next_card_no
 
 TRIES: Final = 8
 """Random numbers of ten digits that are tried before a card is given up: more is a fault of ours."""
@@ -73,22 +74,20 @@ async def replace_card(tx: Tx, member_id: UUID, *, lost: str, card_no: str | Non
     rows = await lock_rows(tx, await records_of(tx, member_id))
     if rows[member_id]["state"] not in {"active", "frozen"}:
         raise Conflict(code="member.not_active", state=rows[member_id]["state"])
-    holder = next((row for row in rows.values() if row["card_no"] == lost), None)
+    holder = next((row for row in rows.values() if card_key(row["card_no"]) == card_key(lost.strip())), None)
     if holder is None:
         raise Conflict(code="member.not_this_card", where="lost")
     if card_no is None:
         number = await _free_number(tx)
-    elif not CARD_NO.fullmatch(card_no):
-        raise Invalid(code="member.bad_card_no", where="card_no")
-    elif card_no in await by_card_no(tx, [card_no]):
-        raise Conflict(code="member.card_taken", where="card_no")
     else:
-        number = card_no
+        number = fold_card(card_no)
+        if number in await by_card_no(tx, [number]):
+            raise Conflict(code="member.card_taken", where="card_no")
     await tx.execute(
         "UPDATE members SET card_no = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, holder["id"], number
     )
-    await keep_old_card(tx, lost, holder["id"], reason=reason)
-    tx.emit(CardReplaced(subject_id=member_id, before=lost, card_no=number, reason=reason))
+    await keep_old_card(tx, holder["card_no"], holder["id"], reason=reason)
+    tx.emit(CardReplaced(subject_id=member_id, before=holder["card_no"], card_no=number, reason=reason))
     return number
 
 
@@ -199,7 +198,7 @@ async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> list[str]:
     await end_all_of(tx, *member_ids)
     # A record that was merged into this one is wiped too and points to it still: its card must not come back to life.
     await tx.execute(
-        "UPDATE members SET name = '', note = '', phone_sealed = NULL, phone_hash = NULL, phone_tail = '', birthday = NULL, "
+        "UPDATE members SET name = '', note = '', phone_sealed = NULL, phone_hash = NULL, phone_tail = '', birthday = NULL, tags = '{}', "
         "state = CASE WHEN state = 'merged' THEN state ELSE 'erased' END WHERE tenant_id = $1 AND id = ANY($2)",
         *(tx.tenant_id, list(member_ids)),
     )

@@ -4,9 +4,11 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
     Date,
     DateTime,
     Index,
@@ -33,9 +35,13 @@ CARD_REASONS: tuple[str, ...] = ("lost", "damaged", "other")
 
 
 class Member(TenantOwned, Base):
+    """`card_key` makes cards that differ in case only one; a `card_twin` is the younger of two from before that rule."""
+
     __tablename__ = "members"
     __table_args__ = (
         UniqueConstraint("tenant_id", "card_no"),
+        Index("uq_members_card_key", "tenant_id", "card_key", unique=True, postgresql_where=text("NOT card_twin")),
+        CheckConstraint("cardinality(tags) <= 20", name="tags"),
         Index(
             "uq_members_phone", "tenant_id", "phone_hash", unique=True, postgresql_where=text("phone_hash IS NOT NULL")
         ),
@@ -58,6 +64,8 @@ class Member(TenantOwned, Base):
     )
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     card_no: Mapped[str] = mapped_column(Text)
+    card_key: Mapped[str] = mapped_column(Text, Computed('upper(card_no COLLATE "C")', persisted=True))
+    card_twin: Mapped[bool] = mapped_column(Boolean, server_default="false")
     name: Mapped[str] = mapped_column(Text)
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     phone_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -69,6 +77,7 @@ class Member(TenantOwned, Base):
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     store_id: Mapped[UUID | None] = mapped_column(Uuid)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     merged_into: Mapped[UUID | None] = mapped_column(Uuid)
     left_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
@@ -80,6 +89,7 @@ class OldCard(TenantOwned, Base):
     __table_args__ = (
         CheckConstraint("reason IN ('lost', 'damaged', 'other')", name="reason"),
         Index("ix_member_old_cards_member", "tenant_id", "member_id"),
+        Index("ix_member_old_cards_key", "tenant_id", text("upper(card_no)")),
     )
     card_no: Mapped[str] = mapped_column(Text, primary_key=True)
     member_id: Mapped[UUID] = mapped_column(Uuid)

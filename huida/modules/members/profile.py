@@ -1,6 +1,6 @@
 """Changing a member: profile, phone, state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -9,17 +9,22 @@ import asyncpg
 
 from huida.kernel.db import Tx
 from huida.kernel.errors import Conflict, Invalid, NotFound, move
+from huida.kernel.intake.texts import folded
 from huida.kernel.secrets import Secret
 from huida.modules.members.facts import MemberChanged
+from huida.modules.members.identifiers import fold_phone
 from huida.modules.members.models import MEMBER_MOVES
-from huida.modules.members.service import PURPOSE, end_all_of, get, normal_phone
+from huida.modules.members.service import PURPOSE, end_all_of, get
+
+MOST_TAGS: Final = 20
+LONGEST_TAG: Final = 20
 
 HAND_MOVES: Final = {state: MEMBER_MOVES[state] & {"active", "frozen"} for state in ("active", "frozen", "left")}
 """What freezing and unfreezing may do; who left and comes back is unfrozen too."""
 
 
 async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
-    """Change what is given of name, phone, birthday, note and store_id; no phone, birthday or store removes it.
+    """Change what is given of name, phone, birthday, note, tags and store_id; no phone, birthday or store removes it.
 
     Raises NotFound, Invalid, Conflict for another member's phone, and for who is a member no more.
     """
@@ -35,9 +40,11 @@ async def change(tx: Tx, member_id: UUID, changes: Mapping[str, Any]) -> None:
         wanted["birthday"] = None if birthday is None else check_birthday(tx, birthday)
     if "store_id" in changes:
         wanted["store_id"] = changes["store_id"]
+    if changes.get("tags") is not None:
+        wanted["tags"] = tags_of(changes["tags"])
     if "phone" in changes:
         phone = (changes["phone"] or "").strip()
-        wanted |= phone_columns(tx, normal_phone(phone) if phone else None)
+        wanted |= phone_columns(tx, fold_phone(phone) if phone else None)
     # The sealed phone differs at every sealing: its hash tells whether it changed.
     fields = sorted(
         {"phone_hash": "phone"}.get(column, column)
@@ -67,6 +74,14 @@ async def release_phones(tx: Tx, member_ids: Sequence[UUID], phone_hashes: Seque
         "WHERE tenant_id = $1 AND merged_into = ANY($2) AND phone_hash = ANY($3)",
         *(tx.tenant_id, list(member_ids), list(phone_hashes)),
     )
+
+
+def tags_of(words: Iterable[str]) -> list[str]:
+    """Tags as they are kept: folded, each once, in their order. Raises Invalid beyond 20 of them, or 20 letters in one."""
+    tags = list(dict.fromkeys(tag for word in words if (tag := folded(word))))
+    if len(tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in tags):
+        raise Invalid(code="member.bad_tags", where="tags", most=MOST_TAGS, longest=LONGEST_TAG)
+    return tags
 
 
 def phone_columns(tx: Tx, phone: str | None) -> dict[str, Any]:

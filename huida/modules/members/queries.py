@@ -10,7 +10,8 @@ from huida.kernel.errors import Invalid
 from huida.kernel.lists import Where, fetch
 from huida.kernel.secrets import mask_openid, mask_phone
 from huida.modules.members import service
-from huida.modules.members.service import PURPOSE, normal_phone, phone_of
+from huida.modules.members.identifiers import card_key, fold_card, fold_phone
+from huida.modules.members.service import PURPOSE, phone_of
 from huida.modules.members.views import Member, OpenMember, WechatIdentity
 
 ALL: Final = "SELECT * FROM members"
@@ -26,6 +27,7 @@ async def search(
     q: str = "",
     level: str | None = None,
     state: str | None = None,
+    tag: str | None = None,
 ) -> list[Any]:
     """Members, newest first, below the id `before`. `q` is a whole card number, a whole phone, or how a name begins.
 
@@ -37,6 +39,8 @@ async def search(
     where.equal(level=level, state=state)
     if state is None and not q:
         where.add("state NOT IN ('merged', 'erased')")
+    if tag is not None:
+        where.add("{} = ANY(tags)", tag)
     if before is not None:
         where.add("id < {}", before)
     if not q:
@@ -46,19 +50,23 @@ async def search(
     named.add("name ~>=~ {} AND name ~<~ {}", q, q + LAST_CHARACTER)
     phone = _phone_hash(tx, q)
     owner = await service.old_card(tx, q)
-    if owner is not None:
-        numbered.add("id = {}", owner["member_id"])
-    elif phone is None:
-        numbered.add("card_no = {}", q)
-    else:
-        numbered.add("(card_no = {} OR phone_hash = {})", q, phone)
+    gone = [] if owner is None else [("id = {}", owner["member_id"])]
+    numbers = [("card_no = {}", q), *_by_card(q), *gone, *([] if phone is None else [("phone_hash = {}", phone)])]
+    numbered.add(f"({' OR '.join(condition for condition, _ in numbers)})", *(value for _, value in numbers))
     found = {row["id"]: row for one in (named, numbered) for row in await fetch(tx, ALL, one, NEWEST, limit)}
     return sorted(found.values(), key=lambda row: str(row["id"]), reverse=True)[:limit]
 
 
+def _by_card(text: str) -> list[tuple[str, Any]]:
+    try:
+        return [("(card_key = {} AND NOT card_twin)", card_key(fold_card(text)))]
+    except Invalid:
+        return []
+
+
 def _phone_hash(tx: Tx, text: str) -> bytes | None:
     try:
-        return tx.sealer.blind_index(normal_phone(text), purpose=PURPOSE)
+        return tx.sealer.blind_index(fold_phone(text), purpose=PURPOSE)
     except Invalid:
         return None
 
@@ -95,7 +103,12 @@ def show(tx: Tx, row: Any, *, may: frozenset[str], levels: Mapping[str, str]) ->
     phone = phone_of(tx, row)
     if phone is not None and not sees_whole(may):
         phone = mask_phone(phone)
-    return {**_shown(row, phone), "note": row["note"], "level_name": levels.get(row["level"], row["level"])}
+    return {
+        **_shown(row, phone),
+        "note": row["note"],
+        "tags": list(row["tags"]),
+        "level_name": levels.get(row["level"], row["level"]),
+    }
 
 
 def show_open(tx: Tx, row: Any) -> OpenMember:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from huida.kernel.arrays import uuids
 from huida.kernel.db import Tx
-from huida.modules.members.service import PHONE
+from huida.modules.members.identifiers import PHONE
 
 RECIPIENTS = """
 SELECT w.id AS asked, m.id, m.name, m.card_no, m.level, m.state, m.phone_sealed, m.phone_tail, mi.openid AS mini_openid,

@@ -1,9 +1,8 @@
 """The members' verbs: join, find, change, link a WeChat identity."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -14,13 +13,22 @@ from huida.kernel.errors import Conflict, Invalid, NotFound
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Secret
 from huida.modules.members.facts import IdentityLinked, MemberJoined, MemberReturned
+from huida.modules.members.identifiers import card_key, fold_card, fold_phone
 
-PHONE = re.compile(r"1[3-9][0-9]{9}")
-"""In plain digits: other scripts have digits too, and each would make the same phone another one."""
-CARD_NO = re.compile(r"[0-9A-Za-z-]{4,32}")
-PURPOSE = "member.phone"
-REPLACED = "replaced"
-CARD_REPLACED = "member.card_replaced"
+REPLACED: Final = "replaced"
+CARD_REPLACED: Final = "member.card_replaced"
+PURPOSE: Final = "member.phone"
+BY_CARD: Final = """
+SELECT k.asked, m.id, m.card_no, m.level, m.state
+FROM unnest(($2::text)::text[], ($3::text)::text[], ($4::text)::text[]) AS k(asked, card_no, card_key)
+CROSS JOIN LATERAL (
+  SELECT x.id, x.card_no, x.level, x.state FROM (
+    SELECT 1 AS rank, e.* FROM members e WHERE e.tenant_id = $1 AND e.card_no = k.card_no
+    UNION ALL
+    SELECT 2 AS rank, f.* FROM members f WHERE f.tenant_id = $1 AND f.card_key = k.card_key AND NOT f.card_twin
+  ) AS x ORDER BY x.rank LIMIT 1) AS m
+"""
+"""The card as it is written wins over one that differs in case only: of those there may be some from before."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -35,17 +43,6 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     def refusal_code(self) -> str:
         """Why this one may not buy, when not active."""
         return CARD_REPLACED if self.state == REPLACED else "member.not_active"
-
-
-def normal_phone(text: str) -> str:
-    """A mainland mobile number in its 11 digits. Raises Invalid when it is none."""
-    digits = re.sub(r"[\s-]", "", text)
-    digits = digits.removeprefix("+86").removeprefix("0086")
-    if len(digits) == 13 and digits.startswith("86"):
-        digits = digits[2:]
-    if not PHONE.fullmatch(digits):
-        raise Invalid(code="member.bad_phone", where="phone")
-    return digits
 
 
 async def join(
@@ -63,17 +60,17 @@ async def join(
     Raises Conflict when the card number or the phone already belongs to one, or the card number did before.
     """
     member_id = uuid7()
-    number = card_no or await next_card_no(tx)
-    if not CARD_NO.fullmatch(number):
-        raise Invalid(code="member.bad_card_no", where="card_no")
-    clean = normal_phone(phone) if phone else None
-    if card_no is not None and await old_card(tx, number) is not None:
+    number = fold_card(card_no) if card_no else await next_card_no(tx)
+    clean = fold_phone(phone) if phone else None
+    if card_no and await old_card(tx, number) is not None:
         raise Conflict(code="member.card_taken", where="card_no")
     if clean is not None and (before := (await by_phone(tx, [clean])).get(clean)) and before.state == "left":
-        return await come_back(tx, before, card_no=card_no, name=name, channel=channel, birthday=birthday)
+        return await come_back(
+            tx, before, card_no=number if card_no else None, name=name, channel=channel, birthday=birthday
+        )
     row = await _insert(tx, member_id, number, name, clean, store_id, birthday)
     if row is None:
-        taken = await tx.value("SELECT id FROM members WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, number)
+        taken = await by_card_no(tx, [number])
         raise Conflict(
             code="member.card_taken" if taken else "member.phone_taken", where="card_no" if taken else "phone"
         )
@@ -106,26 +103,37 @@ async def next_card_no(tx: Tx) -> str:
 
 
 async def by_card_no(tx: Tx, card_nos: Sequence[str]) -> dict[str, Known]:
-    """Members by card number; unknown numbers are absent."""
-    rows = await tx.fetch(
-        "SELECT m.id, m.card_no, m.level, m.state FROM unnest(($2::text)::text[]) AS k(card_no) CROSS JOIN LATERAL ("
-        "  SELECT * FROM members x WHERE x.tenant_id = $1 AND x.card_no = k.card_no LIMIT 1) AS m",
-        tx.tenant_id,
-        texts(card_nos),
-    )
-    found = {row["card_no"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
-    return await follow(tx, await add_replaced(tx, found, card_nos))
+    """Members by card number as it was asked for, folded (`fold_card`); unknown numbers are absent."""
+    asked: list[tuple[str, str, str]] = []
+    for card_no in card_nos:
+        try:
+            number = fold_card(card_no)
+        except Invalid:
+            continue
+        asked.append((card_no, number, card_key(number)))
+    if not asked:
+        return {}
+    rows = await tx.fetch(BY_CARD, tx.tenant_id, *(texts(list(column)) for column in zip(*asked, strict=True)))
+    found = {row["asked"]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows}
+    return await follow(tx, await add_replaced(tx, found, {card_no: key for card_no, _, key in asked}))
 
 
 async def by_phone(tx: Tx, phones: Sequence[str]) -> dict[str, Known]:
-    """Members by phone (11 digits); unknown phones are absent."""
-    hashes = {tx.sealer.blind_index(phone, purpose=PURPOSE): phone for phone in phones}
+    """Members by phone as it was asked for, folded (`fold_phone`); unknown phones, and what is none, are absent."""
+    asked: dict[bytes, list[str]] = {}
+    for phone in phones:
+        try:
+            asked.setdefault(tx.sealer.blind_index(fold_phone(phone), purpose=PURPOSE), []).append(phone)
+        except Invalid:
+            continue
     rows = await tx.fetch(
         "SELECT id, card_no, level, state, phone_hash FROM members WHERE tenant_id = $1 AND phone_hash = ANY($2)",
-        *(tx.tenant_id, list(hashes)),
+        *(tx.tenant_id, list(asked)),
     )
     found = {
-        hashes[bytes(row["phone_hash"])]: Known(row["id"], row["card_no"], row["level"], row["state"]) for row in rows
+        phone: Known(row["id"], row["card_no"], row["level"], row["state"])
+        for row in rows
+        for phone in asked[bytes(row["phone_hash"])]
     }
     return await follow(tx, found)
 
@@ -144,22 +152,36 @@ async def follow(tx: Tx, found: dict[str, Known]) -> dict[str, Known]:
     return {asked: into.get(one.id, one) for asked, one in found.items()}
 
 
-async def add_replaced(tx: Tx, found: dict[str, Known], asked: Sequence[str]) -> dict[str, Known]:
-    """With the card numbers that nobody has any more, as `replaced`. Asks only when a number was not found."""
-    missing = [card_no for card_no in asked if card_no not in found]
+async def add_replaced(tx: Tx, found: dict[str, Known], keys: Mapping[str, str]) -> dict[str, Known]:
+    """With the cards that nobody has any more, as `replaced`; `keys` are those of the numbers that were asked for.
+
+    Asks only when a number was not found.
+    """
+    missing: dict[str, list[str]] = {}
+    for card_no, key in keys.items():
+        if card_no not in found:
+            missing.setdefault(key, []).append(card_no)
     if not missing:
         return found
     rows = await tx.fetch(
-        "SELECT o.card_no, m.id, m.level FROM member_old_cards o JOIN members m ON m.tenant_id = o.tenant_id AND m.id = o.member_id "
-        "WHERE o.tenant_id = $1 AND o.card_no = ANY($2)",
-        *(tx.tenant_id, missing),
+        "SELECT upper(o.card_no) AS key, o.card_no, m.id, m.level FROM member_old_cards o "
+        "JOIN members m ON m.tenant_id = o.tenant_id AND m.id = o.member_id "
+        "WHERE o.tenant_id = $1 AND upper(o.card_no) = ANY($2)",
+        *(tx.tenant_id, list(missing)),
     )
-    return found | {row["card_no"]: Known(row["id"], row["card_no"], row["level"], REPLACED) for row in rows}
+    return found | {
+        card_no: Known(row["id"], row["card_no"], row["level"], REPLACED)
+        for row in rows
+        for card_no in missing[row["key"]]
+    }
 
 
 async def old_card(tx: Tx, card_no: str) -> Any:
-    """Whose a replaced card number was (`member_id`, `reason`, `at`), or None."""
-    return await tx.row("SELECT * FROM member_old_cards WHERE tenant_id = $1 AND card_no = $2", tx.tenant_id, card_no)
+    """Whose a replaced card number was (`member_id`, `reason`, `at`), in any case, or None."""
+    return await tx.row(
+        "SELECT * FROM member_old_cards WHERE tenant_id = $1 AND upper(card_no) = $2 ORDER BY at LIMIT 1",
+        *(tx.tenant_id, card_key(card_no)),
+    )
 
 
 async def come_back(

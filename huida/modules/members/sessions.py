@@ -14,6 +14,7 @@ from huida.kernel.http import ProviderOutcome, Refused
 from huida.kernel.secrets import Secret, token, token_hash
 from huida.kernel.web import Actor
 from huida.modules import connections
+from huida.modules.members.identifiers import fold_phone
 from huida.modules.members.profile import change
 from huida.modules.members.service import (
     PURPOSE,
@@ -23,7 +24,6 @@ from huida.modules.members.service import (
     get,
     join,
     link_identity,
-    normal_phone,
     see_identity,
     wait_for_account,
 )
@@ -176,7 +176,7 @@ async def bind_phone(db: Database, mini: MiniProgram, actor: Actor, *, code: str
         raise LoginUnavailable() from bad
     if str(given.country_code) != "86":
         raise Invalid(code="member.bad_phone", where="phone")
-    phone = normal_phone(given.pure_phone_number)
+    phone = fold_phone(given.pure_phone_number)
     async with db.tx(actor.tenant_id, actor=actor.stamp) as tx:
         return await join_by_phone(tx, app_id=app_id, openid=openid, phone=phone)
 

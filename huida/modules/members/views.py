@@ -1,13 +1,12 @@
 """What the members' doors answer. Times are aware, in UTC; balances are in fen (`cny_…`) and points."""
 
 from datetime import date, datetime
-from typing import Literal, NotRequired
+from typing import Literal
 from uuid import UUID
 
 from typing_extensions import TypedDict
 
 State = Literal["active", "frozen", "left", "merged", "erased"]
-ImportStatus = Literal["created", "updated", "unchanged", "refused"]
 
 
 class Balances(TypedDict, total=False):
@@ -42,6 +41,7 @@ class Member(OpenMember):
     """A member in the console; the phone is masked for who may not see phones. `level_name` is the merchant's own word."""
 
     note: str
+    tags: list[str]
     level_name: str
 
 
@@ -67,28 +67,6 @@ class MemberDetail(Member):
 
     identities: list[WechatIdentity]
     balances: Balances
-
-
-class ImportRow(TypedDict):
-    """What became of one line of the file; a refused one says why (`code`, `where`, `text`)."""
-
-    row: int
-    status: ImportStatus
-    member_id: NotRequired[UUID]
-    code: NotRequired[str]
-    where: NotRequired[str | None]
-    text: NotRequired[str]
-
-
-class ImportResult(TypedDict):
-    """What an import did, or would do (`dry_run`)."""
-
-    dry_run: bool
-    created: int
-    updated: int
-    unchanged: int
-    refused: int
-    rows: list[ImportRow]
 
 
 class MemberSession(TypedDict):

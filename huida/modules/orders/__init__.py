@@ -14,6 +14,7 @@ from huida.modules.orders.facts import (
     RechargeReversed,
     SignOffDue,
 )
+from huida.modules.orders.history import PastPurchase, known_keys, record_history
 from huida.modules.orders.ingest import Ingest
 from huida.modules.orders.lists import last_visits
 from huida.modules.orders.lives import hand_back, hand_over, how_many, taken_back_since, wipe
@@ -26,6 +27,7 @@ from huida.modules.orders.service import record_purchases, remind_sign_off
 __all__ = [
     "Ingest",
     "Outcome",
+    "PastPurchase",
     "Purchase",
     "PurchaseIn",
     "PurchaseRecorded",
@@ -43,8 +45,10 @@ __all__ = [
     "hand_back",
     "hand_over",
     "how_many",
+    "known_keys",
     "last_visits",
     "owner_of",
+    "record_history",
     "record_purchases",
     "record_recharge",
     "record_refund",

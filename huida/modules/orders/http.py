@@ -154,7 +154,7 @@ async def purchase_by_key(store: str, till_no: str, tx: ReadTx = key_read("purch
         "SELECT p.*, s.code AS store_code, s.name AS store_name FROM purchases p "
         "JOIN stores s ON s.tenant_id = p.tenant_id AND s.id = p.store_id "
         "WHERE p.tenant_id = $1 AND s.code = $2 AND p.till_no = $3",
-        *(tx.tenant_id, store, till_no),
+        *(tx.tenant_id, store, till_no.strip()),
     )
     if row is None:
         raise NotFound(code="orders.purchase_not_found", where="till_no")

@@ -34,7 +34,10 @@ class Who(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PurchaseIn(Who, kw_only=True, forbid_unknown_fields=True):
-    """A purchase as a till reports it. Amounts in fen; `balance_fen` of the total is paid from stored value."""
+    """A purchase as a till reports it. Amounts in fen; `balance_fen` of the total is paid from stored value.
+
+    Blanks around a till number do not make another one (B-17), here and below.
+    """
 
     store: str
     till_no: str
@@ -43,12 +46,18 @@ class PurchaseIn(Who, kw_only=True, forbid_unknown_fields=True):
     occurred_at: datetime | None = None
     items: list[dict[str, Any]] | None = None
 
+    def __post_init__(self) -> None:
+        self.till_no = self.till_no.strip()
+
 
 class RechargeIn(Who, kw_only=True, forbid_unknown_fields=True):
     store: str
     till_no: str
     paid_fen: int
     occurred_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.till_no = self.till_no.strip()
 
 
 class RefundIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +70,9 @@ class RefundIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     amount_fen: int
     occurred_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        self.till_no, self.purchase_till_no = self.till_no.strip(), self.purchase_till_no.strip()
+
 
 class ReversalIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A recharge that was reported wrongly, named by its store and till number, and why it is taken back."""
@@ -69,6 +81,9 @@ class ReversalIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     till_no: str
     recharge_till_no: str
     reason: str
+
+    def __post_init__(self) -> None:
+        self.till_no, self.recharge_till_no = self.till_no.strip(), self.recharge_till_no.strip()
 
 
 class SignOffIn(Who, kw_only=True, forbid_unknown_fields=True):

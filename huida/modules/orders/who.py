@@ -38,4 +38,4 @@ def member_for(found: dict[tuple[str, str], members.Known], who: Who) -> members
 def print_of(tx: Tx, who: Who) -> bytes:
     """A keyed print of how a row calls its member: a repetition is known by it when the number has moved on (B-09)."""
     kind, value = who.ref or ("", "")
-    return tx.sealer.blind_index(f"{kind} {value}", purpose="orders.who")
+    return tx.sealer.blind_index(f"{kind} {members.fold_ref(kind, value)}", purpose="orders.who")

@@ -64,7 +64,7 @@ async def register(
     Raises Conflict when the phone is a member's; the code stays good.
     """
     if password is not None:
-        tenants.check_password(password.reveal(), login=members.normal_phone(phone))
+        tenants.check_password(password.reveal(), login=members.fold_phone(phone))
     proof = await check(db, tenant_id, "register", phone=phone, code=code, asker=asker)
     password_hash = None if password is None else await tenants.hashed(password.reveal(), login=proof.phone)
     async with db.tx(tenant_id, actor="member:register") as tx:
@@ -99,7 +99,7 @@ async def recover(
 
     Raises Invalid for a weak password, Conflict when nobody has the phone.
     """
-    tenants.check_password(password.reveal(), login=members.normal_phone(phone))
+    tenants.check_password(password.reveal(), login=members.fold_phone(phone))
     proof = await check(db, tenant_id, "recover", phone=phone, code=code, asker=asker)
     password_hash = await tenants.hashed(password.reveal(), login=proof.phone)
     async with db.tx(tenant_id, actor="member:recover") as tx:
@@ -140,7 +140,7 @@ async def log_in_by_password(
     A try is counted before the password is compared, so that guessing at once does not give more tries. All of it is the
     same for a phone that is nobody's: the answers, the order in which they come, and the work.
     """
-    number = members.normal_phone(phone)
+    number = members.fold_phone(phone)
     async with db.tx(tenant_id, actor="member:login") as tx:
         here = await limits.is_known(tx, number, asker)
         if guess_wait_s := await limits.guess(tx, asker, known=here):

@@ -58,7 +58,7 @@ async def ask(tx: Tx, purpose: Purpose, *, phone: str, asker: limits.Asker, proo
     A newer code of the same phone replaces the older ones. Raises Invalid for what is no mobile number, CodeLimit (X-13),
     ProofNeeded (R-10), CannotSend with the reason that the person can be told (S2-45).
     """
-    number = members.normal_phone(phone)
+    number = members.fold_phone(phone)
     text = await messaging.sms_template(tx, scenario_of(purpose))
     if text is None:
         raise CannotSend(code="verification.no_template" if await is_open(tx, purpose) else None, where="scenario")
@@ -132,7 +132,7 @@ async def check(db: Database, tenant_id: int, purpose: Purpose, *, phone: str, c
     Only the newest code of the phone for this door counts. Whoever guesses has five tries, also when they guess at once;
     the device that asked for the code has five of its own, which nobody else can use up.
     """
-    number = members.normal_phone(phone)
+    number = members.fold_phone(phone)
     async with db.tx(tenant_id, actor="member:code") as tx:
         if not await is_open(tx, purpose):
             raise Off()

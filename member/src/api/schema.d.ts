@@ -405,6 +405,147 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Imports */
+        get: operations["moving_list_imports"];
+        put?: never;
+        /**
+         * Upload
+         * @description Read a file and answer how it is understood; nothing of it is carried out. One at a time of a merchant.
+         */
+        post: operations["moving_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Import
+         * @description How far it is and what came of it; ask again while it is `queued` or `running`.
+         */
+        get: operations["moving_read_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Lines
+         * @description The lines with their values as they are understood; `troubled`: only those that say something.
+         */
+        get: operations["moving_read_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description The same as a file that Excel opens.
+         */
+        get: operations["moving_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}/sign-off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign Off
+         * @description Confirm that the sums of the file are the sums booked.
+         */
+        post: operations["moving_sign_off"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Have a worker carry it out, or go on after a stop. Who may do that may correct balances: an import books them.
+         */
+        post: operations["moving_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/imports/{import_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop
+         * @description No further portion begins; `start` goes on where it stopped.
+         */
+        post: operations["moving_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/keys": {
         parameters: {
             query?: never;
@@ -1035,26 +1176,6 @@ export interface paths {
         get: operations["members_export"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/console/members/import": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Import File
-         * @description Import a table. With `Accept: application/x-ndjson` lines of progress come first, then `result` or `problem`.
-         */
-        post: operations["members_import_file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5019,8 +5140,8 @@ export interface components {
             /** File */
             file: string;
         };
-        /** Body_members_import_file */
-        Body_members_import_file: {
+        /** Body_moving_upload */
+        Body_moving_upload: {
             /** File */
             file: string;
         };
@@ -5441,6 +5562,27 @@ export interface components {
             values?: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Counts
+         * @description Lines by what becomes of them. `troubled` have something to say, `losing` would lose something of the file,
+         *     `numbered` are new members who get a card number made up.
+         */
+        Counts: {
+            /** Created */
+            created: number;
+            /** Losing */
+            losing: number;
+            /** Numbered */
+            numbered: number;
+            /** Refused */
+            refused: number;
+            /** Troubled */
+            troubled: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Updated */
+            updated: number;
         };
         /**
          * Coupon
@@ -6240,6 +6382,18 @@ export interface components {
             value: string;
         };
         /**
+         * FileColumn
+         * @description A column as it is titled in the file, and the field that it was taken for; null: it is ignored.
+         */
+        FileColumn: {
+            /** Field */
+            field: string | null;
+            /** Place */
+            place: number;
+            /** Title */
+            title: string;
+        };
+        /**
          * Fitness
          * @description What the connected account is, and what it should be for notices of the mall.
          */
@@ -6286,35 +6440,20 @@ export interface components {
             detail?: components["schemas"]["ValidationError"][];
         };
         /**
-         * ImportResult
-         * @description What an import did, or would do (`dry_run`).
+         * ImportLine
+         * @description One line of the file: what it says, what becomes of it, and why.
          */
-        ImportResult: {
-            /** Created */
-            created: number;
-            /** Dry Run */
-            dry_run: boolean;
-            /** Refused */
-            refused: number;
-            /** Rows */
-            rows: components["schemas"]["ImportRow"][];
-            /** Unchanged */
-            unchanged: number;
-            /** Updated */
-            updated: number;
-        };
-        /**
-         * ImportRow
-         * @description What became of one line of the file; a refused one says why (`code`, `where`, `text`).
-         */
-        ImportRow: {
-            /** Code */
-            code?: string;
+        ImportLine: {
+            error?: components["schemas"]["Said"];
+            /** Finished */
+            finished: boolean;
             /**
              * Member Id
              * Format: uuid
              */
             member_id?: string;
+            /** Notes */
+            notes: components["schemas"]["Said"][];
             /** Row */
             row: number;
             /**
@@ -6322,10 +6461,90 @@ export interface components {
              * @enum {string}
              */
             status: "created" | "updated" | "unchanged" | "refused";
-            /** Text */
-            text?: string;
-            /** Where */
-            where?: string | null;
+            values: components["schemas"]["Values"];
+        };
+        /** ImportSummary */
+        ImportSummary: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Done */
+            done: number;
+            /** File Name */
+            file_name: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "members" | "purchases";
+            /** Signed At */
+            signed_at: string | null;
+            /** Signed By */
+            signed_by: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "planned" | "queued" | "running" | "stopped" | "done";
+            /** Total */
+            total: number;
+        };
+        /**
+         * ImportView
+         * @description `grows_by_default`: whether purchases count for growth unless something else is chosen.
+         */
+        ImportView: {
+            /** Balance */
+            balance: components["schemas"]["UnitBalance"][];
+            counts: components["schemas"]["Counts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Done */
+            done: number;
+            /** File Name */
+            file_name: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Grows By Default */
+            grows_by_default: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "members" | "purchases";
+            /** Signed At */
+            signed_at: string | null;
+            /** Signed By */
+            signed_by: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "planned" | "queued" | "running" | "stopped" | "done";
+            /** Total */
+            total: number;
+            understood: components["schemas"]["Understanding"];
         };
         /**
          * Invitation
@@ -6808,6 +7027,26 @@ export interface components {
          * Listing
          * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
          */
+        Listing_ImportLine_: {
+            /** Items */
+            items: components["schemas"]["ImportLine"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
+        Listing_ImportSummary_: {
+            /** Items */
+            items: components["schemas"]["ImportSummary"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Listing
+         * @description One page of a list; `next_cursor` asks for the page after it and is null on the last one.
+         */
         Listing_ListedPurchase_: {
             /** Items */
             items: components["schemas"]["ListedPurchase"][];
@@ -7240,6 +7479,8 @@ export interface components {
             state: "active" | "frozen" | "left" | "merged" | "erased";
             /** Store Id */
             store_id: string | null;
+            /** Tags */
+            tags: string[];
         };
         /**
          * MemberBalances
@@ -7268,7 +7509,7 @@ export interface components {
         };
         /**
          * MemberChange
-         * @description What is left out stays, a null name or note too; null removes the phone, the birthday or the store.
+         * @description What is left out stays, a null name, note or list of tags too; null removes the phone, the birthday or the store.
          */
         MemberChange: {
             /** Birthday */
@@ -7281,6 +7522,8 @@ export interface components {
             phone?: string | null;
             /** Store */
             store?: string | null;
+            /** Tags */
+            tags?: string[] | null;
         };
         /**
          * MemberDetail
@@ -7323,6 +7566,8 @@ export interface components {
             state: "active" | "frozen" | "left" | "merged" | "erased";
             /** Store Id */
             store_id: string | null;
+            /** Tags */
+            tags: string[];
         };
         /** MemberIn */
         MemberIn: {
@@ -8880,6 +9125,8 @@ export interface components {
         /**
          * PurchaseIn
          * @description A purchase as a till reports it. Amounts in fen; `balance_fen` of the total is paid from stored value.
+         *
+         *         Blanks around a till number do not make another one (B-17), here and below.
          */
         PurchaseIn: {
             /** @default 0 */
@@ -9442,6 +9689,18 @@ export interface components {
             /** Moved */
             moved: number;
         };
+        /**
+         * Said
+         * @description Something about a line: a stable code, the field, and the text in the reader's language.
+         */
+        Said: {
+            /** Code */
+            code: string;
+            /** Text */
+            text: string;
+            /** Where */
+            where: string | null;
+        };
         /** SavedOptions */
         SavedOptions: {
             options: components["schemas"]["ScenarioOptions"];
@@ -9692,6 +9951,17 @@ export interface components {
              * Format: date-time
              */
             sign_at: string;
+        };
+        /**
+         * SignOffIn
+         * @description `accept_refused`: the amounts of refused lines are not in the balance, and that is right.
+         */
+        SignOffIn: {
+            /**
+             * Accept Refused
+             * @default false
+             */
+            accept_refused: boolean;
         };
         /**
          * SignOffReminder
@@ -10647,6 +10917,29 @@ export interface components {
             /** Totp */
             totp: boolean;
         };
+        /**
+         * StartIn
+         * @description What a person agrees to: card numbers made up for new members without one, and what would be lost.
+         *
+         *     `grow`: purchases count for growth.
+         */
+        StartIn: {
+            /**
+             * Accept Losses
+             * @default false
+             */
+            accept_losses: boolean;
+            /**
+             * Grow
+             * @default true
+             */
+            grow: boolean;
+            /**
+             * Make Numbers
+             * @default false
+             */
+            make_numbers: boolean;
+        };
         /** StateIn */
         StateIn: {
             /** State */
@@ -11101,6 +11394,51 @@ export interface components {
             /** Nearest */
             nearest: string;
         };
+        /**
+         * Understanding
+         * @description How a file was read: its form, encoding and separator or sheet, where its header stands, what its columns are.
+         */
+        Understanding: {
+            /** Columns */
+            columns: components["schemas"]["FileColumn"][];
+            /** Encoding */
+            encoding: string;
+            /** Form */
+            form: string;
+            /** Header Line */
+            header_line: number;
+            /** Other Sheets */
+            other_sheets: string[];
+            /** Separator */
+            separator: string;
+            /** Sheet */
+            sheet: string;
+        };
+        /**
+         * UnitBalance
+         * @description One unit of a file: the file's sum is what was booked by this import, what had been booked before, and what is refused.
+         *
+         *     Before it is carried out `booked` is what would be. `unread`: lines whose amount cannot be read, so no sum has it.
+         */
+        UnitBalance: {
+            /** Balanced */
+            balanced: boolean;
+            /** Before */
+            before: number;
+            /** Booked */
+            booked: number;
+            /** In File */
+            in_file: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "points" | "cny_principal" | "cny_gift" | "growth" | "total_fen";
+            /** Unread */
+            unread: number;
+        };
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -11113,6 +11451,58 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /**
+         * Values
+         * @description A line as it is understood; what the file does not say is absent.
+         */
+        Values: {
+            /**
+             * Birthday
+             * Format: date
+             */
+            birthday?: string;
+            /** Card No */
+            card_no?: string;
+            /** Gift Fen */
+            gift_fen?: number;
+            /** Growth Fen */
+            growth_fen?: number;
+            /**
+             * Joined
+             * Format: date
+             */
+            joined?: string;
+            /** Level */
+            level?: string;
+            /** Name */
+            name?: string;
+            /** Note */
+            note?: string;
+            /**
+             * Occurred
+             * Format: date-time
+             */
+            occurred?: string;
+            /** Phone */
+            phone?: string;
+            /** Points */
+            points?: number;
+            /**
+             * Points Expire
+             * Format: date
+             */
+            points_expire?: string;
+            /** Principal Fen */
+            principal_fen?: number;
+            /** Store */
+            store?: string;
+            /** Tags */
+            tags?: string[];
+            /** Till No */
+            till_no?: string;
+            /** Total Fen */
+            total_fen?: number;
         };
         /**
          * Variable
@@ -12139,6 +12529,273 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_list_imports: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ImportSummary_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_upload: {
+        parameters: {
+            query?: {
+                kind?: "members" | "purchases";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_moving_upload"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_read_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_read_lines: {
+        parameters: {
+            query?: {
+                troubled?: boolean;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_ImportLine_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_report: {
+        parameters: {
+            query?: {
+                troubled?: boolean;
+            };
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_sign_off: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOffIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    moving_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
             };
             /** @description Validation Error */
             422: {
@@ -13233,6 +13890,7 @@ export interface operations {
                 q?: string;
                 level?: string | null;
                 state?: string | null;
+                tag?: string | null;
                 limit?: number;
                 cursor?: string | null;
             };
@@ -13301,6 +13959,7 @@ export interface operations {
                 q?: string;
                 level?: string | null;
                 state?: string | null;
+                tag?: string | null;
             };
             header?: never;
             path?: never;
@@ -13315,41 +13974,6 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    members_import_file: {
-        parameters: {
-            query?: {
-                dry_run?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": components["schemas"]["Body_members_import_file"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ImportResult"];
                 };
             };
             /** @description Validation Error */

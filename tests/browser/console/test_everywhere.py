@@ -20,6 +20,7 @@ PAGES = (
     "/overview",
     "/checklist",
     "/members",
+    "/members/import",
     "/members/{member}",
     "/members/{member}?tab=ledger",
     "/members/{member}?tab=purchases",
@@ -58,7 +59,7 @@ OPERATOR = (
     "/help",
 )
 DIALOGS = {
-    "/members": ("新增会员", "导入"),
+    "/members": ("新增会员",),
     "/members/{member}": ("修改资料", "调整积分 / 储值", "冻结"),
     "/coupons": ("新增券种",),
     "/purchases": ("登记消费",),

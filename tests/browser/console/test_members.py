@@ -52,66 +52,6 @@ def test_a_member_is_added_and_found_by_card_phone_and_name(stage: Stage, shop: 
     expect(rows(page)).to_have_count(1)
 
 
-IMPORT = (
-    "卡号,姓名,手机号,生日,备注\r\n"
-    "70000001,赵一,13700000001,1990-01-02,\r\n"
-    "70000002,钱二,13700000002,,老顾客\r\n"
-    "70000003,孙三,123,,\r\n"
-    "70000001,重复,13700000009,,\r\n"
-)
-
-
-def test_an_import_is_checked_first_then_done_and_says_what_was_wrong(
-    stage: Stage, shop: Shop, page: Page, tmp_path: Path
-) -> None:
-    # given
-    file = tmp_path / "members.csv"
-    file.write_bytes(IMPORT.encode("utf-8-sig"))
-    login(page, stage, shop.admin, "/members")
-    page.get_by_role("button", name="导入").first.click()
-    window = dialog(page, "导入会员")
-
-    # when: the file is chosen
-    window.locator('input[type="file"]').set_input_files(file)
-
-    # then: what would happen, and nothing has
-    expect(window.locator(".counts b")).to_have_text(["2", "0", "0", "2"])
-    expect(rows(window)).to_have_count(2)
-    expect(rows(window).first).to_contain_text("4")
-    assert shop.api.get("/api/console/members")["items"] == []
-
-    # then: the report can be taken along
-    with page.expect_download() as download:
-        window.get_by_role("button", name="下载核对结果").click()
-    report = list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
-    assert [line[:2] for line in report] == [["行号", "结果"], ["4", "错误"], ["5", "错误"]]
-
-    # when
-    window.get_by_text("只看有错误的行").click()
-    expect(rows(window)).to_have_count(4)
-    window.get_by_role("button", name="导入 2 位会员").click()
-
-    # then
-    expect(window.get_by_text("导入完成")).to_be_visible()
-    window.get_by_role("button", name="关闭").last.click()
-    expect(rows(page)).to_have_count(2)
-    assert {one["card_no"] for one in shop.api.get("/api/console/members")["items"]} == {"70000001", "70000002"}
-
-
-def test_a_file_without_known_columns_is_refused_in_words(stage: Stage, shop: Shop, page: Page, tmp_path: Path) -> None:
-    file = tmp_path / "other.csv"
-    file.write_text("a,b\n1,2\n")
-    login(page, stage, shop.admin, "/members")
-    page.get_by_role("button", name="导入").first.click()
-    window = dialog(page, "导入会员")
-    window.locator('input[type="file"]').set_input_files(file)
-    expect(window.get_by_role("alert")).to_contain_text("卡号")
-    with page.expect_download() as download:
-        window.get_by_role("button", name="下载表格模板").click()
-    head = Path(download.value.path()).read_text("utf-8-sig").splitlines()[0]
-    assert head == "卡号,姓名,手机号,生日,备注"
-
-
 def test_the_export_holds_what_the_filters_show(stage: Stage, shop: Shop, page: Page) -> None:
     # given: two members, one of them frozen
     shop.member(LIN)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0026"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "card_no", name=op.f("pk_member_old_cards")),
     )
     op.create_index("ix_member_old_cards_member", "member_old_cards", ["tenant_id", "member_id"])
+    op.create_index("ix_member_old_cards_key", "member_old_cards", ["tenant_id", sa.text("upper(card_no)")])
     op.create_table(
         "member_merges",
         tenant(),
