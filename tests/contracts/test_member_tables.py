@@ -13,6 +13,7 @@ MOVES = {
 """Handed over to the survivor, and back."""
 FOLLOWED = {
     "facts": "a fact is about the record that it was about; timelines read those of merged records too",
+    "import_lines": "a line is about the record that it brought; an import that goes on asks for the survivor's card",
     "ledger_transfers": "the books of each account stay; what moved is a transfer of its own",
     "member_merges": "says which records became one",
     "member_old_cards": "a number stays with the record that had it, which points to the survivor",
@@ -22,6 +23,7 @@ FOLLOWED = {
 """Stays with the merged record, with the reason."""
 ERASED = {
     "callback_inbox": "body", "deliveries": "address", "facts": "payload", "idempotency_keys": "answer", "identities": "openid",
+    "import_lines": "content_sealed",
     "mall_orders": "phone_sealed", "mall_withdrawals": "payee_sealed", "member_passwords": "password_hash",
     "member_sessions": "openid", "members": "phone_sealed", "payments": "openid", "purchases": "who", "recharges": "who",
     "subscribe_credits": "openid", "verification_codes": "phone_sealed",

@@ -12,6 +12,7 @@ from tests.asgi import Client
 from tests.flows.verification_kit import codes_on
 from tests.lives import MEMBERS, coupon, leave, life, rows
 from tests.mallshop import Mall, open_mall
+from tests.moving_kit import moved_in
 from tests.shop import Shop
 from wesim import seed
 
@@ -21,7 +22,7 @@ SAID = "我是欧阳纤云，请问几点关门？"
 ACCOUNT = "6222020200112233"
 STAYS: dict[tuple[str, str], str] = {}
 """Where something may stay, with the reason (docs/guide/member-lives.md): nothing so far."""
-PURPOSES = ("member.phone", "mall.phone", "mall.payee", "verification.phone", "verification.code")
+PURPOSES = ("member.phone", "mall.phone", "mall.payee", "verification.phone", "verification.code", "moving.line")
 TEXTS = {"text", "jsonb", "json", "ARRAY", "character varying"}
 
 
@@ -43,6 +44,7 @@ async def furnished(world: Any) -> tuple[Mall, UUID]:
     row = {"store": "S01", "till_no": "T-1", "phone": PHONE, "total_fen": 2500}
     assert (await shop.key.post("/api/v1/purchases", row)).status == 201
     assert (await shop.recharge(member, "R-1", 10000)).status == 201
+    await moved_in(world, shop.staff, f"手机号,姓名,标签\n{PHONE},{NAME},欧阳家\n")
     await coupon(shop, member)
     await use_codes(shop)
     await use_mall(mall, member)
@@ -148,7 +150,7 @@ async def test_nothing_of_a_person_is_left(world: Any, postgres: EmbeddedPostgre
     looked_for = needles(shop, member)
     before = await found(postgres, shop, looked_for)
     assert {table for table, _, _ in before} >= {
-        "callback_inbox", "deliveries", "facts", "idempotency_keys", "identities", "mall_orders", "mall_withdrawals",
+        "callback_inbox", "deliveries", "facts", "idempotency_keys", "identities", "import_lines", "mall_orders", "mall_withdrawals",
         "member_sessions", "members", "payments", "purchases", "subscribe_credits", "verification_codes",
     }  # fmt: skip
     bought = await rows(shop, "purchases", "recharges", "coupons")
