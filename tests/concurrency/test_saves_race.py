@@ -69,7 +69,7 @@ async def test_tries_of_many_logins_do_not_wait_in_a_ring(db: Database) -> None:
 async def test_who_leaves_in_the_middle_leaves_no_reader_behind() -> None:
     """R-05."""
     rows = b"name\n" + b"x" * 4_000_000
-    reading = asyncio.create_task(tables.lines(rows))
+    reading = asyncio.create_task(tables.read_table(rows, titles={"name"}, keys={"name"}))
     async with asyncio.timeout(20):
         while not _readers():
             await asyncio.sleep(0.01)

@@ -13,7 +13,7 @@ PATH = "/api/console/messaging"
 async def test_without_the_module_everything_is_shown_locked_and_nothing_can_be_saved(locked_shop: Shop) -> None:
     shop = locked_shop
     shown = (await shop.staff.get(f"{PATH}/scenarios")).json()
-    assert (shown["locked"], len(shown["items"])) == (True, 8)
+    assert (shown["locked"], len(shown["items"])) == (True, 9)
     for refused in (
         await shop.staff.put(f"{PATH}/scenarios/consumption/channels/sms", {"template_id": "", "mapping": {}}),
         await shop.staff.put(f"{PATH}/scenarios/consumption/channels/subscribe", {"template_id": "x", "mapping": {}}),

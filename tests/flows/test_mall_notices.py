@@ -271,7 +271,7 @@ async def test_an_account_of_the_wrong_industry_or_category_is_told_before_anyth
 @pytest.mark.covers("S2-16", "X-02")
 async def test_families_are_kept_apart_and_without_the_mall_nothing_is_told(desk: Desk) -> None:
     member_codes = [one["code"] for one in (await desk.staff.get(f"{PATH}/scenarios")).json()["items"]]
-    assert len(member_codes) == 8
+    assert len(member_codes) == 9
     assert "order_paid" not in member_codes
     buyers = (await desk.staff.get(f"{PATH}/scenarios", family="buyer")).json()
     assert [one["code"] for one in buyers["items"]] == [

@@ -5,6 +5,7 @@ import pytest
 from tests import make
 from tests.asgi import Client, Reply
 from tests.lives import MEMBERS, coupon, life, merge, rows, timeline
+from tests.moving_kit import lines, moved_in
 from tests.shop import Shop
 
 
@@ -62,10 +63,9 @@ async def test_nobody_else_ever_gets_an_old_number(shop: Shop) -> None:
 
     # then: not by adding, not by importing, not as another's new card, not as the member's own again
     assert (await shop.staff.post(MEMBERS, {"card_no": old, "name": "别人"})).refusal == (409, "member.card_taken")
-    table = f"卡号,姓名\r\n{old},别人\r\n".encode()
-    imported = await shop.staff.upload(f"{MEMBERS}/import", "m.csv", table)
-    [line] = imported.json()["rows"]
-    assert (line["status"], line["code"]) == ("refused", "member.card_taken")
+    imported = await moved_in(shop.world, shop.staff, f"卡号,姓名\r\n{old},别人\r\n")
+    [line] = await lines(shop.staff, imported["id"])
+    assert (line["status"], line["error"]["code"]) == ("refused", "member.card_replaced")
     for someone in (other, member):
         again = await replace(shop, someone, await shop.card_no(someone), card_no=old)
         assert again.refusal == (409, "member.card_taken")
