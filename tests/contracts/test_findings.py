@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROW = re.compile(r"^\| ([RIB]-\d\d) \| (.+?) \| (.+) \|$", re.MULTILINE)
-CLOSED = {f"R-{n:02d}" for n in range(1, 28)} | {f"I-{n:02d}" for n in (2, 3, 5, *range(11, 20), *range(23, 29))}
+ROW = re.compile(r"^\| ([RIBMU]-\d\d) \| (.+?) \| (.+) \|$", re.MULTILINE)
+CLOSED = (
+    {f"R-{n:02d}" for n in range(1, 28)}
+    | {f"I-{n:02d}" for n in (1, 2, 3, 5, *range(8, 22), *range(23, 29))}
+    | {f"B-{n:02d}" for n in (*range(1, 27), *range(28, 33))}
+    | {f"U-{n:02d}" for n in (1, 2, 6, 7, 8, 10, 11, 13, 14, 15, 17, 18, 20, 26)}
+    | {"M-09"}
+)
 
 
 def rows() -> dict[str, tuple[str, list[str]]]:
