@@ -45,7 +45,7 @@ def test_without_the_module_everything_is_seen_and_nothing_changed(stage: Stage,
     note = page.get_by_role("note").filter(has_text="尚未购买会员消息通知")
     expect(note).to_contain_text("本页内容可以查看，不能修改，也不会发送消息。这是增值模块，请联系平台客服购买")
     expect(page.get_by_role("link", name="查看 会员消费")).to_be_visible()
-    expect(page.get_by_role("row")).to_have_count(8 + 1 + 3)
+    expect(page.get_by_role("row")).to_have_count(9 + 1 + 3)
     page.get_by_role("link", name="查看 未使用优惠券提醒").click()
     expect(note).to_be_visible()
     expect(page.get_by_label("领取后第几天提醒")).to_be_disabled()
