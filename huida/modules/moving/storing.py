@@ -50,7 +50,7 @@ class Sums(msgspec.Struct):
         for one in made:
             for unit in UNITS:
                 amount = getattr(one.row, FIELD_OF[unit])
-                if one.row.error is not None and one.row.error.where == FIELD_OF[unit] and not amount:
+                if FIELD_OF[unit] in one.row.unread:
                     _more(self.unread, unit, 1)
                 if not amount:
                     continue
@@ -280,5 +280,5 @@ def texts_of(row: Row) -> Mapping[str, Any]:
     return {
         name: value
         for name in Row.__struct_fields__
-        if name not in ("number", "notes", "error") and (value := getattr(row, name))
+        if name not in ("number", "unread", "notes", "error") and (value := getattr(row, name))
     }

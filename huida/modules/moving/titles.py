@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from huida.kernel.errors import Invalid
-from huida.kernel.intake.texts import title
+from huida.kernel.intake.texts import title, title_parts
+from huida.modules.moving import brackets
 
 MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "card_no": (
@@ -257,12 +258,19 @@ _FIELD_OF: Final = {
 }
 
 
-class Column(msgspec.Struct):
-    """A column of the file, from 0: its title as it stands there, and what it was taken for; no field: ignored."""
+class Column(msgspec.Struct, omit_defaults=True):
+    """A column of the file, from 0: its title as it stands there, and what it was taken for; no field: ignored.
+
+    `unit` is that of its amounts where the title names one (`brackets.TIMES`). `why` is the code of a reason to ignore a
+    column whose title is known, `said` fills its text.
+    """
 
     place: int
     title: str
     field: str | None
+    unit: str = ""
+    why: str = ""
+    said: str = ""
 
 
 def titles(kind: str) -> frozenset[str]:
@@ -278,7 +286,7 @@ def keys(kind: str) -> frozenset[str]:
 def recognised(kind: str, header: Sequence[str], width: int) -> list[Column]:
     """What the columns are, up to the widest line. Raises Invalid for two columns of one field, or a missing one."""
     cells = [*header, *[""] * (width - len(header))]
-    columns = [Column(place, text.strip(), _FIELD_OF[kind].get(title(text))) for place, text in enumerate(cells)]
+    columns = [_column(kind, place, text) for place, text in enumerate(cells)]
     first: dict[str, Column] = {}
     for column in columns:
         if column.field is None:
@@ -292,3 +300,17 @@ def recognised(kind: str, header: Sequence[str], width: int) -> list[Column]:
         if not any(field in first for field in group):
             raise Invalid(code="moving.column_missing", where="file", wanted=[KINDS[kind][field][0] for field in group])
     return columns
+
+
+def _column(kind: str, place: int, text: str) -> Column:
+    """One column: what stands in brackets is harmless, names a unit, or makes it a column that nobody knows."""
+    word, words = title_parts(text)
+    column = Column(place, text.strip(), _FIELD_OF[kind].get(word))
+    if column.field is None:
+        return column
+    unit, strange = brackets.read(column.field, word, words)
+    if strange:
+        column.field, column.why, column.said = None, "moving.column.brackets", strange
+    elif unit:
+        column.unit = unit
+    return column

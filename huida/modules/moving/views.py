@@ -13,11 +13,17 @@ Unit = Literal["points", "cny_principal", "cny_gift", "growth", "total_fen"]
 
 
 class FileColumn(TypedDict):
-    """A column as it is titled in the file, and the field that it was taken for; null: it is ignored."""
+    """A column as it is titled in the file, and the field that it was taken for; null: it is ignored.
+
+    `unit` is that of its amounts where the title names another than the usual one (`fen`, `jiao`, `thousand`,
+    `ten_thousand`); `why` says in the reader's language why a column with a known title is ignored.
+    """
 
     place: int
     title: str
     field: str | None
+    unit: NotRequired[str]
+    why: NotRequired[str]
 
 
 class Understanding(TypedDict):
