@@ -38,6 +38,12 @@ _OTHER_UNIT: Final = re.compile(
     r"\d\s*(?:分|角|毛|[百千万亿]元?|k|w)$|[$€£]|usd|hkd|eur|jpy|美元|美金|港币|港元|欧元|日元|台币", re.I
 )
 """A unit that is not the column's: an amount is not reckoned over in a single cell."""
+NEVER: Final = date(9999, 12, 31)
+"""What does not expire."""
+_FAR_YEAR: Final = 2100
+_NEVER_SAID: Final = re.compile(
+    r"永久(?:有效)?|永不(?:过期|失效|到期)|不过期|不失效|长期(?:有效)?|无限期|无期限|never|forever|permanent", re.I
+)
 _BETWEEN_TAGS: Final = re.compile(r"[,，、;；\s|]+")
 
 
@@ -169,6 +175,17 @@ def day(cell: Any) -> date | None:
     """A calendar day, None for an empty cell. Raises ValueError for what is none, or could be two different ones."""
     found = moment(cell)
     return None if found is None else found.date()
+
+
+def last_day(cell: Any) -> date | None:
+    """The last day of something that expires; `NEVER` for a day so far away that it means that, and for words that say so.
+
+    Raises ValueError.
+    """
+    if isinstance(cell, str) and _NEVER_SAID.fullmatch(text(cell)):
+        return NEVER
+    found = day(cell)
+    return NEVER if found is not None and found.year >= _FAR_YEAR else found
 
 
 def moment(cell: Any) -> datetime | None:

@@ -226,7 +226,7 @@ def _shown(row: Any, language: str) -> views.ImportView:
     counts = dict(found.counts)
     if counts.pop("cards_column", 0):
         counts["numbered"] = 0  # who has a phone and no card in a file with cards gets a number as ever
-    return {
+    view: views.ImportView = {
         **_summary(row),
         "understood": {
             "form": found.form,
@@ -241,6 +241,9 @@ def _shown(row: Any, language: str) -> views.ImportView:
         "balance": storing.balance(row),  # type: ignore[typeddict-item]
         "grows_by_default": found.grows_by_default,
     }
+    if found.failed and row["state"] == "stopped":
+        view["stopped_why"] = i18n.text("moving.portion_failed", language)
+    return view
 
 
 def _column(kept: Any, language: str) -> views.FileColumn:

@@ -68,7 +68,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One line as it is understood. Amounts in fen, `phone` in 11 digits; `""`, 0 and None: nothing is said.
 
     `error` refuses it; `notes` are what a person should know of it, its further faults among them. `unread` names the
-    amounts that nobody can read.
+    amounts that nobody can read. `growth_by_level`: the growth is what its level needs, and the file names none.
     """
 
     number: int
@@ -82,6 +82,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     principal_fen: int = 0
     gift_fen: int = 0
     growth_fen: int = 0
+    growth_by_level: bool = False
     level: str = ""
     store: str = ""
     joined: date | None = None
@@ -174,7 +175,7 @@ def _member(row: Row, values: Mapping[str, Any], setting: Setting) -> list[AppEr
     row.note = _cut(row, "note", values.get("note"), LONGEST_NOTE)
     row.birthday = _birthday(row, values.get("birthday"), setting)
     row.joined = _optional(row, "joined", values.get("joined"), lambda cell: _past(cells.day(cell), setting))
-    row.points_expire = _optional(row, "points_expire", values.get("points_expire"), cells.day)
+    row.points_expire = _optional(row, "points_expire", values.get("points_expire"), cells.last_day)
     row.tags = _optional(row, "tags", values.get("tags"), cells.tags) or []
     row.store = getattr(
         _optional(row, "store", values.get("store"), lambda cell: _named(cell, setting.store)), "code", ""
@@ -197,7 +198,7 @@ def _level(row: Row, values: Mapping[str, Any], setting: Setting) -> None:
     """A level always fits the growth: without growth the level's threshold is given, with it growth decides."""
     level: Level | None = _optional(row, "level", values.get("level"), lambda cell: _named(cell, setting.level))
     if level is not None and not row.growth_fen:
-        row.growth_fen = level.growth_fen
+        row.growth_fen, row.growth_by_level = level.growth_fen, True
     reached = setting.level_at(row.growth_fen) if level is not None or row.growth_fen else None
     row.level = reached.code if reached is not None else ""
     if level is not None and reached is not None and reached.code != level.code:

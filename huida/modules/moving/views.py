@@ -81,12 +81,14 @@ class ImportSummary(TypedDict):
 
 
 class ImportView(ImportSummary):
-    """`grows_by_default`: whether purchases count for growth unless something else is chosen."""
+    """`grows_by_default`: whether purchases count for growth unless something else is chosen. `stopped_why` says in the
+    reader's language why it was stopped by itself."""
 
     understood: Understanding
     counts: Counts
     balance: list[UnitBalance]
     grows_by_default: bool
+    stopped_why: NotRequired[str]
 
 
 class Said(TypedDict):
