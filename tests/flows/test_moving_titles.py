@@ -150,3 +150,63 @@ async def test_a_file_without_lines_is_refused(console: Client, file: str) -> No
     refused = await upload(console, file)
     assert (refused.refusal, refused.json()["where"]) == ((422, "moving.no_lines"), "file")
     assert (await console.get(IMPORTS)).json()["items"] == []
+
+
+async def test_record_numbers_are_no_cards(world: World, console: Client) -> None:
+    """Systems number their members 1, 2, 3 under 会员ID: the column is ignored and says why; phones tell who is who."""
+    file = "会员ID,姓名,手机号\n1,甲,13900000001\n2,乙,13900000002\n1003,丙,13900000003\n"
+    made = await understood(console, file)
+    [column, *_] = made["understood"]["columns"]
+    assert (column["field"], column["why"]) == (
+        None,
+        "这一列的号码不到 4 位，像是序号而不是卡号；需要时请改成真正的卡号",
+    )
+    assert (made["counts"]["created"], made["counts"]["numbered"]) == (3, 3)
+    await moved_in(world, console, file)
+    people = await everybody(console)
+    assert (sorted(one["name"] for one in people.values()), {len(card) for card in people}) == (
+        ["丙", "乙", "甲"],
+        {10},
+    )
+    refused = await upload(console, "会员ID,姓名\n1,甲\n2,乙\n")
+    assert (refused.refusal, refused.json()["params"]) == ((422, "moving.only_running_numbers"), {"column": "会员ID"})
+
+
+async def test_a_single_short_number_among_cards_refuses_its_line_alone(console: Client) -> None:
+    made = await understood(console, "会员编号,姓名\n60880001,甲\n60880002,乙\n60,丙\n")
+    assert (counts(made), made["understood"]["columns"][0]["field"]) == ((2, 0, 0, 1), "card_no")
+    made = await understood(console, "卡号,姓名,手机号\n1,甲,13900000001\n")
+    assert (counts(made), made["understood"]["columns"][0]["field"]) == ((0, 0, 0, 1), "card_no")
+
+
+async def test_cards_with_letters_are_no_rewritten_numbers(world: World, console: Client) -> None:
+    file = "卡号\n8001E001\n8001E5\n6088E12\n6.08E+15\n8001E+001\n6088E100\n"
+    done = await moved_in(world, console, file)
+    assert sorted(await everybody(console)) == ["8001E001"]
+    found = await lines(console, done["id"])
+    assert [one["error"]["code"] for one in found[1:]] == ["moving.rewritten"] * 5
+
+
+async def test_lines_that_their_system_cancelled_are_left_out(world: World, console: Client) -> None:
+    file = "卡号,会员状态,储值余额\nA0001,正常,1\nA0002,已注销,2\nA0003,未注销,4\nA0004,挂失,8\nA0005,观察中,16\nA0006,,32\n"
+    done = await moved_in(world, console, file)
+    assert done["understood"]["columns"][1] == {"place": 1, "title": "会员状态", "field": "status"}
+    assert sorted(await everybody(console)) == ["A0001", "A0003", "A0005", "A0006"]
+    found = await lines(console, done["id"])
+    assert [(one["row"], one["error"]["code"], one["error"]["where"]) for one in found if "error" in one] == [
+        (3, "moving.status_says_no", "status"),
+        (5, "moving.status_says_no", "status"),
+    ]
+    assert [(one["row"], note["code"]) for one in found for note in one["notes"]] == [(6, "moving.status_unknown")]
+    assert sums(done) == {"cny_principal": (63_00, 53_00, 0, 10_00, 0)}
+
+
+async def test_purchases_that_were_given_back_are_left_out(world: World, console: Client) -> None:
+    await make.store(world.db, world.tenant, code="S01")
+    await make.member(world.db, world.tenant, card_no="A0001")
+    rows = [("已完成", 1), ("已取消", 2), ("已退款", 4), ("未退款", 8), ("部分退款", 16), ("待付款", 32), ("作废", 64)]
+    file = "门店,小票号,卡号,金额,时间,订单状态\n" + "".join(
+        f"S01,T{amount},A0001,{amount},2020-01-01,{said}\n" for said, amount in rows
+    )
+    done = await moved_in(world, console, file, kind="purchases")
+    assert (counts(done), sums(done)) == ((2, 0, 0, 5), {"total_fen": (127_00, 9_00, 0, 118_00, 0)})

@@ -135,7 +135,9 @@ def _unreadable(wrong: tables.Unreadable) -> Invalid:
 
 def _columns(kind: str, table: tables.Table) -> list[titles.Column]:
     width = max([len(table.header), *(len(cells) for _, cells in table.lines)])
-    return titles.recognised(kind, table.header, width)
+    columns = titles.recognised(kind, table.header, width)
+    titles.without_running_numbers(kind, columns, table.lines)
+    return columns
 
 
 @console.get("")

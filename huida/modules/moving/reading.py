@@ -10,8 +10,8 @@ import msgspec
 
 from huida.kernel.errors import AppError, Invalid
 from huida.kernel.intake.tables import MOST_ROWS, Line, Mark
-from huida.kernel.intake.texts import folded
-from huida.modules.moving import cells
+from huida.kernel.intake.texts import folded, title
+from huida.modules.moving import cells, statuses
 from huida.modules.moving.cells import Told
 from huida.modules.moving.titles import Column
 
@@ -136,7 +136,7 @@ def rows(kind: str, columns: Sequence[Column], lines: Sequence[Line], setting: S
             row.refuse(Invalid(code="moving.too_many_cells", columns=width))
             row.unread = [_AMOUNTS[column.field][0] for column in amounts if column.field]
         else:
-            faults = [*_read_amounts(row, amounts, values), *read(row, values, setting)]
+            faults = [*_status(row, values, columns), *_read_amounts(row, amounts, values), *read(row, values, setting)]
             _refuse(row, faults)
         found.append(row)
     if not found:
@@ -146,7 +146,7 @@ def rows(kind: str, columns: Sequence[Column], lines: Sequence[Line], setting: S
 
 def _refuse(row: Row, faults: Sequence[AppError]) -> None:
     """The gravest fault refuses the line: who it is about comes before what it says; the others are told beside it."""
-    order = {"card_no": 0, "phone": 1}
+    order = {"status": -1, "card_no": 0, "phone": 1}
     first, *more = sorted(faults, key=lambda one: order.get(one.where or "", 2)) or [None]
     if first is not None:
         row.refuse(first)
@@ -163,6 +163,18 @@ def _read_amounts(row: Row, amounts: Sequence[Column], values: Mapping[str, Any]
             row.unread = [*row.unread, field]
             faults.append(wrong)
     return faults
+
+
+def _status(row: Row, values: Mapping[str, Any], columns: Sequence[Column]) -> list[AppError]:
+    """A line that its system cancelled or deleted is left out; a status that nobody knows is told."""
+    said = cells.text(values.get("status"))
+    if not said:
+        return []
+    above = next(title(column.title) for column in columns if column.field == "status")
+    works = statuses.works(above, said)
+    if works is None:
+        row.tell("moving.status_unknown", "status", text=said[:40])
+    return [] if works in (True, None) else [Invalid(code="moving.status_says_no", where="status", text=said[:40])]
 
 
 def _in_unit(read: Callable[[Any, str, str], int], unit: str, cell: Any, where: str) -> int:
