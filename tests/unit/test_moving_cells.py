@@ -10,7 +10,7 @@ from huida.kernel.errors import Invalid
 from huida.kernel.intake.tables import Mark, Number
 from huida.kernel.intake.texts import title
 from huida.modules.moving import cells
-from huida.modules.moving.titles import KINDS, NEEDED, recognised
+from huida.modules.moving.words.titles import KINDS, NEEDED, recognised
 
 DRESSES = ("{}", " {} ", "*{}", "{}*", "{}(必填)", "{}（选填）", "【{}】", "\u200b{}\ufeff", "{}:", "{}：")
 TRADITIONAL = {

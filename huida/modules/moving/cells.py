@@ -13,7 +13,7 @@ from huida.kernel.intake.tables import Mark, Number
 from huida.kernel.intake.texts import folded
 from huida.kernel.money import MOST_FEN, MOST_POINTS
 from huida.modules import members
-from huida.modules.moving import brackets
+from huida.modules.moving.words import brackets
 
 EXACT_DIGITS: Final = 15
 """What a spreadsheet keeps of a number: it replaces the digits after them."""

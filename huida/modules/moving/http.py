@@ -33,9 +33,10 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import members
-from huida.modules.moving import past, planning, reading, storing, titles, views
+from huida.modules.moving import past, planning, reading, storing, views
 from huida.modules.moving.cells import Told
 from huida.modules.moving.reading import Row
+from huida.modules.moving.words import titles
 
 console = Router(prefix="/api/console/imports", tags=["console"])
 
@@ -228,7 +229,8 @@ def _shown(row: Any, language: str) -> views.ImportView:
     counts = dict(found.counts)
     if counts.pop("cards_column", 0):
         counts["numbered"] = 0  # who has a phone and no card in a file with cards gets a number as ever
-    view: views.ImportView = {
+    failed = found.failed and row["state"] == "stopped"
+    return {
         **_summary(row),
         "understood": {
             "form": found.form,
@@ -242,10 +244,8 @@ def _shown(row: Any, language: str) -> views.ImportView:
         "counts": counts,  # type: ignore[typeddict-item]
         "balance": storing.balance(row),  # type: ignore[typeddict-item]
         "grows_by_default": found.grows_by_default,
+        "stopped_why": i18n.text("moving.portion_failed", language) if failed else None,
     }
-    if found.failed and row["state"] == "stopped":
-        view["stopped_why"] = i18n.text("moving.portion_failed", language)
-    return view
 
 
 def _column(kept: Any, language: str) -> views.FileColumn:

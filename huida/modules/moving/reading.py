@@ -11,9 +11,10 @@ import msgspec
 from huida.kernel.errors import AppError, Invalid
 from huida.kernel.intake.tables import MOST_ROWS, Line, Mark
 from huida.kernel.intake.texts import folded, title
-from huida.modules.moving import cells, statuses
+from huida.modules.moving import cells
 from huida.modules.moving.cells import Told
-from huida.modules.moving.titles import Column
+from huida.modules.moving.words import statuses
+from huida.modules.moving.words.titles import Column
 
 LONGEST_NAME: Final = 60
 LONGEST_NOTE: Final = 500
@@ -123,8 +124,11 @@ def rows(kind: str, columns: Sequence[Column], lines: Sequence[Line], setting: S
     width = max((column.place for column in columns if column.title), default=0) + 1
     found: list[Row] = []
     for number, line in lines:
-        values = {column.field: line[column.place] for column in known if column.place < len(line)}
-        values = {field: None if cells.is_nothing(value) else value for field, value in values.items() if field}
+        values = {
+            column.field: None if cells.is_nothing(line[column.place]) else line[column.place]
+            for column in known
+            if column.field is not None and column.place < len(line)
+        }
         if all(cells.shows_nothing(value) for value in values.values()):
             continue
         if len(found) >= MOST_ROWS:
@@ -147,10 +151,11 @@ def rows(kind: str, columns: Sequence[Column], lines: Sequence[Line], setting: S
 def _refuse(row: Row, faults: Sequence[AppError]) -> None:
     """The gravest fault refuses the line: who it is about comes before what it says; the others are told beside it."""
     order = {"status": -1, "card_no": 0, "phone": 1}
-    first, *more = sorted(faults, key=lambda one: order.get(one.where or "", 2)) or [None]
-    if first is not None:
-        row.refuse(first)
-        row.notes = [*row.notes, *(Told.of(one) for one in more if one is not None)]
+    for place, fault in enumerate(sorted(faults, key=lambda one: order.get(one.where or "", 2))):
+        if place == 0:
+            row.refuse(fault)
+        else:
+            row.notes = [*row.notes, Told.of(fault)]
 
 
 def _read_amounts(row: Row, amounts: Sequence[Column], values: Mapping[str, Any]) -> list[AppError]:

@@ -88,7 +88,7 @@ class ImportView(ImportSummary):
     counts: Counts
     balance: list[UnitBalance]
     grows_by_default: bool
-    stopped_why: NotRequired[str]
+    stopped_why: str | None
 
 
 class Said(TypedDict):

@@ -8,7 +8,8 @@ import msgspec
 from huida.kernel.errors import Invalid
 from huida.kernel.intake.tables import Line
 from huida.kernel.intake.texts import title, title_parts
-from huida.modules.moving import brackets, cells
+from huida.modules.moving import cells
+from huida.modules.moving.words import brackets
 
 STATUS: Final = (
     *(
