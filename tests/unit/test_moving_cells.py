@@ -160,7 +160,11 @@ BRACKETS: dict[str, tuple[str | None, str]] = {
     "生日(农历)": (None, ""),
     "生日(格式：1990-01-01)": ("birthday", ""),
     "生日(yyyy-MM-dd)": ("birthday", ""),
-    "会员卡号(选填，文本)": (None, ""),
+    "会员卡号(选填，文本)": ("card_no", ""),
+    "手机号(必填, 11位)": ("phone", ""),
+    "储值余额(必填，分)": ("principal", "fen"),
+    "储值余额(元、分)": (None, ""),
+    "储值余额(元，含赠金)": (None, ""),
     "Phone (optional)": ("phone", ""),
     "【卡号】": ("card_no", ""),
 }

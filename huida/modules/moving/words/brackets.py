@@ -33,6 +33,7 @@ _HARMLESS: Final = re.compile(
     ),
     re.I | re.S,
 )
+_PARTS: Final = re.compile(r"\s*[,，、;；/|]\s*|\s+")
 _OF_AMOUNTS: Final = re.compile(r"[分角毛千万亿$€£%‰]|fen")
 
 
@@ -43,14 +44,19 @@ def read(field: str, word: str, words: Sequence[str]) -> tuple[str, str]:
     """
     found: set[str] = set()
     for said in words:
-        unit = _unit(field, word, said)
-        if unit is not None:
-            found.add(unit)
-        elif not _harmless(field, said):
-            return "", said
+        for part in [said] if _known(field, word, said) else _PARTS.split(said):
+            unit = _unit(field, word, part)
+            if unit is not None:
+                found.add(unit)
+            elif not _harmless(field, part):
+                return "", said
     if len(found) > 1:
         return "", "、".join(words)
     return (found.pop() if found else ""), ""
+
+
+def _known(field: str, word: str, said: str) -> bool:
+    return _unit(field, word, said) is not None or _harmless(field, said)
 
 
 def _unit(field: str, word: str, said: str) -> str | None:
