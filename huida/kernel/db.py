@@ -143,6 +143,24 @@ class Tx:
         self._jobs.append(pending)
         return pending.id
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """What is done within is taken back when it raises, facts and jobs too; the transaction goes on after it."""
+        await self.flush()
+        await self.execute("SAVEPOINT attempt")
+        try:
+            yield
+            await self.flush()
+        except AWAY:
+            raise
+        except Exception:
+            self._facts, self._jobs = [], []
+            if self._session is not None:
+                self._session.expunge_all()
+            await self.execute("ROLLBACK TO SAVEPOINT attempt")
+            raise
+        await self.execute("RELEASE SAVEPOINT attempt")
+
     async def flush(self) -> None:
         """Write what was emitted and enqueued so far (the commit does it anyway)."""
         if self._session is not None:

@@ -220,7 +220,7 @@ async def test_openings_stand_in_the_ledger_and_nobody_is_told(shop: World, cons
     }
     assert {one["unit"]: one["unread"] for one in done["balance"]} == {
         "points": 2,
-        "cny_principal": 0,
+        "cny_principal": 1,
         "cny_gift": 0,
         "growth": 0,
     }

@@ -10,7 +10,7 @@ from huida.kernel.errors import Invalid
 from huida.kernel.intake.tables import Mark, Number
 from huida.kernel.intake.texts import title
 from huida.modules.moving import cells
-from huida.modules.moving.titles import KINDS, NEEDED, recognised
+from huida.modules.moving.words.titles import KINDS, NEEDED, recognised
 
 DRESSES = ("{}", " {} ", "*{}", "{}*", "{}(必填)", "{}（选填）", "【{}】", "\u200b{}\ufeff", "{}:", "{}：")
 TRADITIONAL = {
@@ -74,7 +74,22 @@ FEN: dict[Any, int | str] = {
     "-1": "moving.negative",
     "999999999999": "moving.too_much",
     True: "moving.no_number",
-    date(2026, 1, 1): "moving.no_number",
+    date(2026, 1, 1): "moving.is_date",
+    datetime(2026, 1, 1, 9): "moving.is_date",
+    "12345分": "moving.unit_in_cell",
+    "5角": "moving.unit_in_cell",
+    "1.2万": "moving.unit_in_cell",
+    "$5": "moving.unit_in_cell",
+    "＄5": "moving.unit_in_cell",
+    "5 USD": "moving.unit_in_cell",
+    "€5": "moving.unit_in_cell",
+    "100 20": "moving.blank_in_number",
+    "1 2": "moving.blank_in_number",
+    "1\n2": "moving.blank_in_number",
+    "1, 234": "moving.blank_in_number",
+    "RMB 12.30": 1230,
+    "12.30 元": 1230,
+    "¥ 1,234.00": 123400,
     Number(356.499, None): "moving.shown_otherwise",
     Mark("error"): "moving.cell_error",
     Mark("merged"): "moving.cell_merged",
@@ -92,6 +107,77 @@ def test_amounts_are_exact_or_refused(cell: Any) -> None:
     assert (refused.value.code, refused.value.where) == (expected, "principal_fen")
 
 
+UNITS: dict[tuple[str, str], int | str] = {
+    ("12345", "fen"): 123_45,
+    ("12345.5", "fen"): "moving.not_fen",
+    ("3", "jiao"): 30,
+    ("1.2", "thousand"): 1_200_00,
+    ("1.2345", "ten_thousand"): 12_345_00,
+    ("1.234567", "ten_thousand"): 12_345_67,
+    ("1.2345678", "ten_thousand"): "moving.not_fen",
+}
+
+
+@pytest.mark.parametrize("cell", UNITS, ids=str)
+def test_amounts_in_another_unit_are_as_exact(cell: tuple[str, str]) -> None:
+    expected = UNITS[cell]
+    try:
+        assert cells.fen(cell[0], "principal_fen", cell[1]) == expected
+    except Invalid as refused:
+        assert refused.code == expected
+
+
+def test_points_in_thousands() -> None:
+    assert cells.points("1.2", "points", "thousand") == 1200
+    assert cells.points("100分", "points") == 100
+    with pytest.raises(Invalid) as refused:
+        cells.points("100元", "points")
+    assert refused.value.code == "moving.no_number"
+
+
+BRACKETS: dict[str, tuple[str | None, str]] = {
+    "储值余额(元)": ("principal", ""),
+    "储值余额（人民币）(必填)": ("principal", ""),
+    "余额(RMB)": ("principal", ""),
+    "储值余额(单位：分)": ("principal", "fen"),
+    "储值余额(分)": ("principal", "fen"),
+    "余额(万元)": ("principal", "ten_thousand"),
+    "余额【千】": ("principal", "thousand"),
+    "余额(元)(分)": (None, ""),
+    "累计消费(分)": ("growth", "fen"),
+    "成长值(分)": (None, ""),
+    "积分(分)": ("points", ""),
+    "积分(千)": ("points", "thousand"),
+    "积分(元)": (None, ""),
+    "积分(已过期)": (None, ""),
+    "储值余额(已用)": (None, ""),
+    "储值余额（含赠金）": (None, ""),
+    "储值余额($)": (None, ""),
+    "储值余额(USD)": (None, ""),
+    "储值余额(格式:分)": (None, ""),
+    "手机号(紧急联系人)": (None, ""),
+    "手机号（11位）": ("phone", ""),
+    "生日(农历)": (None, ""),
+    "生日(格式：1990-01-01)": ("birthday", ""),
+    "生日(yyyy-MM-dd)": ("birthday", ""),
+    "会员卡号(选填，文本)": ("card_no", ""),
+    "手机号(必填, 11位)": ("phone", ""),
+    "储值余额(必填，分)": ("principal", "fen"),
+    "储值余额(元、分)": (None, ""),
+    "储值余额(元，含赠金)": (None, ""),
+    "Phone (optional)": ("phone", ""),
+    "【卡号】": ("card_no", ""),
+}
+
+
+@pytest.mark.parametrize("text", BRACKETS)
+def test_what_stands_in_brackets_is_harmless_a_unit_or_nobody_knows(text: str) -> None:
+    other = "手机" if "卡号" in text else "卡号"
+    column = recognised("members", [text, other], 0)[0]
+    assert (column.field, column.unit) == BRACKETS[text]
+    assert (column.why != "") is (column.field is None)
+
+
 MOMENTS: dict[Any, datetime | None] = {
     "2021-05-06": datetime(2021, 5, 6),
     "2021/5/6 9:05": datetime(2021, 5, 6, 9, 5),
@@ -100,6 +186,10 @@ MOMENTS: dict[Any, datetime | None] = {
     "2021-05-06T09:05:07.123": datetime(2021, 5, 6, 9, 5, 7),
     "２０２１-05-06": datetime(2021, 5, 6),
     "20210506": datetime(2021, 5, 6),
+    "2024-01-05T09:05:00+08:00": datetime(2024, 1, 5, 9, 5),
+    "2024-01-05T09:05:00.123+0000": datetime(2024, 1, 5, 17, 5),
+    "2024-01-05t20:05:00z": datetime(2024, 1, 6, 4, 5),
+    "2024-01-05 20:05:00-05:00": datetime(2024, 1, 6, 9, 5),
     datetime(2021, 5, 6, 9, 5): datetime(2021, 5, 6, 9, 5),
     date(2021, 5, 6): datetime(2021, 5, 6),
     "": None,

@@ -11,12 +11,15 @@ from zipfile import ZipFile
 
 _MERGED: Final = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"")
 _UNCOMPUTED: Final = re.compile(
-    rb"<(?:\w+:)?c\b[^>]*?\br=\"([A-Z]{1,3})(\d{1,7})\"[^>]*>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
-    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+    rb"<(?:\w+:)?c\b([^>]*?)\br=\"([A-Z]{1,3})(\d{1,7})\"([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    rb"\s*(<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 _PLAIN: Final = re.compile(r"general|@|0|#|#,##0|0(?:\.0+)?|#,##0\.0+|#(?:\.#+)?")
 """Formats in which a whole number is shown digit for digit (grouping marks and a trailing `.00` are not digits of it)."""
 _ORNAMENT: Final = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|\\.|_.|\*.|[¥$￥€£ ]")
+_OTHER_UNIT: Final = re.compile(r"[€£万千]|\[\$(?:US|HK)?\$|usd|hk\$", re.I)
+"""What makes another amount of a number than its digits: foreign money, thousands. A bare `"$"` may be a built-in format,
+which Excel shows with the sign of its own country."""
 MOST_MARKS: Final = 400_000
 
 
@@ -29,6 +32,8 @@ def shown(value: int | float, number_format: str) -> str | None:
 
     Digits that a narrow column or the general format leaves out are stored all the same: what is stored holds.
     """
+    if _OTHER_UNIT.search(number_format):
+        return None
     plain = _ORNAMENT.sub("", number_format.split(";")[0]).lower() or "general"
     whole = int(value) if isinstance(value, int) or value.is_integer() else None
     if whole is not None and re.fullmatch(r"0+", plain):
@@ -58,7 +63,9 @@ def marks(packed: ZipFile, part: str, most_lines: int) -> dict[int, dict[int, st
                 count += 1
                 if count > MOST_MARKS:
                     raise TooManyMarks
-    for column_name, line_no in _UNCOMPUTED.findall(raw):
+    for before, column_name, line_no, after, value in _UNCOMPUTED.findall(raw):
+        if value and b't="str"' in before + after:
+            continue  # computed, and the result is an empty text
         found.setdefault(int(line_no), {})[_column(column_name)] = "uncomputed"
     return found
 
@@ -75,7 +82,8 @@ def lines(sheet: Any, marked: dict[int, dict[int, str]]) -> Iterator[Sequence[An
     for number, row in enumerate(sheet.iter_rows(), 1):
         cells = [_value(cell) for cell in row]
         here = marked.get(number)
-        if here and any(cell is not None and cell != "" for cell in cells):
+        # A line of nothing but merged cells shows nothing; one of formulas without results does.
+        if here and ("uncomputed" in here.values() or any(cell is not None and cell != "" for cell in cells)):
             for column, mark in here.items():
                 while len(cells) <= column:
                     cells.append(None)

@@ -36,5 +36,13 @@ def folded(text: str) -> str:
 
 def title(text: str) -> str:
     """The heading of a column, to compare: no case, no blanks and signs, no words in brackets, plain characters."""
+    return title_parts(text)[0]
+
+
+def title_parts(text: str) -> tuple[str, list[str]]:
+    """The same, and the words in its brackets apart: they may change what it means (`余额(分)`)."""
     plain = folded(text).casefold().translate(_PLAIN_FORMS)
-    return _NO_WORD.sub("", _BRACKETS.sub("", plain)) or _NO_WORD.sub("", plain)
+    word = _NO_WORD.sub("", _BRACKETS.sub("", plain))
+    if not word:
+        return _NO_WORD.sub("", plain), []
+    return word, [found[1:-1].strip() for found in _BRACKETS.findall(plain)]

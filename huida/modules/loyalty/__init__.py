@@ -9,7 +9,7 @@ from huida.modules.loyalty.facts import PointsExpiring, RulesChanged, ValueMoved
 from huida.modules.loyalty.levels import read_levels
 from huida.modules.loyalty.lots import expire_due
 from huida.modules.loyalty.models import LoyaltyRules
-from huida.modules.loyalty.opening import Opening, book_openings, booked, level_at, openings_of
+from huida.modules.loyalty.opening import Opening, book_openings, booked, growth_fen_of, level_at, openings_of
 from huida.modules.loyalty.rules import GROWTH_FEN, GiftTier, Level, Rules, gift_back, gift_for, level_for, share
 from huida.modules.loyalty.service import adjust, balances_of, level_names, rules_of, save_rules, tell_moved
 from huida.modules.loyalty.settle import (
@@ -43,6 +43,7 @@ __all__ = [
     "expire_due",
     "gift_back",
     "gift_for",
+    "growth_fen_of",
     "growth_of",
     "level_at",
     "level_for",

@@ -19,16 +19,23 @@ UNITS: Final = ("points", "cny_principal", "cny_gift", "growth")
 
 class Opening(msgspec.Struct, frozen=True):
     """What a member brings, by unit (`points`; `cny_principal`, `cny_gift` and `growth` in fen). Points without a day of
-    their own expire as the rules say, counted from today."""
+    their own expire as the rules say, counted from today, unless they are said to expire never."""
 
     member_id: UUID
     amounts: dict[str, int]
     points_expire_at: datetime | None = None
+    points_expire: bool = True
 
 
 async def openings_of(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """What was booked of these members as an opening, by unit, and not taken back since."""
     return await ledger.given(tx, member_ids, source_type=OPENING)
+
+
+async def growth_fen_of(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The growth of members in fen; who has none is absent."""
+    found = await ledger.balances(tx, member_ids)
+    return {member_id: own["growth"] for member_id, own in found.items() if own.get("growth")}
 
 
 async def book_openings(tx: Tx, rules: Rules, openings: Sequence[Opening], *, key: UUID) -> dict[UUID, str]:
@@ -55,7 +62,7 @@ def level_at(rules: Rules, growth_fen: int) -> str:
 
 
 def _moves(tx: Tx, rules: Rules, one: Opening) -> list[Move]:
-    expires_at = one.points_expire_at or pure.expiry_of(rules, tx.today)
+    expires_at = (one.points_expire_at or pure.expiry_of(rules, tx.today)) if one.points_expire else None
     return [
         Move(one.member_id, unit, one.amounts[unit], OPENING, OPENING, expires_at if unit == "points" else None)
         for unit in UNITS

@@ -6,23 +6,40 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from huida.kernel.clock import SHOP_ZONE
-from huida.kernel.db import Tx, columns
+from huida.kernel.db import AWAY, CROSSED, Tx, columns
 from huida.kernel.errors import Conflict
 from huida.kernel.ids import uuid7
 from huida.modules import loyalty, members
-from huida.modules.moving import past, planning, storing
+from huida.modules.moving import cells, past, planning, storing
 from huida.modules.moving.facts import HistoryLoaded, OpeningsBooked
 from huida.modules.moving.planning import Planned
 from huida.modules.moving.reading import Row, Setting
 from huida.modules.moving.storing import Sums
 
 CHANNEL: Final = "import"
+log = structlog.get_logger()
 
 
 async def go_on(tx: Tx, import_id: UUID) -> None:
-    """Carry out the next portion and have the one after follow; after the last one the import is done.
+    """Carry out the next portion, or stop the import where that fails: it must not stand in the way of all others.
+
+    What another try may mend (the database away, transactions that crossed) is raised, and the worker tries again.
+    """
+    try:
+        async with tx.attempt():
+            await _go_on(tx, import_id)
+    except (*AWAY, *CROSSED):
+        raise
+    except Exception as failure:
+        log.error("import_stopped", tenant=tx.tenant_id, id=str(import_id), exc_info=failure)
+        await storing.fail(tx, import_id)
+
+
+async def _go_on(tx: Tx, import_id: UUID) -> None:
+    """The next portion, and have the one after follow; after the last one the import is done.
 
     Safe twice: the portion's lines are marked in the same transaction, and a line that is carried out again finds its
     member as it is and its opening booked.
@@ -128,6 +145,8 @@ async def _take_in(tx: Tx, made: Sequence[Planned], setting: Setting, rules: loy
 def _opening(one: Planned) -> loyalty.Opening:
     assert one.member_id is not None
     last = one.row.points_expire
+    if last == cells.NEVER:
+        return loyalty.Opening(one.member_id, one.books, points_expire=False)
     until = None if last is None else datetime.combine(last + timedelta(days=1), time(), SHOP_ZONE)
     return loyalty.Opening(one.member_id, one.books, until)
 

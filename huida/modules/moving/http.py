@@ -33,9 +33,10 @@ from huida.kernel.web import (
     staff_tx,
 )
 from huida.modules import members
-from huida.modules.moving import past, planning, reading, storing, titles, views
+from huida.modules.moving import past, planning, reading, storing, views
 from huida.modules.moving.cells import Told
 from huida.modules.moving.reading import Row
+from huida.modules.moving.words import titles
 
 console = Router(prefix="/api/console/imports", tags=["console"])
 
@@ -106,7 +107,7 @@ async def upload(
                 made=made,
                 portions=portions,
             )
-            return _shown(await storing.get(tx, import_id))
+            return _shown(await storing.get(tx, import_id), language_of(request))
 
 
 async def _read(body: bytes, kind: str) -> tables.Table:
@@ -135,7 +136,9 @@ def _unreadable(wrong: tables.Unreadable) -> Invalid:
 
 def _columns(kind: str, table: tables.Table) -> list[titles.Column]:
     width = max([len(table.header), *(len(cells) for _, cells in table.lines)])
-    return titles.recognised(kind, table.header, width)
+    columns = titles.recognised(kind, table.header, width)
+    titles.without_running_numbers(kind, columns, table.lines)
+    return columns
 
 
 @console.get("")
@@ -145,9 +148,9 @@ async def list_imports(wanted: Page = Depends(page), tx: ReadTx = staff_read(MAY
 
 
 @console.get("/{import_id}")
-async def read_import(import_id: UUID, tx: ReadTx = staff_read(MAY)) -> views.ImportView:
+async def read_import(request: Request, import_id: UUID, tx: ReadTx = staff_read(MAY)) -> views.ImportView:
     """How far it is and what came of it; ask again while it is `queued` or `running`."""
-    return _shown(await storing.get(tx, import_id))
+    return _shown(await storing.get(tx, import_id), language_of(request))
 
 
 @console.get("/{import_id}/lines")
@@ -178,17 +181,17 @@ async def report(request: Request, import_id: UUID, troubled: bool = False, acto
 
 
 @console.post("/{import_id}/start", status_code=202)
-async def start(import_id: UUID, body: StartIn, tx: Tx = staff_tx(MAY_GIVE)) -> views.ImportView:
+async def start(request: Request, import_id: UUID, body: StartIn, tx: Tx = staff_tx(MAY_GIVE)) -> views.ImportView:
     """Have a worker carry it out, or go on after a stop. Who may do that may correct balances: an import books them."""
     await storing.start(tx, import_id, storing.Chosen(**body.model_dump()))
-    return _shown(await storing.get(tx, import_id))
+    return _shown(await storing.get(tx, import_id), language_of(request))
 
 
 @console.post("/{import_id}/stop")
-async def stop(import_id: UUID, tx: Tx = staff_tx(MAY)) -> views.ImportView:
+async def stop(request: Request, import_id: UUID, tx: Tx = staff_tx(MAY)) -> views.ImportView:
     """No further portion begins; `start` goes on where it stopped."""
     await storing.stop(tx, import_id)
-    return _shown(await storing.get(tx, import_id))
+    return _shown(await storing.get(tx, import_id), language_of(request))
 
 
 @console.post("/{import_id}/sign-off")
@@ -196,7 +199,7 @@ async def sign_off(request: Request, import_id: UUID, body: SignOffIn, tx: Tx = 
     """Confirm that the sums of the file are the sums booked."""
     actor = actor_of(request)
     await storing.sign_off(tx, import_id, by=actor.name or actor.stamp, accept_refused=body.accept_refused)
-    return _shown(await storing.get(tx, import_id))
+    return _shown(await storing.get(tx, import_id), language_of(request))
 
 
 def _small(part: Any) -> int:
@@ -221,11 +224,12 @@ def _summary(row: Any) -> views.ImportSummary:
     }
 
 
-def _shown(row: Any) -> views.ImportView:
+def _shown(row: Any, language: str) -> views.ImportView:
     found = storing.found_of(row)
     counts = dict(found.counts)
     if counts.pop("cards_column", 0):
         counts["numbered"] = 0  # who has a phone and no card in a file with cards gets a number as ever
+    failed = found.failed and row["state"] == "stopped"
     return {
         **_summary(row),
         "understood": {
@@ -235,12 +239,22 @@ def _shown(row: Any) -> views.ImportView:
             "sheet": found.sheet,
             "other_sheets": found.other_sheets,
             "header_line": found.header_line,
-            "columns": found.columns,
+            "columns": [_column(column, language) for column in found.columns],
         },
         "counts": counts,  # type: ignore[typeddict-item]
         "balance": storing.balance(row),  # type: ignore[typeddict-item]
         "grows_by_default": found.grows_by_default,
+        "stopped_why": i18n.text("moving.portion_failed", language) if failed else None,
     }
+
+
+def _column(kept: Any, language: str) -> views.FileColumn:
+    column: views.FileColumn = {"place": kept["place"], "title": kept["title"], "field": kept["field"]}
+    if "unit" in kept:
+        column["unit"] = kept["unit"]
+    if "why" in kept:
+        column["why"] = i18n.text(kept["why"], language, {"said": kept.get("said", "")})
+    return column
 
 
 def _line(kept: Any, row: Row, *, whole: bool, language: str) -> views.ImportLine:

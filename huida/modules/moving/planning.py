@@ -74,7 +74,7 @@ async def plan(tx: Tx, rows: Sequence[Row], setting: Setting) -> list[Planned]:
     for one in good:
         if one.row.error is None:
             _decide(one, matches.get(one.row.number), hashes, stores)
-    await _openings(tx, [one for one in good if one.row.error is None])
+    await _openings(tx, [one for one in good if one.row.error is None], setting)
     return made
 
 
@@ -162,19 +162,37 @@ def _decide(one: Planned, match: Any, hashes: Mapping[str, bytes], stores: Mappi
     one.member_id, one.status = match["id"], "updated" if one.changes else "unchanged"
 
 
-async def _openings(tx: Tx, good: Sequence[Planned]) -> None:
+def _fill_up(one: Planned, has_fen: int, opened: Mapping[str, int], setting: Setting) -> dict[str, int]:
+    """Have a line that names a level and no growth book what its member lacks of it; returns what there is already."""
+    needs = one.books.get("growth", 0)
+    if not one.row.growth_by_level or not needs or not has_fen or ("growth" in opened and has_fen < needs):
+        return {}
+    del one.books["growth"]
+    if has_fen < needs:
+        one.books["growth"] = needs - has_fen
+    elif has_fen > needs:
+        level = next((level.name for level in setting.levels if level.code == one.row.level), one.row.level)
+        if all(note.code != "moving.level_has_more" for note in one.row.notes):
+            one.row.tell("moving.level_has_more", "level", level=level)
+    return {"growth": min(has_fen, needs)}
+
+
+async def _openings(tx: Tx, good: Sequence[Planned], setting: Setting) -> None:
     """What was booked before is not booked again; another amount than the one that was is refused, never added."""
     with_value = [one for one in good if one.member_id is not None and one.books]
-    before = await loyalty.openings_of(tx, [one.member_id for one in with_value if one.member_id is not None])
+    ids = [one.member_id for one in with_value if one.member_id is not None]
+    before = await loyalty.openings_of(tx, ids)
+    growth = await loyalty.growth_fen_of(tx, ids)
     for one in with_value:
         assert one.member_id is not None
         opened = before.get(one.member_id, {})
+        had = _fill_up(one, growth.get(one.member_id, 0), opened, setting)
         for unit, amount in one.books.items():
             if opened.get(unit, amount) != amount:
                 one.refuse(Conflict(code="moving.opened_before", where=unit, unit=unit, before=opened[unit], now=amount))
                 break
         else:
-            one.booked_before = {unit: amount for unit, amount in one.books.items() if unit in opened}
+            one.booked_before = {unit: amount for unit, amount in one.books.items() if unit in opened} | had
             one.books = {unit: amount for unit, amount in one.books.items() if unit not in opened}
             if one.books:
                 one.status = "updated"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,10 +10,11 @@ import msgspec
 
 from huida.kernel.errors import AppError, Invalid
 from huida.kernel.intake.tables import MOST_ROWS, Line, Mark
-from huida.kernel.intake.texts import folded
+from huida.kernel.intake.texts import folded, title
 from huida.modules.moving import cells
 from huida.modules.moving.cells import Told
-from huida.modules.moving.titles import Column
+from huida.modules.moving.words import statuses
+from huida.modules.moving.words.titles import Column
 
 LONGEST_NAME: Final = 60
 LONGEST_NOTE: Final = 500
@@ -66,7 +68,8 @@ class Setting(msgspec.Struct):
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One line as it is understood. Amounts in fen, `phone` in 11 digits; `""`, 0 and None: nothing is said.
 
-    `error` refuses it; `notes` are what a person should know of it.
+    `error` refuses it; `notes` are what a person should know of it, its further faults among them. `unread` names the
+    amounts that nobody can read. `growth_by_level`: the growth is what its level needs, and the file names none.
     """
 
     number: int
@@ -80,6 +83,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     principal_fen: int = 0
     gift_fen: int = 0
     growth_fen: int = 0
+    growth_by_level: bool = False
     level: str = ""
     store: str = ""
     joined: date | None = None
@@ -87,6 +91,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     till_no: str = ""
     total_fen: int = 0
     occurred: datetime | None = None
+    unread: list[str] = []
     notes: list[Told] = []
     error: Told | None = None
 
@@ -102,83 +107,150 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.error is None and any(note.code in LOSSES for note in self.notes)
 
 
+_AMOUNTS: Final[dict[str, tuple[str, Callable[[Any, str, str], int]]]] = {
+    "points": ("points", cells.points),
+    "principal": ("principal_fen", cells.fen),
+    "gift": ("gift_fen", cells.fen),
+    "growth": ("growth_fen", cells.fen),
+    "total": ("total_fen", cells.fen),
+}
+"""By column: the field of its amounts, and how they are read in the column's unit."""
+
+
 def rows(kind: str, columns: Sequence[Column], lines: Sequence[Line], setting: Setting) -> list[Row]:
-    """Every line of which a recognised column is filled. Raises Invalid for more than are taken at once."""
+    """Every line of which a recognised column is filled. Raises Invalid for more than are taken at once, and for none."""
     read = _member if kind == "members" else _purchase
-    places = {column.field: column.place for column in columns if column.field is not None}
+    known = [column for column in columns if column.field is not None]
+    width = max((column.place for column in columns if column.title), default=0) + 1
     found: list[Row] = []
     for number, line in lines:
-        values = {field: line[place] for field, place in places.items() if place < len(line)}
-        if all(cells.is_empty(value) or isinstance(value, Mark) for value in values.values()):
+        values = {
+            column.field: None if cells.is_nothing(line[column.place]) else line[column.place]
+            for column in known
+            if column.field is not None and column.place < len(line)
+        }
+        if all(cells.shows_nothing(value) for value in values.values()):
             continue
         if len(found) >= MOST_ROWS:
             raise Invalid(code="moving.too_many_rows", where="file", most=MOST_ROWS)
         row = Row(number=number)
-        try:
-            read(row, values, setting)
-        except AppError as refusal:
-            row.refuse(refusal)
+        amounts = [column for column in known if column.field in _AMOUNTS]
+        if any(not cells.shows_nothing(cell) for cell in line[width:]):
+            # Something cut a cell in two (a comma in a number without quotes): which value is whose, nobody knows.
+            row.refuse(Invalid(code="moving.too_many_cells", columns=width))
+            row.unread = [_AMOUNTS[column.field][0] for column in amounts if column.field]
+        else:
+            faults = [*_status(row, values, columns), *_read_amounts(row, amounts, values), *read(row, values, setting)]
+            _refuse(row, faults)
         found.append(row)
+    if not found:
+        raise Invalid(code="moving.no_lines", where="file")
     return found
 
 
-def _member(row: Row, values: Mapping[str, Any], setting: Setting) -> None:
+def _refuse(row: Row, faults: Sequence[AppError]) -> None:
+    """The gravest fault refuses the line: who it is about comes before what it says; the others are told beside it."""
+    order = {"status": -1, "card_no": 0, "phone": 1}
+    for place, fault in enumerate(sorted(faults, key=lambda one: order.get(one.where or "", 2))):
+        if place == 0:
+            row.refuse(fault)
+        else:
+            row.notes = [*row.notes, Told.of(fault)]
+
+
+def _read_amounts(row: Row, amounts: Sequence[Column], values: Mapping[str, Any]) -> list[AppError]:
+    faults: list[AppError] = []
+    for column in amounts:
+        assert column.field is not None
+        field, read = _AMOUNTS[column.field]
+        wrong = _kept(row, field, values.get(column.field), partial(_in_unit, read, column.unit))
+        if wrong is not None:
+            row.unread = [*row.unread, field]
+            faults.append(wrong)
+    return faults
+
+
+def _status(row: Row, values: Mapping[str, Any], columns: Sequence[Column]) -> list[AppError]:
+    """A line that its system cancelled or deleted is left out; a status that nobody knows is told."""
+    said = cells.text(values.get("status"))
+    if not said:
+        return []
+    above = next(title(column.title) for column in columns if column.field == "status")
+    works = statuses.works(above, said)
+    if works is None:
+        row.tell("moving.status_unknown", "status", text=said[:40])
+    return [] if works in (True, None) else [Invalid(code="moving.status_says_no", where="status", text=said[:40])]
+
+
+def _in_unit(read: Callable[[Any, str, str], int], unit: str, cell: Any, where: str) -> int:
+    return read(cell, where, unit)
+
+
+def _member(row: Row, values: Mapping[str, Any], setting: Setting) -> list[AppError]:
     # What is easy to read first, so that a refused line still shows it.
     row.name = _cut(row, "name", values.get("name"), LONGEST_NAME)
     row.note = _cut(row, "note", values.get("note"), LONGEST_NOTE)
     row.birthday = _birthday(row, values.get("birthday"), setting)
     row.joined = _optional(row, "joined", values.get("joined"), lambda cell: _past(cells.day(cell), setting))
-    row.points_expire = _optional(row, "points_expire", values.get("points_expire"), cells.day)
+    row.points_expire = _optional(row, "points_expire", values.get("points_expire"), cells.last_day)
     row.tags = _optional(row, "tags", values.get("tags"), cells.tags) or []
     row.store = getattr(
         _optional(row, "store", values.get("store"), lambda cell: _named(cell, setting.store)), "code", ""
     )
     refused = [
         wrong
-        for field, column, read in (
-            ("card_no", "card_no", lambda cell, _: cells.card_no(cell)),
-            ("phone", "phone", lambda cell, _: cells.phone(cell)),
-            ("points", "points", cells.points),
-            ("principal_fen", "principal", cells.fen),
-            ("gift_fen", "gift", cells.fen),
-            ("growth_fen", "growth", cells.fen),
+        for field, read in (
+            ("card_no", lambda cell, _: cells.card_no(cell)),
+            ("phone", lambda cell, _: cells.phone(cell)),
         )
-        if (wrong := _kept(row, field, values.get(column), read)) is not None
+        if (wrong := _kept(row, field, values.get(field), read)) is not None
     ]
     _level(row, values, setting)
-    if refused:
-        raise refused[0]
-    if not row.card_no and not row.phone:
-        raise Invalid(code="moving.no_key", where="card_no")
+    if not refused and not row.card_no and not row.phone:
+        refused.append(Invalid(code="moving.no_key", where="card_no"))
+    return refused
 
 
 def _level(row: Row, values: Mapping[str, Any], setting: Setting) -> None:
     """A level always fits the growth: without growth the level's threshold is given, with it growth decides."""
     level: Level | None = _optional(row, "level", values.get("level"), lambda cell: _named(cell, setting.level))
     if level is not None and not row.growth_fen:
-        row.growth_fen = level.growth_fen
+        row.growth_fen, row.growth_by_level = level.growth_fen, True
     reached = setting.level_at(row.growth_fen) if level is not None or row.growth_fen else None
     row.level = reached.code if reached is not None else ""
     if level is not None and reached is not None and reached.code != level.code:
         row.tell("moving.level_from_growth", "level", said=level.name, becomes=reached.name)
 
 
-def _purchase(row: Row, values: Mapping[str, Any], setting: Setting) -> None:
-    row.card_no = cells.card_no(values.get("card_no"))
-    row.phone = "" if row.card_no else cells.phone(values.get("phone"))
-    if not row.card_no and not row.phone:
-        raise Invalid(code="moving.no_key", where="card_no")
-    row.total_fen = cells.fen(values.get("total"), "total_fen")
-    store = setting.store(cells.text(values.get("store")))
-    if store is None:
-        raise Invalid(code="moving.no_such_store", where="store", text=cells.text(values.get("store"))[:40])
-    row.store = store.code
-    row.till_no = cells.identifier(values.get("till_no"), "till_no", 64)
-    if not row.till_no:
-        raise Invalid(code="moving.empty", where="till_no")
+def _purchase(row: Row, values: Mapping[str, Any], setting: Setting) -> list[AppError]:
+    read: list[tuple[str, str, Callable[[Any, str], Any]]] = [
+        ("card_no", "card_no", lambda cell, _: cells.card_no(cell)),
+        ("phone", "phone", lambda cell, _: "" if row.card_no else cells.phone(cell)),
+        ("store", "store", lambda cell, _: _store_code(cell, setting)),
+        ("till_no", "till_no", _till_no),
+        ("occurred", "occurred", lambda cell, _: _occurred(cell, setting)),
+    ]
+    faults = [wrong for field, name, how in read if (wrong := _kept(row, field, values.get(name), how)) is not None]
+    if not row.card_no and not row.phone and not any(wrong.where in ("card_no", "phone") for wrong in faults):
+        faults.append(Invalid(code="moving.no_key", where="card_no"))
     if cells.is_empty(values.get("total")):
-        raise Invalid(code="moving.empty", where="total_fen")
-    row.occurred = _occurred(values.get("occurred"), setting)
+        row.unread = ["total_fen"]
+        faults.append(Invalid(code="moving.empty", where="total_fen"))
+    return faults
+
+
+def _store_code(cell: Any, setting: Setting) -> str:
+    store = setting.store(cells.text(cell))
+    if store is None:
+        raise Invalid(code="moving.no_such_store", where="store", text=cells.text(cell)[:40])
+    return store.code
+
+
+def _till_no(cell: Any, where: str) -> str:
+    found = cells.identifier(cell, where, 64)
+    if not found:
+        raise Invalid(code="moving.empty", where=where)
+    return found
 
 
 def _occurred(cell: Any, setting: Setting) -> datetime:

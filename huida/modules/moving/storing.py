@@ -50,7 +50,7 @@ class Sums(msgspec.Struct):
         for one in made:
             for unit in UNITS:
                 amount = getattr(one.row, FIELD_OF[unit])
-                if one.row.error is not None and one.row.error.where == FIELD_OF[unit] and not amount:
+                if FIELD_OF[unit] in one.row.unread:
                     _more(self.unread, unit, 1)
                 if not amount:
                     continue
@@ -67,7 +67,7 @@ def _more(sums: dict[str, int], unit: str, amount: int) -> None:
 
 
 class Found(msgspec.Struct):
-    """What the dry run found, as it is kept with the import."""
+    """What the dry run found, as it is kept with the import. `failed`: it was stopped since a portion went wrong."""
 
     form: str
     encoding: str
@@ -79,6 +79,7 @@ class Found(msgspec.Struct):
     counts: dict[str, int]
     sums: Sums
     grows_by_default: bool = True
+    failed: bool = False
 
 
 class Chosen(msgspec.Struct):
@@ -191,7 +192,8 @@ async def start(tx: Tx, import_id: UUID, chosen: Chosen) -> None:
         raise Conflict(code="moving.losses_not_confirmed", where="accept_losses", count=counts["losing"])
     try:
         await tx.execute(
-            "UPDATE imports SET state = $3, chosen = $4, started_at = coalesce(started_at, $5) WHERE tenant_id = $1 AND id = $2",
+            "UPDATE imports SET state = $3, chosen = $4, started_at = coalesce(started_at, $5), found = found || '{\"failed\": false}' "
+            "WHERE tenant_id = $1 AND id = $2",
             *(tx.tenant_id, import_id, state, msgspec.json.encode(chosen).decode(), tx.now),
         )
     except asyncpg.UniqueViolationError as running:
@@ -205,6 +207,15 @@ async def stop(tx: Tx, import_id: UUID) -> None:
     await tx.execute(
         "UPDATE imports SET state = $3 WHERE tenant_id = $1 AND id = $2",
         *(tx.tenant_id, import_id, move(row["state"], "stopped", IMPORT_MOVES)),
+    )
+
+
+async def fail(tx: Tx, import_id: UUID) -> None:
+    """Stop an import of which a portion went wrong, and say so; `start` tries that portion again."""
+    await tx.execute(
+        "UPDATE imports SET state = 'stopped', found = found || '{\"failed\": true}' "
+        "WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running')",
+        *(tx.tenant_id, import_id),
     )
 
 
@@ -280,5 +291,5 @@ def texts_of(row: Row) -> Mapping[str, Any]:
     return {
         name: value
         for name in Row.__struct_fields__
-        if name not in ("number", "notes", "error") and (value := getattr(row, name))
+        if name not in ("number", "growth_by_level", "unread", "notes", "error") and (value := getattr(row, name))
     }

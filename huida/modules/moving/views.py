@@ -13,11 +13,17 @@ Unit = Literal["points", "cny_principal", "cny_gift", "growth", "total_fen"]
 
 
 class FileColumn(TypedDict):
-    """A column as it is titled in the file, and the field that it was taken for; null: it is ignored."""
+    """A column as it is titled in the file, and the field that it was taken for; null: it is ignored.
+
+    `unit` is that of its amounts where the title names another than the usual one (`fen`, `jiao`, `thousand`,
+    `ten_thousand`); `why` says in the reader's language why a column with a known title is ignored.
+    """
 
     place: int
     title: str
     field: str | None
+    unit: NotRequired[str]
+    why: NotRequired[str]
 
 
 class Understanding(TypedDict):
@@ -75,12 +81,14 @@ class ImportSummary(TypedDict):
 
 
 class ImportView(ImportSummary):
-    """`grows_by_default`: whether purchases count for growth unless something else is chosen."""
+    """`grows_by_default`: whether purchases count for growth unless something else is chosen. `stopped_why` says in the
+    reader's language why it was stopped by itself."""
 
     understood: Understanding
     counts: Counts
     balance: list[UnitBalance]
     grows_by_default: bool
+    stopped_why: str | None
 
 
 class Said(TypedDict):

@@ -6384,6 +6384,9 @@ export interface components {
         /**
          * FileColumn
          * @description A column as it is titled in the file, and the field that it was taken for; null: it is ignored.
+         *
+         *     `unit` is that of its amounts where the title names another than the usual one (`fen`, `jiao`, `thousand`,
+         *     `ten_thousand`); `why` says in the reader's language why a column with a known title is ignored.
          */
         FileColumn: {
             /** Field */
@@ -6392,6 +6395,10 @@ export interface components {
             place: number;
             /** Title */
             title: string;
+            /** Unit */
+            unit?: string;
+            /** Why */
+            why?: string;
         };
         /**
          * Fitness
@@ -6502,7 +6509,8 @@ export interface components {
         };
         /**
          * ImportView
-         * @description `grows_by_default`: whether purchases count for growth unless something else is chosen.
+         * @description `grows_by_default`: whether purchases count for growth unless something else is chosen. `stopped_why` says in the
+         *     reader's language why it was stopped by itself.
          */
         ImportView: {
             /** Balance */
@@ -6542,6 +6550,8 @@ export interface components {
              * @enum {string}
              */
             state: "planned" | "queued" | "running" | "stopped" | "done";
+            /** Stopped Why */
+            stopped_why: string | null;
             /** Total */
             total: number;
             understood: components["schemas"]["Understanding"];

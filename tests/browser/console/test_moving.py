@@ -135,7 +135,7 @@ def test_a_file_that_is_no_table_of_members_is_refused_in_words(
     with page.expect_download() as download:
         page.get_by_role("button", name="下载表格模板").click()
     head = Path(download.value.path()).read_text("utf-8-sig").splitlines()[0]
-    assert head == "卡号,姓名,手机号,生日,积分,储值本金,赠金,成长值,等级,门店,注册时间,标签,备注"
+    assert head == "卡号,姓名,手机号,生日,积分,积分到期日,储值本金,赠金,成长值,等级,门店,注册时间,状态,标签,备注"
     assert shop.api.get("/api/console/imports")["items"] == []
 
 

@@ -6,8 +6,27 @@ from typing import Final
 import msgspec
 
 from huida.kernel.errors import Invalid
-from huida.kernel.intake.texts import title
+from huida.kernel.intake.tables import Line
+from huida.kernel.intake.texts import title, title_parts
+from huida.modules.moving import cells
+from huida.modules.moving.words import brackets
 
+STATUS: Final = (
+    *(
+        "状态",
+        "会员状态",
+        "卡状态",
+        "会员卡状态",
+        "账户状态",
+        "账号状态",
+        "用户状态",
+        "客户状态",
+        "订单状态",
+        "交易状态",
+    ),
+    *("支付状态", "付款状态", "退款状态", "单据状态", "是否注销", "是否有效", "是否作废", "是否删除"),
+    *("status", "state", "member status", "card status", "account status", "order status", "payment status"),
+)
 MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "card_no": (
         *(
@@ -170,6 +189,7 @@ MEMBERS: Final[dict[str, tuple[str, ...]]] = {
         ),
         *("joined", "joined at", "join date", "registered", "registered at", "created at", "member since"),
     ),
+    "status": STATUS,
     "tags": ("标签", "会员标签", "客户标签", "tags", "tag", "labels"),
 }
 PURCHASES: Final[dict[str, tuple[str, ...]]] = {
@@ -184,6 +204,7 @@ PURCHASES: Final[dict[str, tuple[str, ...]]] = {
         "store code",
         "store name",
     ),
+    "status": STATUS,
     "till_no": (
         *(
             "小票号",
@@ -249,6 +270,10 @@ NEEDED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "purchases": (("card_no", "phone"), ("store",), ("till_no",), ("total",), ("occurred",)),
 }
 """By kind of file: of each group at least one column must be there."""
+_MAYBE_RECORDS: Final = frozenset(("编号", "会员编号", "会员id", "会员号", "memberid", "memberno", "membernumber"))
+"""Titles under which systems write the numbers of their own records too."""
+SHORTEST_CARD: Final = 4
+MOST_SHORT: Final = 100
 NOT_KEPT: Final = frozenset({"name"})
 """Fields of a purchases file that are recognised and of no use there."""
 KINDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {"members": MEMBERS, "purchases": PURCHASES}
@@ -257,12 +282,19 @@ _FIELD_OF: Final = {
 }
 
 
-class Column(msgspec.Struct):
-    """A column of the file, from 0: its title as it stands there, and what it was taken for; no field: ignored."""
+class Column(msgspec.Struct, omit_defaults=True):
+    """A column of the file, from 0: its title as it stands there, and what it was taken for; no field: ignored.
+
+    `unit` is that of its amounts where the title names one (`brackets.TIMES`). `why` is the code of a reason to ignore a
+    column whose title is known, `said` fills its text.
+    """
 
     place: int
     title: str
     field: str | None
+    unit: str = ""
+    why: str = ""
+    said: str = ""
 
 
 def titles(kind: str) -> frozenset[str]:
@@ -278,7 +310,7 @@ def keys(kind: str) -> frozenset[str]:
 def recognised(kind: str, header: Sequence[str], width: int) -> list[Column]:
     """What the columns are, up to the widest line. Raises Invalid for two columns of one field, or a missing one."""
     cells = [*header, *[""] * (width - len(header))]
-    columns = [Column(place, text.strip(), _FIELD_OF[kind].get(title(text))) for place, text in enumerate(cells)]
+    columns = [_column(kind, place, text) for place, text in enumerate(cells)]
     first: dict[str, Column] = {}
     for column in columns:
         if column.field is None:
@@ -288,7 +320,44 @@ def recognised(kind: str, header: Sequence[str], width: int) -> list[Column]:
             raise Invalid(code="moving.two_columns", where="file", first=other.title, second=column.title)
         if kind == "purchases" and column.field in NOT_KEPT:
             column.field = None
-    for group in NEEDED[kind]:
-        if not any(field in first for field in group):
-            raise Invalid(code="moving.column_missing", where="file", wanted=[KINDS[kind][field][0] for field in group])
+    _check_needed(kind, columns)
     return columns
+
+
+def _check_needed(kind: str, columns: Sequence[Column]) -> None:
+    there = {column.field for column in columns}
+    for group in NEEDED[kind]:
+        if there.isdisjoint(group):
+            words = [KINDS[kind][field][0] for field in group]
+            raise Invalid(code="moving.column_missing", where="file", wanted="、".join(words))
+
+
+def without_running_numbers(kind: str, columns: Sequence[Column], lines: Sequence[Line]) -> None:
+    """Ignore a column of cards that may be one of record numbers and is (1, 2, 3 …): no card is that short.
+
+    Raises Invalid where nothing else says who a line is about.
+    """
+    for column in columns:
+        if column.field != "card_no" or title(column.title) not in _MAYBE_RECORDS:
+            continue
+        numbers = [cells.text(line[column.place]) for _, line in lines if column.place < len(line)]
+        numbers = [number for number in numbers if number]
+        short = sum(number.isdigit() and len(number) < SHORTEST_CARD for number in numbers)
+        if short > MOST_SHORT or short * 2 > len(numbers):
+            column.field, column.why = None, "moving.column.short_cards"
+            if all(other.field != "phone" for other in columns):
+                raise Invalid(code="moving.only_running_numbers", where="file", column=column.title)
+
+
+def _column(kind: str, place: int, text: str) -> Column:
+    """One column: what stands in brackets is harmless, names a unit, or makes it a column that nobody knows."""
+    word, words = title_parts(text)
+    column = Column(place, text.strip(), _FIELD_OF[kind].get(word))
+    if column.field is None:
+        return column
+    unit, strange = brackets.read(column.field, word, words)
+    if strange:
+        column.field, column.why, column.said = None, "moving.column.brackets", strange
+    elif unit:
+        column.unit = unit
+    return column
