@@ -150,7 +150,8 @@ async def join_rows(tx: Tx, *, stays: Row, goes: Row) -> Joined:
 async def part_rows(tx: Tx, joined: Joined, *, stays: Row, goes: Row) -> None:
     """Take two rows apart again: what was filled and is still as it was then goes, accounts go back.
 
-    A phone that was entered since is the survivor's. WeChat accounts that were seen since and are of the same person (unionid) as those that go back go with them.
+    A phone that was entered since is the survivor's. WeChat accounts that were seen since and are of the same person (unionid)
+    as those that go back go with them.
     """
     cleared: dict[str, Any] = {
         column: None if column == "birthday" else "" for column in joined.filled if stays[column] == goes[column]
