@@ -164,8 +164,9 @@ READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 MERCHANT = 7301
 """First half of the advisory lock of one merchant. Whoever writes shares it from the first statement on; `alone` has it
 whole. Locks of two halves never meet those of one (`hashtextextended`)."""
-ALONE_WITHIN_MS = 2000
-"""How long `alone` waits for those who write, while new ones wait behind it: tills notice no more than that."""
+ALONE_TRIES, ALONE_WITHIN_MS, ALONE_PAUSE_S = 8, 150, 0.1
+"""How often `alone` asks, how long it waits each time for those who write, while new ones wait behind it, and how long it
+lets them go on in between: else one long transaction beside it would keep every connection waiting."""
 
 
 class MerchantBusy(TooMany):
@@ -225,8 +226,17 @@ class Database:
             f"BEGIN; SET LOCAL lock_timeout = {ALONE_WITHIN_MS}; "
             f"SELECT pg_advisory_xact_lock({MERCHANT}, {_half(tenant_id)}); SET LOCAL lock_timeout TO DEFAULT"
         )
-        async with self._open(tenant_id, actor, Tx, begin) as tx:
-            yield tx
+        for again in reversed(range(ALONE_TRIES)):
+            inside = False
+            try:
+                async with self._open(tenant_id, actor, Tx, begin) as tx:
+                    inside = True
+                    yield tx
+                return
+            except MerchantBusy:
+                if inside or not again:
+                    raise
+            await asyncio.sleep(ALONE_PAUSE_S)
 
     @asynccontextmanager
     async def read(self, tenant_id: int, *, actor: str = "system") -> AsyncIterator[ReadTx]:
@@ -320,7 +330,7 @@ async def _begin(sql: Any, statements: str) -> None:
     try:
         await sql.execute(statements)
     except asyncpg.LockNotAvailableError as busy:
-        raise MerchantBusy(retry_after_s=1) from busy
+        raise MerchantBusy(retry_after_s=5) from busy
 
 
 def _half(tenant_id: int) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.asgi import Reply
+from tests.lives import leave
 from tests.shop import Shop
 
 CONSOLE, TILL = "/api/console/coupons", "/api/v1/coupons"
@@ -124,7 +125,9 @@ async def test_a_coupon_that_stands_alone(shop: Shop, alone_first: bool) -> None
     refused = await use(shop, order[1])
     assert (refused.status, refused.json()["code"]) == (409, "coupon.stands_alone")
     assert await state(shop, order[1]) == "issued"
-    assert (await use(shop, order[1], store="", order="O1")).status == 200  # another order: it names no store
+    storeless = await use(shop, order[1], store="")  # of any store's order with this number
+    assert storeless.json()["code"] == "coupon.stands_alone"
+    assert (await use(shop, order[1], "O2")).status == 200
 
 
 async def test_two_coupons_at_once_do_not_miss_each_other(shop: Shop) -> None:
@@ -168,3 +171,57 @@ async def test_what_was_promised_stays(shop: Shop) -> None:
     for change in ({"alone": True}, {"per_order": 2}):
         refused = await shop.staff.patch(f"{CONSOLE}/templates/{kind}", change)
         assert (refused.status, refused.json()["code"]) == (409, "coupon.terms_fixed")
+
+
+async def test_a_refund_elsewhere_gives_back_the_coupons_of_the_store_that_sold(shop: Shop) -> None:
+    """The same number at two stores is two orders."""
+    await shop.staff.post("/api/console/stores", {"code": "S02", "name": "二店"})
+    member = await shop.member()
+    kind = await template(shop)
+    here, there, nowhere = [await coupon(shop, member, kind) for _ in range(3)]
+    await shop.buy(member, "T1", 10_000)
+    assert (await use(shop, here, "T1")).status == 200
+    assert (await use(shop, there, "T1", store="S02")).status == 200
+    back = {"store": "S02", "till_no": "F1", "purchase_store": "S01", "purchase_till_no": "T1", "amount_fen": 10_000}
+    assert (await shop.key.post("/api/v1/refunds", back)).status == 201
+    assert [await state(shop, code) for code in (here, there, nowhere)] == ["issued", "used", "issued"]
+    assert (await shop.key.get(f"{TILL}/{here}")).json()["off_fen"] is None
+    # a late repetition of the till's call takes nothing: the order is refunded
+    late = await use(shop, here, "T1")
+    assert (late.refusal, await state(shop, here)) == ((409, "coupon.order_is_back"), "issued")
+    assert (await use(shop, here, "T2")).status == 200
+
+
+async def test_numbers_of_orders_are_taken_as_the_tills_are(shop: Shop) -> None:
+    member = await shop.member()
+    kind = await template(shop)
+    codes = [await coupon(shop, member, kind) for _ in range(2)]
+    await shop.buy(member, " T1 ", 10_000)
+    assert (await use(shop, codes[0], " T1\u3000")).json()["order_ref"] == "T1"
+    assert (await use(shop, codes[1], "T1")).refusal == (409, "coupon.enough_of_it")
+    for odd in ("T\n1", "T\u200b1"):
+        assert (await use(shop, codes[1], odd)).status == 422
+    await shop.refund("F1", "T1", 10_000)
+    assert await state(shop, codes[0]) == "issued"
+
+
+async def test_no_coupon_is_used_up_for_nothing(shop: Shop) -> None:
+    member = await shop.member()
+    kind = await template(shop, threshold_fen=0, per_order=3)
+    codes = [await coupon(shop, member, kind) for _ in range(3)]
+    assert [(await use(shop, code, fen=8_000)).json().get("off_fen") for code in codes[:2]] == [5_000, 3_000]
+    assert (await use(shop, codes[2], fen=8_000)).refusal == (409, "coupon.nothing_left")
+    assert (await use(shop, codes[2], "O2", fen=0)).refusal == (409, "coupon.nothing_left")
+    assert await state(shop, codes[2]) == "issued"
+
+
+async def test_who_left_gets_no_coupon_back(shop: Shop) -> None:
+    member = await shop.member()
+    code = await coupon(shop, member, await template(shop))
+    await shop.buy(member, "T1", 10_000)
+    await use(shop, code, "T1")
+    assert (await leave(shop, member)).status == 200
+    assert (await shop.refund("F1", "T1", 10_000)).status == 201
+    assert (await shop.key.post(f"{TILL}/{code}/reopen")).refusal == (409, "member.not_active")
+    assert await state(shop, code) == "used"
+    assert await shop.invariants() == {}

@@ -166,3 +166,18 @@ async def test_a_member_moves_to_the_end_with_each_change(shop: Shop) -> None:
     assert (await adjust(shop, chen, points=5)).status == 200  # no change of the member
     await shop.staff.patch(f"/api/console/members/{lin}", {"name": "林大满"})  # nor is this
     assert await all_of(shop, "members/changes", cursor=end) == []
+
+
+async def test_a_quiet_merchant_is_read_over_months_and_a_busy_hour_in_pages(shop: Shop) -> None:
+    """Rows that lie an hour, a day, a month and a year apart come in their order, whatever the page's size."""
+    member = await shop.member()
+    for n in range(5):
+        await shop.buy(member, str(n), 100)
+    async with shop.db.tx(shop.tenant) as tx:
+        for n, age in enumerate(("400 days", "40 days", "2 days", "2 hours", "1 minute")):
+            await tx.execute(
+                "UPDATE purchases SET recorded_at = recorded_at - $3::text::interval WHERE tenant_id = $1 AND till_no = $2",
+                *(shop.tenant, str(n), age),
+            )
+    for limit in (1, 2, 500):
+        assert [p["till_no"] for p in await until_read(shop, "purchases", 5, limit=limit)] == ["0", "1", "2", "3", "4"]

@@ -228,3 +228,31 @@ async def test_staff_refund_and_reverse(shop: Shop) -> None:
     done = await shop.staff.post("/api/console/orders/recharges/reversals", reversal)
     assert done.json()["balance_after_fen"] == 0
     assert await shop.balances(member) == {"points": 0, "cny_principal": 0}
+
+
+async def test_the_gift_points_of_a_recharge_that_have_expired_are_not_taken_again(shop: Shop) -> None:
+    await rules(shop, points_expire_months=1, gift_tiers=[{"from_fen": 10_000, "gift_points": 50}])
+    member = await shop.member()
+    await shop.recharge(member, "R-1", 10_000)
+    await past_the_end(shop)
+    await shop.buy(member, "A1", 10_000)
+    row = {"store": "S01", "till_no": "V-1", "recharge_till_no": "R-1", "reason": "金额输错"}
+    answer = (await shop.key.post("/api/v1/recharges/reversals", row)).json()
+    assert (answer["points"], answer["points_after"]) == (0, 100)
+    assert await shop.invariants() == {}
+
+
+async def test_pending_points_that_went_back_are_not_owed_again(shop: Shop) -> None:
+    """Half goes back while pending, the rest ripens and expires: the other half takes no other purchase's points."""
+    await rules(shop, points_ripen_days=7, points_expire_months=1)
+    member = await shop.member()
+    await shop.buy(member, "A1", 10_000)
+    await shop.refund("F1", "A1", 5_000)
+    await nights(shop, 9)
+    await nights(shop, 62)
+    await shop.buy(member, "A2", 10_000)
+    await nights(shop, 9)
+    assert await points_of(shop, member) == 100
+    assert (await shop.refund("F2", "A1", 5_000)).json()["points"] == 0
+    assert await points_of(shop, member) == 100
+    assert await shop.invariants() == {}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from huida.kernel.db import ReadTx, Tx
@@ -112,9 +112,20 @@ class IssueIn(Who):
     key: str = Field(min_length=1, max_length=100)
 
 
+def _order_ref(text: str) -> str:
+    """An order's number as the till's numbers are taken: without blanks around it (B-17). Raises ValueError for unprintable ones."""
+    number = text.strip()
+    if number and not number.isprintable():
+        raise ValueError("order_ref")
+    return number
+
+
+OrderRef = Annotated[str, AfterValidator(_order_ref)]
+
+
 class RedeemIn(Body):
     store: str = Field("", max_length=32)
-    order_ref: str = Field("", max_length=100)
+    order_ref: OrderRef = Field("", max_length=100)
     order_fen: int | None = Field(None, ge=0)
 
 
@@ -307,13 +318,22 @@ async def console_redeem(
 
 
 @console.post("/codes/{code}/reopen")
-async def console_reopen(code: str, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
-    return show(await reopen(tx, code))
+async def console_reopen(request: Request, code: str, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
+    return show(await _reopen(request, tx, code))
 
 
 @console.post("/codes/{code}/void")
 async def console_void(code: str, body: VoidIn, tx: Tx = staff_tx("coupons.write")) -> views.Coupon:
     return show(await void(tx, code, reason=body.reason))
+
+
+async def _reopen(request: Request, tx: Tx, code: str) -> Coupon:
+    """Only for a member, frozen or not: who left keeps no coupons."""
+    holder = (await queries.by_code(tx, code)).member_id
+    state = (await request.app.state.member(tx, holder))["state"]
+    if state not in ("active", "frozen"):
+        raise Conflict(code="member.not_active", state=state)
+    return await reopen(tx, code)
 
 
 async def _redeem(request: Request, tx: Tx, code: str, body: RedeemIn) -> views.RedeemedCoupon:
@@ -354,7 +374,7 @@ async def open_redeem(request: Request, code: str, body: RedeemIn, tx: Tx = key_
 @open_api.post("/{code}/reopen", response_model=views.Coupon)
 async def open_reopen(request: Request, code: str, tx: Tx = key_tx("coupons.write")) -> Response:
     async def work() -> tuple[int, Any]:
-        return 200, show(await reopen(tx, code))
+        return 200, show(await _reopen(request, tx, code))
 
     return await once(tx, request, work)
 

@@ -40,6 +40,8 @@ NOT_USABLE = {
     "below_threshold": "coupon.below_threshold",
     "alone": "coupon.stands_alone",
     "per_order": "coupon.enough_of_it",
+    "nothing_left": "coupon.nothing_left",
+    "order_is_back": "coupon.order_is_back",
 }
 
 
@@ -70,6 +72,8 @@ async def redeem(
     known = await _with_terms(tx, clean)
     if known["state"] == "used" and order_ref and (known["order_ref"], known["store_code"]) == (order_ref, store_code):
         return coupon_of(known), known["off_fen"] if known["off_fen"] is not None else _worth(known, order_fen)
+    if order_ref and known["reason"] == _back(order_ref):
+        raise CouponNotUsable("order_is_back")
     if known["state"] != "issued" or not known["valid_from"] <= tx.now < known["valid_until"] + timedelta(seconds=1):
         raise CouponNotUsable(_why_not(known, tx))
     if store_code and store_code not in await tenants.stores_by_code(tx):
@@ -81,6 +85,8 @@ async def redeem(
     if order_ref:
         taken = await _beside(tx, known, store_code, order_ref)
         off = off if off is None or order_fen is None else min(off, max(order_fen - taken, 0))
+    if off == 0 and known["kind"] != "gift":
+        raise CouponNotUsable("nothing_left")
     row = await tx.row(REDEEM, tx.tenant_id, clean, tx.now, store_code, order_ref, off)
     if row is None:
         now = await _with_terms(tx, clean)
@@ -107,16 +113,15 @@ def _worth(known: Any, order_fen: int | None) -> int | None:
 async def _beside(tx: Tx, known: Any, store_code: str, order_ref: str) -> int:
     """What the coupons that this order has taken already take off. Raises CouponNotUsable when this one may not join them.
 
-    Two coupons for one order wait for each other here, so neither misses the other.
+    Two coupons for one order wait for each other here, so neither misses the other. A redemption that names no store is of
+    any store's order with that number.
     """
-    await tx.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"coupons/{tx.tenant_id}/{store_code}/{order_ref}"
-    )
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"coupons/{tx.tenant_id}/{order_ref}")
     rows = await tx.fetch(
         "SELECT c.id, c.template_id, c.off_fen, t.alone FROM coupons c "
         "JOIN coupon_templates t ON t.tenant_id = c.tenant_id AND t.id = c.template_id "
-        "WHERE c.tenant_id = $1 AND c.order_ref = $2 AND c.store_code = $3 AND c.order_ref <> '' AND c.state = 'used' "
-        "AND c.id <> $4",
+        "WHERE c.tenant_id = $1 AND c.order_ref = $2 AND (c.store_code IN ($3, '') OR $3 = '') AND c.order_ref <> '' "
+        "AND c.state = 'used' AND c.id <> $4",
         *(tx.tenant_id, order_ref, store_code, known["id"]),
     )
     if rows and (known["alone"] or any(row["alone"] for row in rows)):
@@ -160,19 +165,27 @@ async def reopen(tx: Tx, code: str) -> Coupon:
     return coupon
 
 
-async def reopen_of_order(tx: Tx, *, store_code: str, order_ref: str) -> int:
-    """A purchase went back whole: its coupons can be used again, where the shop wants it so (B-25); returns how many."""
-    if not await refund_reopens(tx):
+async def reopen_of_order(tx: Tx, *, store_code: str, order_ref: str, is_member: bool) -> int:
+    """A purchase went back whole: its coupons can be used again, where the shop wants it so (B-25); returns how many.
+
+    Not those of one who is a member no more: they stay used.
+    """
+    if not is_member or not await refund_reopens(tx):
         return 0
     rows = await tx.fetch(
-        "UPDATE coupons SET state = 'issued', used_at = NULL, store_code = '', order_ref = '', off_fen = NULL "
-        "WHERE tenant_id = $1 AND order_ref = $2 AND store_code = $3 AND order_ref <> '' AND state = 'used' "
+        "UPDATE coupons SET state = 'issued', used_at = NULL, store_code = '', order_ref = '', off_fen = NULL, reason = $4 "
+        "WHERE tenant_id = $1 AND order_ref = $2 AND store_code IN ($3, '') AND order_ref <> '' AND state = 'used' "
         "RETURNING id, member_id, code",
-        *(tx.tenant_id, order_ref, store_code),
+        *(tx.tenant_id, order_ref, store_code, _back(order_ref)),
     )
     for row in sorted(rows, key=lambda row: row["id"]):
         tx.emit(CouponReopened(subject_id=row["member_id"], coupon_id=row["id"], code=row["code"]))
     return len(rows)
+
+
+def _back(order_ref: str) -> str:
+    """What a coupon remembers of the order that gave it back, so that a late repetition of its redemption takes nothing."""
+    return f"refund {order_ref}"
 
 
 async def refund_reopens(tx: Tx) -> bool:

@@ -15,7 +15,7 @@ from huida.kernel.web import Actor, key_only
 from huida.modules import members
 from huida.modules.feeds import views
 from huida.modules.feeds.queries import FEEDS, TRANSFERS
-from huida.modules.feeds.reading import Reading, fed, plainly, reading, settled
+from huida.modules.feeds.reading import Reading, fed, in_steps, plainly, reading, settled
 from huida.modules.loyalty import Unit
 
 open_api = Router(prefix="/api/v1", tags=["feeds"])
@@ -34,7 +34,12 @@ async def _read(request: Request, actor: Actor, name: str, wanted: Reading, show
     db: Database = request.app.state.db
     until = await settled(db, actor.tenant_id)
     async with db.read(actor.tenant_id) as tx:
-        rows = await tx.fetch(FEEDS[name], tx.tenant_id, *start, until, wanted.limit + 1)
+        rows = await in_steps(
+            start[0],
+            until,
+            lambda end: tx.fetch(FEEDS[name], tx.tenant_id, *start, end, wanted.limit + 1),
+            limit=wanted.limit,
+        )
         return fed(rows, wanted, start, lambda row: (row["recorded_at"], row["id"]), partial(show, tx))
 
 
@@ -79,7 +84,13 @@ async def transfers(
     db: Database = request.app.state.db
     until = await settled(db, actor.tenant_id) - CLOCKS
     async with db.read(actor.tenant_id) as tx:
-        rows = await tx.fetch(TRANSFERS, tx.tenant_id, *start, until, list(get_args(Unit)), wanted.limit + 1)
+        units = list(get_args(Unit))
+        rows = await in_steps(
+            start[0],
+            until,
+            lambda end: tx.fetch(TRANSFERS, tx.tenant_id, *start, end, units, wanted.limit + 1),
+            limit=wanted.limit,
+        )
         return fed(rows, wanted, start, _key_of_transfer, partial(plainly, tx))
 
 

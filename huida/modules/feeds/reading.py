@@ -2,9 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,6 +16,9 @@ from huida.modules.feeds.views import Feed
 
 T = TypeVar("T")
 MOST: Final = 1000
+REPORTED: Final = timedelta(milliseconds=100)
+"""Longer than a transaction that has begun is unknown to others."""
+SPANS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +75,20 @@ async def settled(db: Database, tenant_id: int) -> datetime:
             "SELECT least(min(xact_start), now()) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    return found
+    return found - REPORTED
+
+
+async def in_steps(
+    start: datetime, until: datetime, fetch: Callable[[datetime], Awaitable[list[Row]]], *, limit: int
+) -> list[Row]:
+    """The rows after a time, from the next hour, day or month when that is enough: the block summaries by which rows of a
+    time are found tell no order, and to sort all that follows for each page would take longer the more there is."""
+    for span in SPANS:
+        end = min(until, start + span)
+        rows = await fetch(end)
+        if len(rows) > limit or end == until:
+            return rows
+    return await fetch(until)
 
 
 def fed(

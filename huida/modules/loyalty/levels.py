@@ -11,12 +11,11 @@ from huida.kernel.db import Tx
 from huida.modules import ledger, members
 from huida.modules.loyalty import rules as pure
 from huida.modules.loyalty.rules import GROWTH_FEN, Rules
+from huida.modules.loyalty.settle import JOINED_AT
 from huida.modules.members import LevelChanged
 
 READ_LEVELS = "loyalty.read_levels"
 PORTION = 500
-JOINED_AT = "normal"
-"""The level of whoever joins: the first, whatever code the rules give it."""
 
 
 class _Reading(msgspec.Struct, frozen=True):

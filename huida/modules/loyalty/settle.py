@@ -16,6 +16,8 @@ from huida.modules.loyalty import rules as pure
 from huida.modules.loyalty.rules import Rules
 
 STORED_VALUE = ("cny_principal", "cny_gift")
+JOINED_AT = "normal"
+"""The level of whoever joins: the first, whatever code the rules give it."""
 
 
 class Sale(msgspec.Struct, frozen=True, gc=False):
@@ -56,12 +58,11 @@ def growth_of(rules: Rules, sale: Sale) -> int:
 
 
 class _Planned(msgspec.Struct, frozen=True, gc=False):
-    """A sale's moves, how stored value splits, what is left of it, and the level that it earns at."""
+    """A sale's moves, how stored value splits, and what is left of it."""
 
     moves: tuple[Move, ...]
     split: tuple[int, int]
     balance: int | None
-    level: str
 
 
 class _Batch:
@@ -97,7 +98,7 @@ class _Batch:
                 self.followed[who] += growth
                 self.levels[who] = pure.level_for(self.rules, self.followed[who]).code
         left = sum(self.wallet.get((who, unit), 0) for unit in STORED_VALUE) if sale.balance_fen else None
-        return _Planned(tuple(moves), split, left, level)
+        return _Planned(tuple(moves), split, left)
 
     def _pay(self, sale: Sale) -> tuple[tuple[int, int], bool]:
         own, gift = (self.wallet.get((sale.member.id, unit), 0) for unit in STORED_VALUE)
@@ -130,25 +131,22 @@ async def settle_sales(tx: Tx, rules: Rules, sales: Sequence[Sale]) -> list[Sett
     posted = await ledger.post(
         tx, [Entry("purchase", sale.id, plan.moves) for sale, plan in zip(sales, planned, strict=True)]
     )
-    results = [_settled(rules, *each) for each in zip(sales, planned, posted, strict=True)]
-    await _lift(tx, sales, results)
+    results = [_settled(*each) for each in zip(sales, planned, posted, strict=True)]
+    if pure.has_levels(rules):
+        return await _lift(tx, rules, sales, posted, results)
     return results
 
 
-def _settled(rules: Rules, sale: Sale, plan: _Planned, result: Posted | Short) -> Settled | Short:
-    who = sale.member.id
+def _settled(sale: Sale, plan: _Planned, result: Posted | Short) -> Settled | Short:
     if isinstance(result, Short):
         return Short("stored_value", needed=sale.balance_fen, available=plan.balance or 0)
-    growth = result.balances.get((who, "growth"))
-    after = plan.level if growth is None else pure.level_for(rules, growth).code
     return Settled(
         points=_amount(plan.moves, "points"),
         pending=_amount(plan.moves, "points_pending"),
         principal_fen=plan.split[0],
         gift_fen=plan.split[1],
-        points_after=result.balances.get((who, "points")),
+        points_after=result.balances.get((sale.member.id, "points")),
         balance_after_fen=plan.balance,
-        level=(plan.level, after) if after != plan.level else None,
     )
 
 
@@ -156,14 +154,35 @@ def _amount(moves: Sequence[Move], unit: str) -> int:
     return next((move.amount for move in moves if move.unit == unit), 0)
 
 
-async def _lift(tx: Tx, sales: Sequence[Sale], results: Sequence[Settled | Short]) -> None:
-    """Write the level that each member has after all of the sales."""
+async def _lift(
+    tx: Tx, rules: Rules, sales: Sequence[Sale], posted: Sequence[Posted | Short], results: list[Settled | Short]
+) -> list[Settled | Short]:
+    """Give members the level of their growth and note in the results which sale lifted (or found) whom.
+
+    Levels are read now that the accounts are locked: what a refund or other rules did until a moment ago counts, not what the
+    look-up before the lock had seen. Whoever moves levels holds the account of growth first.
+    """
+    growth: dict[int, int] = {
+        place: after
+        for place, (sale, result) in enumerate(zip(sales, posted, strict=True))
+        if isinstance(result, Posted) and (after := result.balances.get((sale.member.id, "growth"))) is not None
+    }
+    if not growth:
+        return results
+    level = await members.levels_of(tx, sorted({sales[place].member.id for place in growth}))
+    known, first = {one.code for one in rules.levels}, pure.level_for(rules, 0).code
     last: dict[UUID, str] = {}
-    for sale, result in zip(sales, results, strict=True):
-        if isinstance(result, Settled) and result.level is not None:
-            last[sale.member.id] = result.level[1]
+    for place, after in growth.items():
+        who, result = sales[place].member.id, results[place]
+        before, now = level.get(who, first), pure.level_for(rules, after).code
+        if now == before or (now == first and before not in known and who not in last and before == JOINED_AT):
+            continue
+        assert isinstance(result, Settled)
+        results[place] = msgspec.structs.replace(result, level=(before, now))
+        level[who] = last[who] = now
     if last:
         await members.set_levels(tx, last)
+    return results
 
 
 async def settle_recharge(tx: Tx, rules: Rules, *, recharge_id: UUID, member_id: UUID, paid: Fen) -> Settled:

@@ -349,6 +349,14 @@ async def ids_after(tx: Tx, after: UUID | None, *, limit: int) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def levels_of(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Everybody's level now, not locked: for who holds the account of growth, which whoever moves levels holds first."""
+    rows = await tx.fetch(
+        "SELECT id, level FROM members WHERE tenant_id = $1 AND id = ANY($2)", tx.tenant_id, list(member_ids)
+    )
+    return {row["id"]: row["level"] for row in rows}
+
+
 async def lock_levels(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Everybody's level now, locked in the order of the ids. Whoever holds a ledger account too takes that first."""
     rows = await tx.fetch(

@@ -133,7 +133,9 @@ async def reverse_recharge(tx: Tx, row: ReversalIn) -> Outcome:
     who, reversal_id = recharged["member_id"], uuid7()
     await loyalty.expire_due(tx, [who])
     wallet = await ledger.lock(tx, [who])
-    points = min(recharged["gift_points"], wallet.get((who, "points"), 0))
+    lots = await ledger.of_source(tx, who, recharged["id"])
+    gone = lots["points"]["expired"] if "points" in lots else 0
+    points = min(recharged["gift_points"] - gone, wallet.get((who, "points"), 0))
     moves = [
         Move(who, unit, -amount, contra, "reversal", lot=recharged["id"])
         for unit, amount, contra in (
@@ -146,12 +148,13 @@ async def reverse_recharge(tx: Tx, row: ReversalIn) -> Outcome:
     await ledger.move(tx, Entry("recharge_reversal", reversal_id, tuple(moves)))
     now = (await ledger.balances(tx, [who]))[who]
     after = loyalty.stored_value(now)
-    await tx.execute(
+    if not await tx.execute(
         "INSERT INTO recharge_reversals (tenant_id, id, recharge_id, store_id, till_no, reason, points, points_after, "
-        "balance_after_fen, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "balance_after_fen, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         *(tx.tenant_id, reversal_id, recharged["id"], store.id, row.till_no, row.reason, points),
         *(now.get("points", 0), after, tx.now),
-    )
+    ):
+        raise reused(row.till_no)  # another recharge was taken back under this number at the same moment
     tx.emit(
         RechargeReversed(
             subject_id=who,

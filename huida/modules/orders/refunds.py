@@ -112,7 +112,10 @@ async def _carry_out(
     if back.growth:
         await loyalty.read_levels(tx, await loyalty.rules_of(tx), [who])
     if bought["refunded_fen"] + row.amount_fen == bought["total_fen"]:
-        await coupons.reopen_of_order(tx, store_code=sold_at.code, order_ref=row.purchase_till_no)
+        state = (await members.get(tx, who))["state"]
+        await coupons.reopen_of_order(
+            tx, store_code=sold_at.code, order_ref=row.purchase_till_no, is_member=state in ("active", "frozen")
+        )
     now = (await ledger.balances(tx, [who]))[who]
     await _write(tx, bought, row, refund_id, back, now)
     balance, after = back.principal + back.gift, loyalty.stored_value(now)
