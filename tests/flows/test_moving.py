@@ -2,9 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import Workbook
@@ -280,48 +278,6 @@ async def test_points_of_an_opening_may_have_a_day_of_their_own(shop: World, con
     )
 
 
-async def test_points_whose_day_is_over_are_a_loss_and_are_not_booked(shop: World, console: Client) -> None:
-    today = shop.clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
-    file = f"卡号,积分,积分到期日\nA00001,10,2020-12-31\nA00002,20,{today}\nA00003,30,{today - timedelta(days=1)}\n"
-    made = await understood(console, file)
-    assert (made["counts"]["losing"], made["counts"]["refused"]) == (2, 0)
-    start = f"{IMPORTS}/{made['id']}/start"
-    assert (await console.post(start, {})).refusal == (409, "moving.losses_not_confirmed")
-    done = await carried_out(shop, console, made["id"])
-    assert counts(done) == (3, 0, 0, 0)
-    assert balance(done) == {"points": (60, 20, 0, 40, True)}
-    [first, second, _] = await lines(console, done["id"])
-    assert [(note["code"], note["where"], note["text"]) for note in first["notes"]] == [
-        ("moving.points_expired", "points_expire", "积分已于 2020-12-31 到期，10 分不导入")
-    ]
-    assert second["notes"] == []
-    assert [await balances(console, card) for card in ("A00001", "A00002", "A00003")] == [{}, {"points": 20}, {}]
-    # the same file again finds nothing to do, what was booked before stays so when its day is over
-    assert counts(again := await moved_in(shop, console, file)) == (0, 0, 3, 0)
-    assert balance(again) == {"points": (60, 0, 20, 40, True)}
-    sign = f"{IMPORTS}/{done['id']}/sign-off"
-    assert (await console.post(sign, {})).refusal == (409, "moving.refused_not_accepted")
-    assert (await console.post(sign, {"accept_refused": True})).status == 200
-    # and nobody is told of what was lost
-    async with shop.db.tx(shop.tenant) as tx:
-        tx.enqueue("loyalty.expire_points", None)
-    await shop.settle()
-    assert await shop.facts("loyalty.value_moved") == []
-
-
-async def test_points_that_expire_while_the_import_waits_are_not_booked(shop: World, console: Client) -> None:
-    today = shop.clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
-    made = await understood(console, f"卡号,积分,积分到期日\nA00001,10,{today}\n")
-    assert made["counts"]["losing"] == 0
-    assert (await console.post(f"{IMPORTS}/{made['id']}/start", {})).status == 202
-    shop.clock.advance(timedelta(days=1))
-    await shop.settle()
-    console = await make.logged_in(Client(shop.app), await make.staff(shop.db, shop.tenant))
-    done = (await console.get(f"{IMPORTS}/{made['id']}")).json()
-    assert (done["state"], balance(done)) == ("done", {"points": (10, 0, 0, 10, True)})
-    assert await balances(console, "A00001") == {}
-
-
 async def test_an_opening_is_booked_once(shop: World, console: Client) -> None:
     await moved_in(shop, console, OPENINGS)
     again = await moved_in(shop, console, OPENINGS)
@@ -487,17 +443,3 @@ async def test_tags_are_edited_and_filtered_by(console: Client, world: World) ->
     assert (await console.get(MEMBERS, tag="新客")).json()["items"] == []
     refused = await console.patch(f"{MEMBERS}/{member_id}", {"tags": [str(n) for n in range(21)]})
     assert refused.refusal == (422, "member.bad_tags")
-
-
-async def test_files_and_what_their_lines_said_are_forgotten(world: World, console: Client) -> None:
-    from huida.modules.moving import storing
-
-    kept = (await moved_in(world, console, TABLE))["id"]
-    planned = (await understood(console, TABLE))["id"]
-    world.clock.advance(timedelta(days=31))
-    async with world.db.tx(world.tenant) as tx:
-        assert await storing.forget(tx, most=100) is False
-    console = await make.logged_in(Client(world.app), await make.staff(world.db, world.tenant))
-    assert (await console.get(f"{IMPORTS}/{planned}")).refusal == (404, "moving.not_found")
-    assert counts((await console.get(f"{IMPORTS}/{kept}")).json()) == (4, 0, 0, 3)
-    assert await lines(console, kept) == []

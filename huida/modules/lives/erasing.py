@@ -34,7 +34,10 @@ async def erase(tx: Tx, member_id: UUID, *, card_no: str) -> None:
     if (await owned(tx, member_id)).has_balance:
         raise Conflict(code="member.pay_out_first")
     phones = [phone for one in rows.values() if (phone := members.phone_of(tx, one)) is not None]
-    card_nos = [*(one["card_no"] for one in rows.values()), *(old["card_no"] for old in await members.old_cards(tx, member_id))]
+    card_nos = [
+        *(one["card_no"] for one in rows.values()),
+        *(old["card_no"] for old in await members.old_cards(tx, member_id)),
+    ]
     named = [key.hex() for key in moving.keys_of(tx, card_nos=card_nos, phones=phones)]
     openids = await members.wipe(tx, ids)
     await mall.wipe(tx, ids)

@@ -66,9 +66,7 @@ async def wipe(tx: Tx, member_ids: Sequence[UUID], keys: Sequence[bytes]) -> Non
     )
     for import_id in sorted(row["import_id"] for row in found):
         # A portion that is being carried out writes its lines again: wait for it.
-        await tx.value(
-            "SELECT id FROM imports WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, import_id
-        )
+        await tx.value("SELECT id FROM imports WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, import_id)
         lines = await tx.fetch(
             f"SELECT number, status, finished, content_sealed FROM import_lines WHERE {NAMING} AND import_id = $4",
             *(tx.tenant_id, list(member_ids), list(keys), import_id),

@@ -188,7 +188,9 @@ async def _openings(tx: Tx, good: Sequence[Planned]) -> None:
         opened = before.get(one.member_id, {})
         for unit, amount in one.books.items():
             if opened.get(unit, amount) != amount:
-                one.refuse(Conflict(code="moving.opened_before", where=unit, unit=unit, before=opened[unit], now=amount))
+                one.refuse(
+                    Conflict(code="moving.opened_before", where=unit, unit=unit, before=opened[unit], now=amount)
+                )
                 break
         else:
             one.booked_before = {unit: amount for unit, amount in one.books.items() if unit in opened}
