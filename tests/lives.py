@@ -34,7 +34,7 @@ MOVED = {
     "deliveries": ("fact_id", "scenario", "slot", "member_id", "state"),
     "member_passwords": ("member_id", "password_hash"),
     "ledger_accounts": ("owner_id", "unit", "balance", "held"),
-    "ledger_lots": ("owner_id", "unit", "expires_at", "source_id", "remaining", "granted", "expired"),
+    "ledger_lots": ("owner_id", "unit", "expires_at", "source_id", "remaining", "granted", "expired", "told_at"),
     "ledger_holds": ("id", "owner_id", "amount", "state"),
 }
 """What may change hands, by table, without what only counts on (sequence numbers, times of the last change)."""

@@ -50,7 +50,10 @@ def _said(params: Mapping[str, Any]) -> Mapping[str, Any]:
     if unit not in MONEY and unit != "growth":
         return params
     said = {name: value for name, value in params.items() if name in AMOUNTS and type(value) is int}
-    return {**params, **{name: f"¥{yuan(value)}" if unit in MONEY else str(value // 100) for name, value in said.items()}}
+    return {
+        **params,
+        **{name: f"¥{yuan(value)}" if unit in MONEY else str(value // 100) for name, value in said.items()},
+    }
 
 
 class _Lenient(dict[str, Any]):

@@ -12,7 +12,7 @@ from tests.asgi import Client
 from tests.flows.verification_kit import codes_on
 from tests.lives import MEMBERS, coupon, leave, life, rows
 from tests.mallshop import Mall, open_mall
-from tests.moving_kit import moved_in
+from tests.moving_kit import IMPORTS, carried_out, counts, lines, moved_in, understood
 from tests.shop import Shop
 from wesim import seed
 
@@ -43,7 +43,8 @@ async def furnished(world: Any) -> tuple[Mall, UUID]:
     await say(shop, member)
     row = {"store": "S01", "till_no": "T-1", "phone": PHONE, "total_fen": 2500}
     assert (await shop.key.post("/api/v1/purchases", row)).status == 201
-    assert (await shop.recharge(member, "R-1", 10000)).status == 201
+    paid = {"store": "S01", "till_no": "R-1", "phone": PHONE, "paid_fen": 10000}
+    assert (await shop.key.post("/api/v1/recharges", paid)).status == 201
     await moved_in(world, shop.staff, f"手机号,姓名,标签\n{PHONE},{NAME},欧阳家\n")
     await coupon(shop, member)
     await use_codes(shop)
@@ -103,11 +104,12 @@ def needles(shop: Shop, member: UUID) -> dict[str, bytes]:
         for purpose in PURPOSES
     }
     hashes["print of a till's phone"] = sealer.blind_index(f"phone {PHONE}", purpose="orders.who")
+    hashes["key of a line's phone"] = sealer.blind_index(f"phone {PHONE}", purpose="moving.line_key")
     return {text: text.encode() for text in clear} | hashes
 
 
 async def found(postgres: EmbeddedPostgres, shop: Shop, looked_for: dict[str, bytes]) -> set[tuple[str, str, str]]:
-    """(table, column, what) in every column of the whole database that holds text, JSON or bytes."""
+    """(table, column, what) in every column of the whole database that holds text, JSON or bytes (in hexadecimal too)."""
     sql = await asyncpg.connect(postgres.url)
     try:
         columns = await sql.fetch(
@@ -126,7 +128,11 @@ async def found(postgres: EmbeddedPostgres, shop: Shop, looked_for: dict[str, by
             only = f"WHERE tenant_id = {shop.tenant}" if column["owned"] else ""
             for row in await sql.fetch(f"SELECT DISTINCT {value} AS value FROM {column['t']} {only}"):
                 held = opened(shop, bytes(row["value"] or b""))
-                hits |= {(column["t"], column["c"], what) for what, one in looked_for.items() if one in held}
+                hits |= {
+                    (column["t"], column["c"], what)
+                    for what, one in looked_for.items()
+                    if one in held or one.hex().encode() in held
+                }
         return hits
     finally:
         await sql.close()
@@ -147,14 +153,18 @@ async def test_nothing_of_a_person_is_left(world: Any, postgres: EmbeddedPostgre
     # given: somebody of whom something is kept in many places
     mall, member = await furnished(world)
     shop = mall.shop
+    card = await shop.card_no(member)
+    refused = await moved_in(world, shop.staff, f"手机号,姓名,积分\n{PHONE},{NAME},\n{PHONE},欧阳,7\n")
+    assert counts(refused) == (0, 0, 1, 1)
+    planned = await understood(shop.staff, f"卡号,姓名,积分,备注\n{card},{NAME},20,欧阳家\nM0000001,{PHONE[:3]},30,\n")
     looked_for = needles(shop, member)
     before = await found(postgres, shop, looked_for)
     assert {table for table, _, _ in before} >= {
         "callback_inbox", "deliveries", "facts", "idempotency_keys", "identities", "import_lines", "mall_orders", "mall_withdrawals",
         "member_sessions", "members", "payments", "purchases", "subscribe_credits", "verification_codes",
     }  # fmt: skip
+    assert {("import_lines", "keys"), ("purchases", "who"), ("recharges", "who")} <= {hit[:2] for hit in before}
     bought = await rows(shop, "purchases", "recharges", "coupons")
-    card = await shop.card_no(member)
 
     # then: only after leaving, and only for who types the number
     erase = f"{MEMBERS}/{member}/erase"
@@ -185,6 +195,25 @@ async def test_nothing_of_a_person_is_left(world: Any, postgres: EmbeddedPostgre
     assert [fact["card_no"] for fact in await shop.world.facts("member.erased")] == [card]
     trail = (await shop.staff.get("/api/console/audit")).json()["items"]
     assert trail[0]["kind"] == "member.erased"
+
+    # then: files that named them are blank and agree still; one that waited brings the others
+    [kept, blank] = await lines(shop.staff, refused["id"])
+    assert (kept["status"], kept["values"], kept["member_id"]) == ("unchanged", {}, str(member))
+    assert (blank["status"], blank["values"], blank["error"]["code"]) == (
+        "refused",
+        {"points": 7},
+        "moving.line_erased",
+    )
+    signed = await shop.staff.post(f"{IMPORTS}/{refused['id']}/sign-off", {"accept_refused": True})
+    assert signed.status == 200, signed.text
+    done = await carried_out(world, shop.staff, planned["id"])
+    assert counts(done) == (1, 0, 0, 1)
+    [sums] = done["balance"]
+    assert (sums["in_file"], sums["booked"], sums["refused"], sums["balanced"]) == (50, 30, 20, True)
+    assert [one.get("error", {}).get("code") for one in await lines(shop.staff, planned["id"])] == [
+        "moving.line_erased",
+        None,
+    ]
 
     # then: there is no way back, the card is nobody's, the phone joins as somebody new
     assert (await shop.staff.post(f"{MEMBERS}/{member}/unfreeze", {})).refusal == (409, "state.wrong")

@@ -5,7 +5,7 @@ import pytest
 from tests import make
 from tests.asgi import Client
 from tests.lives import MEMBERS, coupon, leave, life, merge, rows, rules, timeline, transfers, two_records
-from tests.shop import Shop
+from tests.shop import Shop, whole_rules
 
 
 @pytest.mark.covers("G-25")
@@ -197,6 +197,37 @@ async def test_records_that_cannot_be_merged_are_refused_and_nothing_moves(shop:
         "member.not_active",
     )
     assert await rows(shop) == before
+
+
+async def test_levels_are_read_of_people_only(shop: Shop) -> None:
+    """Records that were merged or erased are nobody's: new rules move them to no level and tell of none (B-07, B-31)."""
+
+    def levels(first: str, second: str) -> list[dict[str, object]]:
+        return [{"code": first, "name": "甲"}, {"code": second, "name": "乙", "growth": 100}]
+
+    first, second = await two_records(shop)
+    gone = await make.member(shop.db, shop.tenant)
+    await rules(shop, levels=levels("base", "top"))
+    await shop.settle()
+    await merge(shop, first, second)
+    assert (await leave(shop, gone)).status == 200
+    erased = await shop.staff.post(f"{MEMBERS}/{gone}/erase", {"card_no": await shop.card_no(gone)})
+    assert erased.status == 204
+    told = len(await shop.world.facts("member.level_changed"))
+
+    # when
+    new = whole_rules(levels=levels("low", "high"))["levels"]
+    preview = await shop.staff.post("/api/console/loyalty/rules/preview", {"levels": new})
+    await rules(shop, levels=levels("low", "high"))
+    await shop.settle()
+
+    # then
+    assert preview.json() == {"moved": 1}
+    facts = (await shop.world.facts("member.level_changed"))[told:]
+    assert [(one["before"], one["after"]) for one in facts] == [("top", "high")]
+    level_of = {row[0]: row[8] for row in (await rows(shop, "members"))["members"]}
+    assert level_of == {first: "high", second: "base", gone: "base"}
+    assert await shop.invariants() == {}
 
 
 async def test_lots_move_with_all_they_say(shop: Shop) -> None:

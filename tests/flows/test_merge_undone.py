@@ -7,6 +7,7 @@ import pytest
 from huida.modules import loyalty
 from huida.modules.loyalty import lots
 from tests import make
+from tests.books.kit import run
 from tests.lives import MEMBERS, coupon, later, leave, merge, rows, rules, timeline, two_records, undo
 from tests.mallshop import Mall, open_mall
 from tests.shop import Shop
@@ -151,6 +152,89 @@ async def test_one_who_left_since_is_not_taken_apart(shop: Shop) -> None:
     merge_id = await merge(shop, first, second)
     assert (await leave(shop, first)).status == 200
     assert (await undo(shop, first, merge_id)).refusal == (409, "member.not_active")
+
+
+async def test_one_who_was_erased_since_is_not_taken_apart(shop: Shop) -> None:
+    # given: the receipt is erased too
+    first, second = await two_records(shop)
+    merge_id = await merge(shop, first, second)
+    assert (await leave(shop, first)).status == 200
+    body = {"card_no": await shop.card_no(first)}
+    assert (await shop.staff.post(f"{MEMBERS}/{first}/erase", body)).status == 204
+    before = await rows(shop)
+    assert (await undo(shop, first, merge_id)).refusal == (409, "member.not_active")
+    assert await rows(shop) == before
+
+
+async def card_and_person(shop: Shop) -> tuple[UUID, UUID]:
+    """A card without name and phone, and a record with both."""
+    bare = await make.member(shop.db, shop.tenant, name="", phone=None)
+    full = await make.member(shop.db, shop.tenant, name="林小满", phone="13800000001")
+    assert (await shop.staff.patch(f"{MEMBERS}/{full}", {"birthday": "1990-05-04", "note": "老顾客"})).status == 204
+    return bare, full
+
+
+async def said_of(shop: Shop, member_id: UUID) -> list[str | None]:
+    one = (await shop.staff.get(f"{MEMBERS}/{member_id}")).json()
+    return [one[name] for name in ("name", "phone", "birthday", "note")]
+
+
+async def test_what_was_entered_since_is_not_given_away(shop: Shop) -> None:
+    # given: gaps that the other record filled, and its phone; since then most of it was entered anew
+    bare, full = await card_and_person(shop)
+    merge_id = await merge(shop, bare, full)
+    since = {"name": "林大满", "phone": "13800000003", "note": "新备注"}
+    assert (await shop.staff.patch(f"{MEMBERS}/{bare}", since)).status == 204
+
+    # when
+    assert (await undo(shop, bare, merge_id)).status == 204
+
+    # then
+    assert await said_of(shop, bare) == ["林大满", "13800000003", None, "新备注"]
+    assert await said_of(shop, full) == ["林小满", None, "1990-05-04", "老顾客"]
+    [found] = (await shop.key.get("/api/v1/members", phone="13800000003")).json()["items"]
+    assert found["id"] == str(bare)
+    async with shop.db.read(shop.tenant) as tx:
+        receipt = await tx.value("SELECT receipt::text FROM member_merges WHERE tenant_id = $1", shop.tenant)
+    assert receipt == "{}", "it names accounts and the phone of the other record"
+
+
+@pytest.mark.parametrize("version", ["this", "before"])
+async def test_gaps_are_gaps_again_and_the_phone_goes_back(shop: Shop, version: str) -> None:
+    bare, full = await card_and_person(shop)
+    before = await rows(shop)
+    merge_id = await merge(shop, bare, full)
+    if version == "before":
+        async with shop.db.tx(shop.tenant) as tx:
+            await tx.execute(
+                "UPDATE member_merges SET receipt = receipt #- '{members,phone_hash}' WHERE tenant_id = $1", shop.tenant
+            )
+    assert await said_of(shop, bare) == ["林小满", "13800000001", "1990-05-04", "老顾客"]
+    assert (await undo(shop, bare, merge_id)).status == 204
+    assert await rows(shop) == before
+
+
+async def test_what_was_told_of_points_is_not_told_again(shop: Shop) -> None:
+    # given: both were told that their points expire soon
+    await rules(shop, points_expire_months=1, expiry_notice_days=90)
+    first, second = await shop.member("linxiaoman"), await shop.member("chenyiming")
+    assert (await shop.buy(first, "T-A", 3000)).status == 201
+    assert (await shop.buy(second, "T-B", 5000)).status == 201
+    await run(shop, "loyalty.mornings")
+    before = await rows(shop)
+    assert sorted(fact["points"] for fact in await shop.world.facts("loyalty.points_expiring")) == [30, 50]
+    assert all(row[-1] is not None for row in before["ledger_lots"])
+
+    # when: merged, and taken apart
+    merge_id = await merge(shop, first, second)
+    assert all(row[-1] is not None for row in (await rows(shop, "ledger_lots"))["ledger_lots"])
+    await run(shop, "loyalty.mornings")
+    assert (await undo(shop, first, merge_id)).status == 204
+    assert await rows(shop) == before
+    await run(shop, "loyalty.mornings")
+
+    # then
+    assert len(await shop.world.facts("loyalty.points_expiring")) == 2
 
 
 async def test_points_that_expired_or_ripened_since_are_given_back_as_that(shop: Shop) -> None:

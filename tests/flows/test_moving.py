@@ -443,19 +443,3 @@ async def test_tags_are_edited_and_filtered_by(console: Client, world: World) ->
     assert (await console.get(MEMBERS, tag="新客")).json()["items"] == []
     refused = await console.patch(f"{MEMBERS}/{member_id}", {"tags": [str(n) for n in range(21)]})
     assert refused.refusal == (422, "member.bad_tags")
-
-
-async def test_files_and_what_their_lines_said_are_forgotten(world: World, console: Client) -> None:
-    from datetime import timedelta
-
-    from huida.modules.moving import storing
-
-    kept = (await moved_in(world, console, TABLE))["id"]
-    planned = (await understood(console, TABLE))["id"]
-    world.clock.advance(timedelta(days=31))
-    async with world.db.tx(world.tenant) as tx:
-        assert await storing.forget(tx, most=100) is False
-    console = await make.logged_in(Client(world.app), await make.staff(world.db, world.tenant))
-    assert (await console.get(f"{IMPORTS}/{planned}")).refusal == (404, "moving.not_found")
-    assert counts((await console.get(f"{IMPORTS}/{kept}")).json()) == (4, 0, 0, 3)
-    assert await lines(console, kept) == []

@@ -1,9 +1,12 @@
 """Files that name cards of merged, left and erased members, or cards that were replaced (B-23, B-24)."""
 
+import re
 from uuid import UUID
 
 import pytest
 
+from tests.asgi import Client
+from tests.flows.verification_kit import codes_on
 from tests.lives import MEMBERS, leave, merge, two_records, undo
 from tests.moving_kit import counts, everybody, lines, moved_in
 from tests.shop import Shop
@@ -50,6 +53,25 @@ async def test_a_file_may_give_the_survivor_the_merged_records_phone(shop: Shop)
     assert (await everybody(shop.staff))[mine]["phone"] == phone
     sale = {"store": "S01", "till_no": "P-1", "phone": phone, "total_fen": 100}
     assert (await shop.key.post("/api/v1/purchases", sale)).status == 201
+
+
+async def test_a_file_that_changes_a_phone_ends_what_the_old_phone_opened(shop: Shop) -> None:
+    await codes_on(shop, "login")
+    member = await shop.member("linxiaoman")
+    body = {"m": shop.tenant, "scenario": "login", "phone": "13800000001", "device": "browser-1"}
+    browser = Client(shop.world.app)
+    assert (await browser.post("/api/member/codes", body)).status == 202
+    await shop.settle()
+    [code] = re.findall(r"验证码为([0-9]{6})", (await shop.texts(member))[-1]["text"])
+    entered = await browser.post("/api/member/login/code", {"m": shop.tenant, "phone": "13800000001", "code": code})
+    assert entered.status == 200, entered.text
+    browser.headers["authorization"] = f"Bearer {entered.json()['token']}"
+    [mine] = await cards(shop, member)
+    assert counts(await moved_in(shop.world, shop.staff, f"卡号,姓名\n{mine},林满\n")) == (0, 1, 0, 0)
+    assert (await browser.get("/api/member/me")).json()["member"]["id"] == str(member)
+    assert counts(await moved_in(shop.world, shop.staff, f"卡号,手机号\n{mine},13800000088\n")) == (0, 1, 0, 0)
+    assert (await browser.get("/api/member/me")).status == 401
+    assert (await everybody(shop.staff))[mine]["phone"] == "13800000088"
 
 
 @pytest.mark.parametrize("dress", [str, str.lower, str.upper])

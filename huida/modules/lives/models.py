@@ -12,7 +12,7 @@ from huida.kernel.db import Base, TenantOwned
 
 
 class MemberMerge(TenantOwned, Base):
-    """`merged_id` became the survivor's; `receipt` is a `Receipt`, empty when the survivor was erased."""
+    """`merged_id` became the survivor's; `receipt` is a `Receipt`, empty when it was undone or the survivor erased: it names accounts."""
 
     __tablename__ = "member_merges"
     __table_args__ = (

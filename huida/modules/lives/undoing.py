@@ -32,10 +32,10 @@ async def undo(tx: Tx, member_id: UUID, merge_id: UUID) -> None:
     """
     row = await _row(tx, member_id, merge_id)
     stays, goes = row["survivor_id"], row["merged_id"]
-    receipt = _receipt.decode(row["receipt"])
     await ledger.lock(tx, sorted([stays, goes]))
     rows = await members.lock_rows(tx, [stays, goes])
-    _check(tx, row, rows[stays])
+    _check(rows[stays])
+    receipt = _receipt.decode(row["receipt"])  # of one who is active or frozen: an erased one's is empty
     if await orders.taken_back_since(tx, receipt.orders, row["at"]):
         raise Conflict(code="member.merge_taken_back")
     try:
@@ -52,7 +52,8 @@ async def undo(tx: Tx, member_id: UUID, merge_id: UUID) -> None:
     await messaging.hand_back(tx, source=stays, target=goes, records=[goes, *receipt.members.repointed])
     await members.part_rows(tx, receipt.members, stays=rows[stays], goes=rows[goes])
     await tx.execute(
-        "UPDATE member_merges SET undone_at = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, merge_id, tx.now
+        "UPDATE member_merges SET undone_at = $3, receipt = '{}' WHERE tenant_id = $1 AND id = $2",
+        *(tx.tenant_id, merge_id, tx.now),
     )
     tx.emit(
         MergeUndone(
@@ -83,7 +84,7 @@ async def _row(tx: Tx, member_id: UUID, merge_id: UUID) -> Row:
     return row
 
 
-def _check(tx: Tx, merge: Row, survivor: Row) -> None:
+def _check(survivor: Row) -> None:
     if survivor["state"] == "merged":
         raise Conflict(code="member.merged_again")
     if survivor["state"] not in {"active", "frozen"}:

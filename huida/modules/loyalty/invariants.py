@@ -4,7 +4,7 @@ INVARIANTS: dict[str, str] = {
     # Only where everybody's level was read under the rules of now; a level that they do not know counts as their first.
     "loyalty.level_is_that_of_growth": """
         SELECT m.tenant_id, m.id, m.level, w.code FROM loyalty_rules r
-        JOIN members m ON m.tenant_id = r.tenant_id
+        JOIN members m ON m.tenant_id = r.tenant_id AND m.state NOT IN ('merged', 'erased')
         LEFT JOIN ledger_accounts a ON a.tenant_id = m.tenant_id AND a.owner_id = m.id AND a.unit = 'growth'
         CROSS JOIN LATERAL (
           SELECT e ->> 'code' AS code FROM jsonb_array_elements(r.rules -> 'levels') AS e

@@ -52,7 +52,8 @@ async def would_move(tx: Tx, rules: Rules) -> int:
         "LEFT JOIN ledger_accounts a ON a.tenant_id = m.tenant_id AND a.owner_id = m.id AND a.unit = 'growth' "
         "CROSS JOIN LATERAL (SELECT l.code FROM unnest($2::text[], $3::bigint[]) AS l(code, need) "
         "  WHERE l.need <= coalesce(a.balance, 0) ORDER BY l.need DESC LIMIT 1) AS w "
-        "WHERE m.tenant_id = $1 AND w.code <> m.level AND NOT (m.level = $4 AND m.level <> ALL($2) AND w.code = $5)",
+        "WHERE m.tenant_id = $1 AND m.state NOT IN ('merged', 'erased') AND w.code <> m.level "
+        "  AND NOT (m.level = $4 AND m.level <> ALL($2) AND w.code = $5)",
         *(tx.tenant_id, codes, [level.growth * GROWTH_FEN for level in rules.levels], JOINED_AT),
         pure.level_for(rules, 0).code,
     )

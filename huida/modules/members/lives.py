@@ -24,12 +24,18 @@ GAPS: Final = ("name", "birthday", "note")
 
 class Joined(msgspec.Struct, frozen=True):
     """What of the record was given to the one that stays: `filled` columns that it lacked, its phone, WeChat accounts, and
-    records that had been merged into it."""
+    records that had been merged into it. `phone_hash` is that phone's; receipts from before have none."""
 
     filled: list[str]
     phone: bool
     accounts: list[tuple[str, str]]
     repointed: list[UUID]
+    phone_hash: bytes | None = None
+
+    def has_its_phone(self, survivor: Row) -> bool:
+        """Whether the survivor's phone is still the one that moved; of a receipt from before any phone is taken for it."""
+        now = survivor["phone_hash"]
+        return self.phone and now is not None and self.phone_hash in (None, bytes(now))
 
 
 async def lock_rows(tx: Tx, member_ids: Sequence[UUID]) -> dict[UUID, Row]:
@@ -137,19 +143,21 @@ async def join_rows(tx: Tx, *, stays: Row, goes: Row) -> Joined:
         phone,
         sorted((row["app_id"], row["openid"]) for row in accounts),
         sorted(row["id"] for row in repointed),
+        bytes(goes["phone_hash"]) if phone else None,
     )
 
 
 async def part_rows(tx: Tx, joined: Joined, *, stays: Row, goes: Row) -> None:
     """Take two rows apart again: what was filled and is still as it was then goes, accounts go back.
 
-    WeChat accounts that were seen since and are of the same person (unionid) as those that go back go with them.
+    A phone that was entered since is the survivor's. WeChat accounts that were seen since and are of the same person (unionid)
+    as those that go back go with them.
     """
     cleared: dict[str, Any] = {
         column: None if column == "birthday" else "" for column in joined.filled if stays[column] == goes[column]
     }
     returned: dict[str, Any] = {}
-    if joined.phone and goes["phone_hash"] is None and stays["phone_hash"] is not None:
+    if goes["phone_hash"] is None and joined.has_its_phone(stays):
         returned = {column: stays[column] for column in ("phone_sealed", "phone_hash", "phone_tail")}
         cleared |= {"phone_sealed": None, "phone_hash": None, "phone_tail": ""}
     await _set(tx, stays["id"], cleared)

@@ -340,9 +340,10 @@ async def link_identity(tx: Tx, member_id: UUID, *, app_id: str, openid: str) ->
 
 
 async def ids_after(tx: Tx, after: UUID | None, *, limit: int) -> list[UUID]:
-    """The next members in the order of their ids, whatever their state."""
+    """The next members in the order of their ids; records that were merged into another one or erased are nobody."""
     rows = await tx.fetch(
-        "SELECT id FROM members WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3",
+        "SELECT id FROM members WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id > $2) AND state NOT IN ('merged', 'erased') "
+        "ORDER BY id LIMIT $3",
         *(tx.tenant_id, after, limit),
     )
     return [row["id"] for row in rows]

@@ -6,8 +6,8 @@ Facts: OpeningsBooked, HistoryLoaded, BalanceSigned (and members' MembersImporte
 """
 
 from huida.modules.moving.facts import BalanceSigned, HistoryLoaded, OpeningsBooked
+from huida.modules.moving.forgetting import keys_of, wipe
 from huida.modules.moving.models import Import, ImportLine
 from huida.modules.moving.reactions import work
-from huida.modules.moving.storing import wipe
 
-__all__ = ["BalanceSigned", "HistoryLoaded", "Import", "ImportLine", "OpeningsBooked", "wipe", "work"]
+__all__ = ["BalanceSigned", "HistoryLoaded", "Import", "ImportLine", "OpeningsBooked", "keys_of", "wipe", "work"]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, CheckConstraint, DateTime, Index, Integer, LargeBinary, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from huida.kernel.db import Base, TenantOwned
@@ -19,7 +19,10 @@ IMPORT_MOVES = {
 
 
 class Import(TenantOwned, Base):
-    """One file: what was found in it, what was chosen, how far it is, what it did, who signed its balance off."""
+    """One file: what was found in it, what was chosen, how far it is, what it did, who signed its balance off.
+
+    `forgotten_at`: its lines are gone since then, or going, so it does not go on.
+    """
 
     __tablename__ = "imports"
     __table_args__ = (
@@ -46,10 +49,14 @@ class Import(TenantOwned, Base):
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     signed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     signed_by: Mapped[str | None] = mapped_column(Text)
+    forgotten_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class ImportLine(TenantOwned, Base):
-    """One line of a file. What it says is sealed, since it names people; lines of one `portion` are carried out together."""
+    """One line of a file. What it says is sealed, since it names people; lines of one `portion` are carried out together.
+
+    `keys` are keyed hashes of its card and phone: by them a line is found that names somebody who is erased.
+    """
 
     __tablename__ = "import_lines"
     __table_args__ = (
@@ -70,3 +77,4 @@ class ImportLine(TenantOwned, Base):
     finished: Mapped[bool] = mapped_column(Boolean, server_default="false")
     member_id: Mapped[UUID | None] = mapped_column(Uuid)
     content_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    keys: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default="{}")

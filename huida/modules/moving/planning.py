@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import msgspec
 from huida.kernel.db import Tx
 from huida.kernel.errors import AppError, Conflict
 from huida.modules import loyalty, members, tenants
-from huida.modules.moving.reading import Level, Row, Setting, Store
+from huida.modules.moving.reading import EXPIRED, Level, Row, Setting, Store
 
 PORTION: Final = 250
 """Lines of one transaction: nobody who needs one of its members waits longer than for these."""
@@ -19,7 +20,8 @@ PORTION: Final = 250
 class Planned(msgspec.Struct):
     """One line with what becomes of it: `created`, `updated`, `unchanged` or `refused`.
 
-    `changes` are new columns of a known member; `books` are amounts by unit that are not booked yet.
+    `changes` are new columns of a known member; `books` are amounts by unit that are not booked yet; `expired` are points
+    whose day is over, which are not booked.
     """
 
     row: Row
@@ -28,10 +30,23 @@ class Planned(msgspec.Struct):
     changes: dict[str, Any] = {}
     books: dict[str, int] = {}
     booked_before: dict[str, int] = {}
+    expired: int = 0
 
     def refuse(self, error: AppError) -> None:
         self.row.refuse(error)
         self.status, self.member_id, self.changes, self.books, self.booked_before = "refused", None, {}, {}, {}
+        self.expired = 0
+
+    def drop_expired(self, today: date) -> None:
+        """Points whose last day is over are not booked: they would expire, and be told of, the next night."""
+        last = self.row.points_expire
+        if last is None or last >= today or "points" not in self.books:
+            return
+        self.expired = self.books.pop("points")
+        if not any(note.code == EXPIRED for note in self.row.notes):
+            self.row.tell(EXPIRED, "points_expire", points=self.expired, day=last.isoformat())
+        if self.status == "updated" and not self.books and not self.changes:
+            self.status = "unchanged"
 
 
 async def setting_of(tx: Tx) -> Setting:
@@ -75,6 +90,8 @@ async def plan(tx: Tx, rows: Sequence[Row], setting: Setting) -> list[Planned]:
         if one.row.error is None:
             _decide(one, matches.get(one.row.number), hashes, stores)
     await _openings(tx, [one for one in good if one.row.error is None], setting)
+    for one in good:
+        one.drop_expired(setting.today)
     return made
 
 
@@ -189,7 +206,9 @@ async def _openings(tx: Tx, good: Sequence[Planned], setting: Setting) -> None:
         had = _fill_up(one, growth.get(one.member_id, 0), opened, setting)
         for unit, amount in one.books.items():
             if opened.get(unit, amount) != amount:
-                one.refuse(Conflict(code="moving.opened_before", where=unit, unit=unit, before=opened[unit], now=amount))
+                one.refuse(
+                    Conflict(code="moving.opened_before", where=unit, unit=unit, before=opened[unit], now=amount)
+                )
                 break
         else:
             one.booked_before = {unit: amount for unit, amount in one.books.items() if unit in opened} | had

@@ -8,7 +8,7 @@ from uuid import UUID
 from huida.kernel.db import Tx
 from huida.kernel.jobs import Work, fan_out
 from huida.modules import tenants
-from huida.modules.moving import carrying, storing
+from huida.modules.moving import carrying, forgetting
 
 work: Final = Work("moving")
 FORGET: Final = "moving.forget"
@@ -32,5 +32,5 @@ async def nightly(tx: Tx, payloads: Sequence[Any]) -> None:
 @work.job
 async def forget(tx: Tx, payloads: Sequence[Any]) -> None:
     """One merchant's old files, portion by portion. Safe twice: it deletes."""
-    if await storing.forget(tx, most=PORTION):
+    if await forgetting.forget(tx, most=PORTION):
         tx.enqueue(FORGET, None)

@@ -21,7 +21,8 @@ LONGEST_NOTE: Final = 500
 EARLIEST: Final = date(1990, 1, 1)
 """Purchases and joining days before it are a slip of the pen."""
 UNITS: Final = ("points", "principal_fen", "gift_fen", "growth_fen")
-LOSSES: Final = frozenset({"moving.cut", "moving.dropped", "moving.cell_dropped", "moving.level_from_growth"})
+EXPIRED: Final = "moving.points_expired"
+LOSSES: Final = frozenset({"moving.cut", "moving.dropped", "moving.cell_dropped", "moving.level_from_growth", EXPIRED})
 """What a person must agree to before it is carried out: something of the file does not become the member's."""
 
 

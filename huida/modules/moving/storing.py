@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,17 +13,15 @@ from huida.kernel.db import Tx, columns
 from huida.kernel.errors import Conflict, NotFound, move
 from huida.kernel.ids import uuid7
 from huida.kernel.secrets import Sealer, Secret
+from huida.modules import members
 from huida.modules.moving.facts import BalanceSigned
 from huida.modules.moving.models import IMPORT_MOVES
 from huida.modules.moving.planning import Planned
 from huida.modules.moving.reading import Row
 
 PURPOSE: Final = "moving.line"
+KEY_PURPOSE: Final = "moving.line_key"
 CARRY_OUT: Final = "moving.carry_out"
-KEPT_PLANNED: Final = timedelta(days=1)
-"""A file that nobody starts is forgotten: it names people."""
-KEPT_LINES: Final = timedelta(days=30)
-"""What lines said, after the import; counts and sums stay."""
 UNITS: Final = ("points", "cny_principal", "cny_gift", "growth", "total_fen")
 FIELD_OF: Final = {
     "points": "points",
@@ -37,7 +34,7 @@ _row = msgspec.json.Decoder(Row)
 
 
 class Sums(msgspec.Struct):
-    """Amounts by unit: in the file, (to be) booked, booked before, refused; and lines whose amount cannot be read."""
+    """Amounts by unit: in the file, (to be) booked, booked before, refused (or expired); and lines whose amount cannot be read."""
 
     in_file: dict[str, int] = {}
     booked: dict[str, int] = {}
@@ -60,6 +57,7 @@ class Sums(msgspec.Struct):
                 else:
                     _more(self.booked, unit, one.books.get(unit, 0))
                     _more(self.before, unit, one.booked_before.get(unit, 0))
+                    _more(self.refused, unit, one.expired if unit == "points" else 0)
 
 
 def _more(sums: dict[str, int], unit: str, amount: int) -> None:
@@ -124,11 +122,18 @@ async def keep(
         some = list(zip(made[start : start + 2000], portions[start : start + 2000], strict=True))
         values = await asyncio.to_thread(_values, tx.sealer, some)
         await tx.execute(
-            "INSERT INTO import_lines (tenant_id, import_id, number, portion, status, trouble, member_id, content_sealed) "
-            "SELECT $1, $2, v.* FROM unnest($3::int[], $4::int[], $5::text[], $6::bool[], $7::uuid[], $8::bytea[]) AS v",
-            *(tx.tenant_id, import_id, *columns(values, 6)),
+            "INSERT INTO import_lines (tenant_id, import_id, number, portion, status, trouble, member_id, content_sealed, keys) "
+            "SELECT $1, $2, v.number, v.portion, v.status, v.trouble, v.member_id, v.content, "
+            "  array_remove(ARRAY[v.card, v.phone], NULL) FROM unnest($3::int[], $4::int[], $5::text[], $6::bool[], $7::uuid[], "
+            "  $8::bytea[], $9::bytea[], $10::bytea[]) AS v(number, portion, status, trouble, member_id, content, card, phone)",
+            *(tx.tenant_id, import_id, *columns(values, 8)),
         )
     return import_id
+
+
+def key_of(sealer: Sealer, kind: str, value: str) -> bytes | None:
+    """What lines that name the same card or phone have in common in the database."""
+    return sealer.blind_index(f"{kind} {value}", purpose=KEY_PURPOSE) if value else None
 
 
 def _values(sealer: Sealer, some: Sequence[tuple[Planned, int]]) -> list[tuple[Any, ...]]:
@@ -136,6 +141,7 @@ def _values(sealer: Sealer, some: Sequence[tuple[Planned, int]]) -> list[tuple[A
         (
             *(one.row.number, portion, one.status, one.row.error is not None or bool(one.row.notes)),
             *(one.member_id, seal(sealer, one.row)),
+            *(key_of(sealer, "card", members.card_key(one.row.card_no)), key_of(sealer, "phone", one.row.phone)),
         )
         for one, portion in some
     ]
@@ -181,10 +187,12 @@ async def lines(tx: Tx, import_id: UUID, *, after: int, limit: int, troubled: bo
 
 async def start(tx: Tx, import_id: UUID, chosen: Chosen) -> None:
     """Have a worker carry it out, or go on with it. Raises NotFound, WrongState, and Conflict while another one runs, when
-    card numbers would have to be made up, or when something would be lost and nobody agreed.
+    card numbers would have to be made up, when something would be lost and nobody agreed, or when its lines are forgotten.
     """
     row = await locked(tx, import_id)
     state = move(row["state"], "queued", IMPORT_MOVES)
+    if row["forgotten_at"] is not None:
+        raise Conflict(code="moving.lines_forgotten")
     counts = found_of(row).counts
     if row["kind"] == "members" and not counts["cards_column"] and counts["numbered"] and not chosen.make_numbers:
         raise Conflict(code="moving.numbers_not_confirmed", where="make_numbers", count=counts["numbered"])
@@ -255,31 +263,6 @@ def balance(row: Any) -> list[dict[str, Any]]:
         for unit in UNITS
         if unit in in_file.in_file or unit in in_file.unread
     ]
-
-
-async def wipe(tx: Tx, member_ids: Sequence[UUID]) -> None:
-    """Forget the lines that brought these members, who are erased; what their imports counted stays."""
-    await tx.execute(
-        "DELETE FROM import_lines WHERE tenant_id = $1 AND member_id = ANY($2) AND finished",
-        *(tx.tenant_id, list(member_ids)),
-    )
-
-
-async def forget(tx: Tx, *, most: int) -> bool:
-    """Forget files that nobody started, and what the lines of old imports said; True when there may be more."""
-    gone = await tx.execute(
-        "DELETE FROM import_lines WHERE (tenant_id, import_id, number) IN ("
-        "  SELECT l.tenant_id, l.import_id, l.number FROM import_lines l JOIN imports i "
-        "  ON i.tenant_id = l.tenant_id AND i.id = l.import_id WHERE l.tenant_id = $1 AND "
-        "  ((i.state = 'planned' AND i.created_at < $2) OR (i.state IN ('done', 'stopped') AND i.created_at < $3)) LIMIT $4)",
-        *(tx.tenant_id, tx.now - KEPT_PLANNED, tx.now - KEPT_LINES, most),
-    )
-    await tx.execute(
-        "DELETE FROM imports i WHERE tenant_id = $1 AND state = 'planned' AND created_at < $2 AND NOT EXISTS ("
-        "  SELECT FROM import_lines l WHERE l.tenant_id = i.tenant_id AND l.import_id = i.id)",
-        *(tx.tenant_id, tx.now - KEPT_PLANNED),
-    )
-    return gone == most
 
 
 def chosen_of(row: Any) -> Chosen:

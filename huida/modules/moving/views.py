@@ -52,7 +52,8 @@ class Counts(TypedDict):
 
 
 class UnitBalance(TypedDict):
-    """One unit of a file: the file's sum is what was booked by this import, what had been booked before, and what is refused.
+    """One unit of a file: the file's sum is what was booked by this import, what had been booked before, and what is refused
+    (lines that are, and points whose day is over).
 
     Before it is carried out `booked` is what would be. `unread`: lines whose amount cannot be read, so no sum has it.
     """

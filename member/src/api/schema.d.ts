@@ -11426,7 +11426,8 @@ export interface components {
         };
         /**
          * UnitBalance
-         * @description One unit of a file: the file's sum is what was booked by this import, what had been booked before, and what is refused.
+         * @description One unit of a file: the file's sum is what was booked by this import, what had been booked before, and what is refused
+         *     (lines that are, and points whose day is over).
          *
          *     Before it is carried out `booked` is what would be. `unread`: lines whose amount cannot be read, so no sum has it.
          */

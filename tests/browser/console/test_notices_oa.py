@@ -44,7 +44,9 @@ def test_default_templates_are_used_after_a_preview_with_ticks(stage: Stage, sho
     expect(rows.nth(3)).to_contain_text("「短信」将停止")
     expect(rows.nth(5)).to_contain_text("账号里已有")
     expect(rows.nth(1)).to_contain_text("将添加到公众号")
-    expect(dialog.get_by_role("note")).to_have_text("「积分到期提醒」「自动签收提醒」没有可用模板，请为这些场景选择其他渠道。")
+    expect(dialog.get_by_role("note")).to_have_text(
+        "「积分到期提醒」「自动签收提醒」没有可用模板，请为这些场景选择其他渠道。"
+    )
     use = dialog.get_by_role("button", name="启用 7 个场景")
     expect(use).to_be_disabled()
     dialog.get_by_role("button", name="取消").click()

@@ -80,7 +80,9 @@ def busy(shop: Shop) -> dict[str, str]:
 def understood(shop: Shop) -> str:
     """An import that waits to be started, of a file with much to say about."""
     table = "会员卡号,会员姓名,手机号码(必填),微信昵称,储值余额（元）\n60880077,明前特级西湖龙井,12345,很长的昵称,五元五角\n"
-    asked = shop.api.post("/api/console/imports", params={"kind": "members"}, files={"file": ("老系统导出的会员名单.csv", table)})
+    asked = shop.api.post(
+        "/api/console/imports", params={"kind": "members"}, files={"file": ("老系统导出的会员名单.csv", table)}
+    )
     return str(asked["id"])
 
 
