@@ -140,4 +140,4 @@ def test_batches_signatures_and_templates(server: tuple[str, World]) -> None:
     template = sdk.query_sms_template(models.QuerySmsTemplateRequest(template_code=code)).body
     assert (template.template_status, template.template_content) == (0, "您的订单${no}已发货")
     listed = sdk.query_sms_template_list(models.QuerySmsTemplateListRequest(page_index=1, page_size=50)).body
-    assert (listed.total_count, listed.sms_template_list[-1].template_code) == (14, code)
+    assert (listed.total_count, listed.sms_template_list[-1].template_code) == (22, code)

@@ -147,7 +147,7 @@ def test_a_coupon_is_claimed_found_and_shown(centre: Centre, lin: UUID) -> None:
     offers = screen.get_by_test_id("offer")
     expect(offers).to_have_count(2)
     offer = offers.filter(has_text="满30减5元券")
-    expect(offer).to_have_text(re.compile("^¥5满30减5元券满 30 元可用 · 领取后 30 天内有效领取$"))
+    expect(offer).to_have_text(re.compile("^¥5满30减5元券满 30 元可用 · 每单限用 1 张 · 领取后 30 天内有效领取$"))
     expect(screen.get_by_test_id("coupon")).to_have_count(0)
     expect(screen.get_by_text("这里还没有优惠券")).to_be_visible()
 
@@ -187,14 +187,14 @@ def test_a_coupon_says_what_it_takes_off_at_most(centre: Centre, lin: UUID) -> N
     centre.shop.api.post("/api/console/coupons/issue", {"card_no": "6088000001", "template_id": template, "key": "k"})
     screen = centre.open("pages/coupon/index")
     expect(screen.get_by_test_id("offer")).to_have_text(
-        re.compile("^8.5折老友8.5折券无门槛 · 最多减 30 元 · 领取后 30 天内有效酒水除外已领取$")
+        re.compile("^8.5折老友8.5折券无门槛 · 最多减 30 元 · 每单限用 1 张 · 领取后 30 天内有效酒水除外已领取$")
     )
     mine = screen.get_by_test_id("coupon")
     expect(mine).to_contain_text("8.5折")
-    expect(mine.get_by_test_id("limits")).to_have_text("无门槛 · 最多减 30 元")
+    expect(mine.get_by_test_id("limits")).to_have_text("无门槛 · 最多减 30 元 · 每单限用 1 张")
     mine.click()
     expect(screen.get_by_role("img", name="优惠券二维码")).to_be_visible()
-    expect(screen.get_by_test_id("limits").locator("visible=true")).to_have_text("无门槛 · 最多减 30 元")
+    expect(screen.get_by_test_id("limits").locator("visible=true")).to_have_text("无门槛 · 最多减 30 元 · 每单限用 1 张")
     expect(screen.get_by_text("酒水除外").locator("visible=true")).to_be_visible()
 
 
