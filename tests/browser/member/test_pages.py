@@ -194,7 +194,9 @@ def test_a_coupon_says_what_it_takes_off_at_most(centre: Centre, lin: UUID) -> N
     expect(mine.get_by_test_id("limits")).to_have_text("无门槛 · 最多减 30 元 · 每单限用 1 张")
     mine.click()
     expect(screen.get_by_role("img", name="优惠券二维码")).to_be_visible()
-    expect(screen.get_by_test_id("limits").locator("visible=true")).to_have_text("无门槛 · 最多减 30 元 · 每单限用 1 张")
+    expect(screen.get_by_test_id("limits").locator("visible=true")).to_have_text(
+        "无门槛 · 最多减 30 元 · 每单限用 1 张"
+    )
     expect(screen.get_by_text("酒水除外").locator("visible=true")).to_be_visible()
 
 
